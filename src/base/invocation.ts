@@ -1,0 +1,7 @@
+/** What the world outside gave this process. Only main.ts reads process.env and process.argv. */
+export interface Invocation {
+  argv: readonly string[];
+  env: Readonly<Record<string, string | undefined>>;
+  mainFile: string;
+  writerFile: string;
+}

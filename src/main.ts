@@ -1,0 +1,35 @@
+import { realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Invocation } from "./base/invocation.ts";
+
+const mainFile = realpathSync(fileURLToPath(import.meta.url));
+const invocation: Invocation = {
+  argv: process.argv.slice(2),
+  env: process.env,
+  mainFile,
+  writerFile: join(dirname(mainFile), "writer-thread.js"),
+};
+
+const [first, role] = invocation.argv;
+if (first === "__role") {
+  switch (role) {
+    case "serve":
+      await (await import("./roles/serve.ts")).serveRole();
+      break;
+    case "control":
+      await (await import("./roles/control.ts")).controlRole();
+      break;
+    case "worker":
+      await (await import("./roles/worker.ts")).workerRole();
+      break;
+    case "git-hook":
+      await (await import("./roles/git-hook.ts")).gitHookRole(invocation);
+      break;
+    default:
+      throw new Error(`unknown role ${role}`);
+  }
+} else {
+  const { runCommandLine } = await import("./roles/command-line.ts");
+  process.exitCode = await runCommandLine(invocation);
+}

@@ -1,0 +1,36 @@
+/** What the rest of the platform needs of the model registry, in process. */
+export interface Registry {
+  /** Made when missing. */
+  ensureModel(name: string): Promise<void>;
+  /**
+   * A new version, or the one that this run and source have registered already (so that a client's own
+   * registration and the platform's agree, and a repeat after a crash makes no second version).
+   */
+  createVersion(version: {
+    model: string;
+    source: string;
+    runId: string;
+    tags: Record<string, string>;
+  }): Promise<ModelVersion>;
+  getVersion(model: string, version: number): Promise<ModelVersion | undefined>;
+  /** Newest first. */
+  listVersions(model: string, limit: number): Promise<ModelVersion[]>;
+  setVersionTags(model: string, version: number, tags: Record<string, string>): Promise<void>;
+  /** Projection of the environment repository; null removes the alias. Does not call `onChampionRequested`. */
+  projectAlias(model: string, alias: "champion" | "challenger", version: number | null): Promise<void>;
+  /** Set once by the composition root: a client set `champion` by MLflow's API. The answer is passed on to it. */
+  onChampionRequested(handler: (model: string, version: number) => Promise<void>): void;
+}
+
+export interface ModelVersion {
+  model: string;
+  version: number;
+  /** `mlflow-artifacts:/…`, `runs:/…` or `models:/m-…`, as the client gave it. */
+  source: string;
+  /** Below the artifact root, resolved from the source: the folder that holds the model. */
+  artifactPath: string;
+  runId: string;
+  createdAt: number;
+  aliases: string[];
+  tags: Record<string, string>;
+}

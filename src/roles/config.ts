@@ -1,0 +1,40 @@
+/** What every process of a platform on this machine is told at its start, by its parent, over IPC. */
+export interface PlatformConfig {
+  /** Absolute. Holds everything that must outlive a restart. */
+  dataDir: string;
+  /** Absolute, mode 0700, short enough for a socket's path. Holds sockets only. */
+  runDir: string;
+  /** The public address. */
+  host: string;
+  port: number;
+  /** Host names beyond loopback and `host` that the Host header may carry, such as an ingress's. */
+  allowedHosts: string[];
+  /** SHA-256 (hex) of the token that callers must send; null on loopback. */
+  tokenSha256: string | null;
+  /** This program's version. */
+  version: string;
+  /** Absolute path of the bundled main.js; `node main.js __role <name>` starts a process of ours. */
+  mainFile: string;
+  /** Absolute path of the bundled writer-thread.js. */
+  writerFile: string;
+  /** What steps may see of the environment of `slipway up`: PATH, HOME, LANG, TMPDIR, proxy and package-index settings. */
+  stepEnv: Record<string, string>;
+  /** SQLite file; default `<dataDir>/slipway.db`. */
+  storeFile: string;
+  /** `--artifact-root`: where new experiments put artifacts. */
+  artifactRoot: string;
+}
+
+/** Names of the sockets in `runDir`. */
+export const SOCKETS = {
+  /** Everything but predictions, as bytes from the public address. */
+  control: "control.sock",
+  /** What Git's hooks tell the control process; never reachable from outside. */
+  hooks: "hooks.sock",
+  /** The serve process's own interface for control: rules, variants, outcomes. */
+  serve: "serve.sock",
+} as const;
+
+/** Messages between the supervisor and its children. */
+export type ToChild = { type: "start"; config: PlatformConfig } | { type: "stop" };
+export type FromChild = { type: "ready" } | { type: "failed"; error: import("../http/errors.ts").ErrorBody };

@@ -1,0 +1,70 @@
+import type { OutcomeReport, PredictionPage } from "./outcomes.ts";
+
+/** One model version serving inside a service. The service has the model's name. */
+export interface VariantRef {
+  service: string;
+  version: number;
+}
+
+export interface VariantSpec extends VariantRef {
+  format: "onnx";
+  /** Folder on this machine with `model.onnx`; its content never changes. */
+  modelDir: string;
+  workers: number;
+  /** Bytes that one worker may use before it is ended; undefined: the backend's default. */
+  memoryBytes?: number;
+}
+
+/** How a service's traffic is divided, as said by one commit of the environment repository. */
+export interface TrafficRule {
+  service: string;
+  /** Of the environment repository. */
+  commit: string;
+  /** Number of commits up to that one: an older rule is refused with CONFLICT. */
+  order: number;
+  champion: number;
+  challenger?: number;
+  /** Share of new units that goes to the challenger, 0 to 1. */
+  share: number;
+  sticky?: { header: string };
+  timeoutMs: number;
+  maxBodyBytes: number;
+  protocols: ("v1" | "v2")[];
+}
+
+export interface ProbeAnswer {
+  status: number;
+  body: string;
+}
+
+/** Serves variants: local workers, or Kubernetes. */
+export interface ServingBackend {
+  /** Loads the variant in as many workers as asked and resolves when all are ready; idempotent. VARIANT_NOT_READY says why not. */
+  prepare(spec: VariantSpec, signal: AbortSignal): Promise<void>;
+  /** One Open Inference V2 request to a prepared variant, through the very worker that will serve it; counted nowhere. */
+  probe(ref: VariantRef, v2Body: string, signal: AbortSignal): Promise<ProbeAnswer>;
+  /** Takes requests under way to their end (bounded), then ends the workers. Refused with CONFLICT while a rule names it. */
+  remove(ref: VariantRef): Promise<void>;
+  /** Resolves when the rule is durable and in force. */
+  route(rule: TrafficRule): Promise<void>;
+  /** Removes a service's rule, with the order of the commit that says so. */
+  unroute(service: string, order: number): Promise<void>;
+  /** Emergency stop: from now on all new units go to the champion, whatever the present rule's share, until a newer rule comes. */
+  stopChallenger(service: string, version: number): Promise<void>;
+  /** What is in force and which variants are prepared, for reconciling after a restart. */
+  state(): Promise<{ rules: TrafficRule[]; variants: VariantState[] }>;
+  outcomes(): Promise<OutcomeReport>;
+  /** Predictions after the cursor ("" is the oldest kept), for joining with labels. */
+  predictions(cursor: string, limit: number): Promise<PredictionPage>;
+  /** Last lines of a variant's workers. */
+  logs(ref: VariantRef, lines: number): Promise<string[]>;
+}
+
+export interface VariantState extends VariantRef {
+  workers: {
+    pid?: number;
+    state: "starting" | "ready" | "backing-off" | "stopping";
+    restarts: number;
+    lastExit?: string;
+  }[];
+}

@@ -1,0 +1,49 @@
+/** A value that both SQLite and PostgreSQL take and give. Integers beyond 2^53 travel as bigint. */
+export type SqlValue = string | number | bigint | Uint8Array | null;
+
+/** Reading inside one snapshot. SQL is written with `?` placeholders in the subset that SQLite and PostgreSQL share. */
+export interface ReadTx {
+  readonly dialect: "sqlite" | "postgres";
+  all<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row[]>;
+  get<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row | undefined>;
+}
+
+/** Writing inside one savepoint of a group commit. */
+export interface Tx extends ReadTx {
+  run(sql: string, params?: readonly SqlValue[]): Promise<{ changes: number }>;
+}
+
+/**
+ * A named write. It runs next to the database (for SQLite in the writer's thread), so its arguments and its
+ * result must be structured-cloneable, and time and identifiers come in with the arguments. It may be run
+ * again from the start after a conflict, so it must touch nothing but `tx`. A SlipwayError thrown inside
+ * undoes this command alone and reaches the caller with its code.
+ */
+export interface Command<Args, Result> {
+  readonly name: string;
+  run(tx: Tx, args: Args): Promise<Result>;
+}
+
+export function defineCommand<Args, Result>(
+  name: string,
+  run: (tx: Tx, args: Args) => Promise<Result>,
+): Command<Args, Result> {
+  return { name, run };
+}
+
+export interface Database {
+  /** Resolves only after the command's effects are durable (they survive kill -9 and a power cut). */
+  write<Args, Result>(command: Command<Args, Result>, args: Args): Promise<Result>;
+  /** Reads on a connection of its own; sees every acknowledged write. */
+  read<Result>(query: (tx: ReadTx) => Promise<Result>): Promise<Result>;
+  /** Waits for writes under way, then closes. */
+  close(): Promise<void>;
+}
+
+/** One step of the schema. Applied once, in the order of the composition root's list, each in a transaction. */
+export interface Migration {
+  /** Unique and final, such as `tracking-001`. */
+  readonly id: string;
+  /** Statements; `{ sqlite, postgres }` where the dialects differ. */
+  readonly statements: readonly (string | { sqlite: string; postgres: string })[];
+}

@@ -1,0 +1,79 @@
+import Fastify, { type FastifyInstance, type FastifyError } from "fastify";
+import swagger from "@fastify/swagger";
+import { SlipwayError, toSlipwayError } from "./errors.ts";
+
+export interface AppDeps {
+  /** Refuses a request by its headers: host, origin, token. */
+  guard: (headers: Record<string, string | string[] | undefined>, method: string) => SlipwayError | null;
+  /** Where defects go, with their stack: the process's log, never the caller. */
+  logDefect: (error: unknown, where: string) => void;
+  version: string;
+}
+
+/** Body of a JSON request when a route names no limit of its own. */
+const DEFAULT_BODY_BYTES = 1024 * 1024;
+
+/** The control process's HTTP application, before the features add their routes. */
+export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: DEFAULT_BODY_BYTES,
+    // Names and metric keys may be long; Fastify's default of 100 characters would answer 404.
+    routerOptions: { maxParamLength: 2000 },
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: true } },
+  });
+  app.addHook("onRequest", async (request) => {
+    const refusal = deps.guard(request.headers, request.method);
+    if (refusal) throw refusal;
+  });
+  app.setErrorHandler((thrown: FastifyError, request, reply) => {
+    const error = fromFastify(thrown);
+    if (error.code === "INTERNAL") deps.logDefect(thrown, `${request.method} ${request.url}`);
+    if (error.status === 503) reply.header("retry-after", "1");
+    if (error.code === "TOKEN_REQUIRED") reply.header("www-authenticate", 'Basic realm="slipway"');
+    return reply.status(error.status).send({ error: error.toJSON() });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const error = new SlipwayError(
+      "NOT_FOUND",
+      `there is no ${request.method} ${request.url.split("?")[0]}`,
+      {
+        hint: "The routes are described at /api/slipway/v1/openapi.json.",
+      },
+    );
+    return reply.status(404).send({ error: error.toJSON() });
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "Slipway", version: deps.version, license: { name: "Apache-2.0" } },
+    },
+  });
+  return app;
+}
+
+/** Fastify's own refusals (validation, body size, bad JSON) in our catalogue's words. */
+function fromFastify(thrown: FastifyError): SlipwayError {
+  if (thrown instanceof SlipwayError) return thrown;
+  if (thrown.validation) {
+    const [first] = thrown.validation;
+    const where = `${thrown.validationContext ?? "request"}${first?.instancePath ?? ""}`;
+    return new SlipwayError("INVALID_REQUEST", thrown.message, { where });
+  }
+  if (thrown.statusCode === 413) return new SlipwayError("TOO_LARGE", "the request's body is too large");
+  if (thrown.statusCode !== undefined && thrown.statusCode >= 400 && thrown.statusCode < 500) {
+    return new SlipwayError("INVALID_REQUEST", thrown.message);
+  }
+  return toSlipwayError(thrown);
+}
+
+/** Where our own API is described; registered after all routes so that it names them all. */
+export function openApiRoute(app: FastifyInstance): void {
+  app.get("/api/slipway/v1/openapi.json", { schema: { hide: true } }, async () => {
+    const document = app.swagger() as { paths?: Record<string, unknown> };
+    const paths = Object.entries(document.paths ?? {}).filter(([path]) => path.startsWith("/api/slipway/"));
+    return { ...document, paths: Object.fromEntries(paths) };
+  });
+}

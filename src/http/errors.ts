@@ -22,6 +22,61 @@ export const CATALOGUE = {
     status: 401,
     hint: "Send the token that `slipway up` printed: `Authorization: Bearer …`.",
   },
+  GIT_MISSING: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
+  GIT_TOO_OLD: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
+  GIT_FAILED: { status: 500, hint: "`git fsck` in the named repository says whether it is damaged." },
+  GIT_NAME_INVALID: {
+    status: 400,
+    hint: "Push to /git/<name>.git, where the name is the one in your slipway.yaml.",
+  },
+  GIT_REPOSITORY_MISSING: { status: 404, hint: "The first push makes the repository." },
+  GIT_SERVICE_FILE_INVALID: {
+    status: 400,
+    hint: "Correct services/<name>.yaml in the environment repository and push again.",
+  },
+  STEP_FAILED: { status: 422, hint: "Read the step's output with `slipway logs pipeline-run/<id>`." },
+  STEP_COMMAND_NOT_FOUND: {
+    status: 422,
+    hint: "Install the command on this machine, or declare it in the project's `environment`.",
+  },
+  STEP_OUTPUT_MISSING: {
+    status: 422,
+    hint: "Let the step write the file, or correct the paths in its `outputs`.",
+  },
+  STEP_INPUT_MISSING: {
+    status: 422,
+    hint: "Commit the file, let a needed step write it, or correct the step's `inputs`.",
+  },
+  STEP_TIMEOUT: { status: 422, hint: "Make the step faster, or raise its `timeout` in slipway.yaml." },
+  STEP_OUT_OF_MEMORY: {
+    status: 422,
+    hint: "Make the step use less, or raise its `resources.memory` in slipway.yaml.",
+  },
+  STEP_NOT_STARTED: { status: 422, hint: "Read the message; the step's own code never ran." },
+  ENVIRONMENT_FILE_MISSING: {
+    status: 422,
+    hint: "Commit the file that `environment` names, or correct the path.",
+  },
+  ENVIRONMENT_TOOL_MISSING: { status: 422, hint: "Install the tool on this machine and push again." },
+  ENVIRONMENT_UNSUPPORTED: { status: 422, hint: "Publish the package, or install it in the step's command." },
+  ENVIRONMENT_BUILD_FAILED: {
+    status: 422,
+    hint: "The installer's last lines say why; correct the file and push again.",
+  },
+  PIPELINE_CHECKOUT_FAILED: {
+    status: 422,
+    hint: "Check that the commit exists in the project's repository.",
+  },
+  PIPELINE_QUEUE_FULL: { status: 429, hint: "Wait, or cancel pipeline runs that are no longer wanted." },
+  PIPELINE_RUN_ENDED: { status: 409, hint: "Start a new pipeline run; one that has ended can't be changed." },
+  PIPELINE_GATE_FAILED: {
+    status: 422,
+    hint: "Improve the model, or change `model.gate` in slipway.yaml.",
+  },
+  PIPELINE_MODEL_MISSING: {
+    status: 422,
+    hint: "Let a step log the model's folder to the tracking run (MLFLOW_RUN_ID), below `model.artifact`.",
+  },
 } as const satisfies Record<string, { status: number; hint: string }>;
 
 export type ErrorCode = keyof typeof CATALOGUE;

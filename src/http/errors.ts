@@ -22,6 +22,36 @@ export const CATALOGUE = {
     status: 401,
     hint: "Send the token that `slipway up` printed: `Authorization: Bearer …`.",
   },
+  STORE_FULL: {
+    status: 507,
+    hint: "The disk is full: make room and try again; what was acknowledged is kept, this was not.",
+  },
+  STORE_FAILED: {
+    status: 500,
+    hint: "The disk or the database's file failed: read the control process's log and the machine's, then start again.",
+  },
+  STORE_CORRUPT: {
+    status: 500,
+    hint: "Stop the platform, copy the data folder aside, and bring the database's file back from a backup.",
+  },
+  STORE_NEWER: {
+    status: 409,
+    hint: "Start the newer version of slipway again, or give this one another data folder with --data.",
+  },
+  STORE_FOREIGN: {
+    status: 409,
+    hint: "Give a data folder of slipway's own with --data, or another file with --store.",
+  },
+  BLOB_PATH_REFUSED: {
+    status: 400,
+    hint: "Use a relative path with `/` between names, without `..`, `\\`, control characters or encodings of these.",
+  },
+  MLFLOW_INVALID_PARAMETER_VALUE: { status: 400, hint: "Correct the named parameter and call again." },
+  MLFLOW_RESOURCE_DOES_NOT_EXIST: { status: 404, hint: "Check the name or id; deleted things can be restored." },
+  MLFLOW_RESOURCE_ALREADY_EXISTS: { status: 400, hint: "Choose another name, or use what exists." },
+  MLFLOW_RESOURCE_CONFLICT: { status: 409, hint: "Read the current state and decide again." },
+  MLFLOW_ENDPOINT_NOT_FOUND: { status: 404, hint: "This part of MLflow's API isn't served here." },
+  MLFLOW_NOT_IMPLEMENTED: { status: 501, hint: "This part of MLflow's API isn't served here." },
   GIT_MISSING: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
   GIT_TOO_OLD: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
   GIT_FAILED: { status: 500, hint: "`git fsck` in the named repository says whether it is damaged." },

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../http/errors.ts";
 import type { Project } from "../spec/project.ts";
 
 /** Everything an engine needs to execute one pipeline run; stored with the run, so that any engine can attach. */
@@ -33,6 +34,8 @@ export interface StepStatus {
   exitCode?: number;
   /** Why it failed, was reused or wasn't: one line for a person. */
   reason?: string;
+  /** Of a failure: its code in the catalogue. */
+  code?: ErrorCode;
 }
 
 export interface PipelineRunStatus {

@@ -4,11 +4,13 @@ import type { RolloutPolicy } from "../spec/project.ts";
 export interface ArmCount {
   units: number;
   loss: number;
+  /** Units assigned that haven't ended at the interval's end, if known: counted as those that speak least. */
+  pending?: number;
 }
 
 /** One interval's units that were assigned at one share. */
 export interface Cell {
-  /** Challenger's share at assignment, strictly between 0 and 1. */
+  /** Challenger's share at assignment. Only strictly between 0 and 1 is tested; others tell the champion's rate. */
   share: number;
   champion: ArmCount;
   challenger: ArmCount;

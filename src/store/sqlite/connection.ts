@@ -1,0 +1,149 @@
+import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from "@photostructure/sqlite";
+import type { SqlValue } from "../database.ts";
+import { fromSqlite } from "./failures.ts";
+
+/** Statements kept prepared per connection; a search composes its SQL, so their number must have an end. */
+const CACHED_STATEMENTS = 400;
+/** How long a statement waits for another process that holds the file's lock. */
+const BUSY_MS = 10_000;
+
+type Row = Record<string, SqlValue>;
+
+/**
+ * One connection with its prepared statements. Integers come out as numbers, and as bigint only beyond 2^53.
+ * Whatever SQLite refuses is thrown as a SlipwayError with a STORE_… code.
+ */
+export class Connection {
+  readonly #db: DatabaseSyncInstance;
+  readonly #statements = new Map<string, StatementSyncInstance>();
+
+  private constructor(db: DatabaseSyncInstance) {
+    this.#db = db;
+  }
+
+  /** The writing connection: WAL, and every commit flushed before it returns. */
+  static forWriting(file: string): Connection {
+    return Connection.#open(file, false, [
+      "PRAGMA journal_mode = WAL",
+      "PRAGMA synchronous = FULL",
+      // macOS: fsync leaves data in the drive's cache; SQLite ignores both pragmas elsewhere.
+      "PRAGMA fullfsync = 1",
+      "PRAGMA checkpoint_fullfsync = 1",
+      "PRAGMA journal_size_limit = 67108864",
+      "PRAGMA case_sensitive_like = ON",
+    ]);
+  }
+
+  /** A connection that can't change anything. LIKE minds case, as in PostgreSQL. */
+  static forReading(file: string): Connection {
+    return Connection.#open(file, true, ["PRAGMA case_sensitive_like = ON"]);
+  }
+
+  static #open(file: string, readOnly: boolean, pragmas: readonly string[]): Connection {
+    let db: DatabaseSyncInstance | undefined;
+    try {
+      db = new DatabaseSync(file, { readOnly, timeout: BUSY_MS });
+      for (const pragma of pragmas) db.exec(pragma);
+      return new Connection(db);
+    } catch (error) {
+      db?.close();
+      throw fromSqlite(error, `opening ${file}`);
+    }
+  }
+
+  /** True inside BEGIN … COMMIT; a severe error can end a transaction behind our back. */
+  get inTransaction(): boolean {
+    return this.#db.isTransaction;
+  }
+
+  /** A statement that is not worth caching, or that can't be prepared. */
+  exec(sql: string): void {
+    try {
+      this.#db.exec(sql);
+    } catch (error) {
+      throw fromSqlite(error, sql);
+    }
+  }
+
+  run(sql: string, params: readonly SqlValue[] = []): { changes: number } {
+    try {
+      return { changes: this.#prepare(sql).run(...checked(params)).changes };
+    } catch (error) {
+      throw fromSqlite(error, sql);
+    }
+  }
+
+  all(sql: string, params: readonly SqlValue[] = []): Row[] {
+    const statement = this.#prepared(sql);
+    const values = checked(params);
+    try {
+      return bigIntsOnlyWhereNeeded(statement.all(...values) as Row[]);
+    } catch (error) {
+      if (!isTooLarge(error)) throw fromSqlite(error, sql);
+    }
+    // From now on this statement reads every integer as bigint; a SELECT may be run again.
+    statement.setReadBigInts(true);
+    try {
+      return bigIntsOnlyWhereNeeded(statement.all(...values) as Row[]);
+    } catch (error) {
+      throw fromSqlite(error, sql);
+    }
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  #prepared(sql: string): StatementSyncInstance {
+    try {
+      return this.#prepare(sql);
+    } catch (error) {
+      throw fromSqlite(error, sql);
+    }
+  }
+
+  #prepare(sql: string): StatementSyncInstance {
+    const known = this.#statements.get(sql);
+    if (known) {
+      // Re-inserting keeps the map in order of use: the first key is the one unused for longest.
+      if (this.#statements.size === CACHED_STATEMENTS) {
+        this.#statements.delete(sql);
+        this.#statements.set(sql, known);
+      }
+      return known;
+    }
+    const statement = this.#db.prepare(sql);
+    // A write that returns rows must not be run twice, so it reads bigints from the start.
+    if (!/^\s*(select|with|pragma)\b/i.test(sql)) statement.setReadBigInts(true);
+    if (this.#statements.size >= CACHED_STATEMENTS) {
+      const oldest = this.#statements.keys().next().value;
+      if (oldest !== undefined) this.#statements.delete(oldest);
+    }
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+/** SQLite would store NaN as NULL without a word; whoever has one must say how it is kept. */
+function checked(params: readonly SqlValue[]): readonly SqlValue[] {
+  for (const value of params) {
+    if (typeof value === "number" && Number.isNaN(value)) throw new TypeError("NaN can't be an SQL value");
+  }
+  return params;
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Error && /too large to be represented as a JavaScript number/.test(error.message);
+}
+
+function bigIntsOnlyWhereNeeded(rows: Row[]): Row[] {
+  for (const row of rows) {
+    for (const key in row) {
+      const value = row[key];
+      if (typeof value !== "bigint") continue;
+      if (value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER) row[key] = Number(value);
+    }
+  }
+  return rows;
+}

@@ -1,0 +1,29 @@
+import type { ErrorBody } from "../../http/errors.ts";
+import type { Migration } from "../database.ts";
+
+/** What the writer's thread is told at its start. */
+export interface WriterData {
+  file: string;
+  migrations: readonly Migration[];
+  /** Milliseconds since the epoch: when the migrations count as applied. */
+  now: number;
+}
+
+/** One command on its way to the writer; `args` in V8's serialisation, which gives its size in bytes as well. */
+export interface WriteRequest {
+  id: number;
+  name: string;
+  args: Uint8Array;
+}
+
+export type ToWriter = { type: "write"; requests: WriteRequest[] } | { type: "close" };
+
+/** What became of one command; sent only once the group's commit is on the disk. */
+export type WriteReply =
+  | { id: number; ok: true; result: unknown }
+  | { id: number; ok: false; error: ErrorBody };
+
+export type FromWriter =
+  | { type: "ready" }
+  | { type: "refused"; error: ErrorBody }
+  | { type: "done"; replies: WriteReply[]; commits: number };

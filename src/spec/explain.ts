@@ -1,0 +1,152 @@
+import type { z } from "zod";
+import type { IssueParams } from "./fields.ts";
+import { describeValue, formatPath, valueAt } from "./issue.ts";
+import type { Issue, Path } from "./issue.ts";
+import { allowedWords, projectJsonSchema, schemaAt } from "./json-schema.ts";
+import type { JsonSchema } from "./json-schema.ts";
+import { nearest } from "./nearest.ts";
+import { notBuiltYet } from "./not-built.ts";
+
+type ZodIssue = z.core.$ZodIssue;
+
+/** zod's issues about a file's data in our words: the rule, what was given, what is allowed. */
+export function explainIssues(issues: readonly ZodIssue[], data: unknown): Issue[] {
+  const schema = projectJsonSchema();
+  return issues.flatMap((issue) => explainIssue(issue, data, schema));
+}
+
+function explainIssue(issue: ZodIssue, data: unknown, schema: JsonSchema): Issue[] {
+  const path = issue.path as Path;
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => unknownKey([...path, key], valueAt(data, [...path, key]), schema));
+  const value = valueAt(data, path);
+  if (value === undefined) return [missingKey(path, schema)];
+  const given = describeValue(value);
+  const where = formatPath(path);
+  if (issue.code === "invalid_key") {
+    const params = customParams(issue.issues[0]);
+    const name = describeValue(path.at(-1));
+    const reason = issue.issues[0]?.message ?? "isn't taken";
+    return [
+      { path, at: "key", rule: params.rule, message: `${name} ${reason}`, given: name, ...allowed(params) },
+    ];
+  }
+  if (issue.code === "custom") {
+    const params = customParams(issue);
+    return [
+      {
+        path,
+        at: "value",
+        rule: params.rule,
+        message: `${where} ${issue.message}`,
+        given,
+        ...allowed(params),
+      },
+    ];
+  }
+  const inner = firstCustom(issue);
+  if (inner !== undefined) {
+    const params = customParams(inner);
+    return [
+      {
+        path,
+        at: "value",
+        rule: params.rule,
+        message: `${where} ${inner.message}`,
+        given,
+        ...allowed(params),
+      },
+    ];
+  }
+  const rules = schemaAt(schema, path);
+  const words = path.length === 0 ? `a map with the keys ${keysOf(schema)}` : rules && allowedWords(rules);
+  const near =
+    typeof value === "string" && rules?.enum !== undefined
+      ? nearest(value, rules.enum.map(String))
+      : undefined;
+  const guess = near === undefined ? "" : `; did you mean ${near}?`;
+  return [
+    {
+      path,
+      at: "value",
+      rule: RULES[issue.code] ?? "invalid",
+      message: `${where} ${MESSAGES[issue.code] ?? "isn't valid"}${guess}`,
+      given,
+      ...(words === undefined ? {} : { allowed: words }),
+    },
+  ];
+}
+
+const RULES: Readonly<Record<string, string>> = {
+  invalid_type: "wrong-type",
+  invalid_union: "wrong-type",
+  invalid_value: "not-allowed",
+  invalid_format: "format",
+  too_small: "range",
+  too_big: "range",
+};
+
+const MESSAGES: Readonly<Record<string, string>> = {
+  invalid_type: "has the wrong type",
+  invalid_union: "has the wrong type",
+  invalid_value: "has a value that isn't known",
+  invalid_format: "has a form that isn't allowed",
+  too_small: "is too small",
+  too_big: "is too large",
+};
+
+function customParams(issue: ZodIssue | undefined): IssueParams {
+  const params = issue?.code === "custom" ? (issue.params as IssueParams | undefined) : undefined;
+  return params ?? { rule: "invalid" };
+}
+
+/** The reason of our own inside a union, when a branch took the value's type and refused its content. */
+function firstCustom(issue: ZodIssue): ZodIssue | undefined {
+  if (issue.code !== "invalid_union") return undefined;
+  return issue.errors.flat().find((inner) => inner.code === "custom" && inner.path.length === 0);
+}
+
+function allowed(params: IssueParams): { allowed?: string } {
+  return params.allowed === undefined ? {} : { allowed: params.allowed };
+}
+
+function keysOf(schema: JsonSchema | undefined): string {
+  return Object.keys(schema?.properties ?? {}).join(", ");
+}
+
+function missingKey(path: Path, schema: JsonSchema): Issue {
+  const rules = schemaAt(schema, path);
+  const parent = formatPath(path.slice(0, -1));
+  return {
+    path,
+    at: "key",
+    rule: "missing-key",
+    message: `${parent} has no key ${describeValue(path.at(-1))}`,
+    ...(rules === undefined ? {} : { allowed: allowedWords(rules) }),
+  };
+}
+
+function unknownKey(path: Path, value: unknown, schema: JsonSchema): Issue {
+  const feature = notBuiltYet(path);
+  const key = describeValue(path.at(-1));
+  if (feature !== undefined)
+    return {
+      path,
+      at: "key",
+      rule: "not-built-yet",
+      message: `${formatPath(path)} isn't built yet: ${feature}`,
+      given: describeValue(value),
+      allowed: "leave the key out; no key is ignored in silence",
+    };
+  const known = Object.keys(schemaAt(schema, path.slice(0, -1))?.properties ?? {});
+  const near = nearest(String(path.at(-1)), known);
+  const guess = near === undefined ? "" : `; did you mean ${describeValue(near)}?`;
+  return {
+    path,
+    at: "key",
+    rule: "unknown-key",
+    message: `${formatPath(path.slice(0, -1))} has no key ${key}${guess}`,
+    given: key,
+    allowed: known.join(", "),
+  };
+}

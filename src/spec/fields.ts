@@ -1,0 +1,148 @@
+import { z } from "zod";
+import {
+  DURATION_PATTERN,
+  PERCENT_PATTERN,
+  POINTS_PATTERN,
+  SIZE_PATTERN,
+  formatDuration,
+  formatSize,
+  parseDuration,
+  parsePercent,
+  parsePoints,
+  parseSize,
+} from "./units.ts";
+
+/** What our checks attach to a zod issue: the stable name of the rule, and what would have been right. */
+export interface IssueParams {
+  rule: string;
+  allowed?: string;
+}
+
+type Context = { addIssue(issue: { code: "custom"; message: string; params: IssueParams }): void };
+
+/** Reports a problem at the value being checked. */
+export function complain(ctx: Context, message: string, params: IssueParams): void {
+  ctx.addIssue({ code: "custom", message, params });
+}
+
+function refuse(ctx: Context, message: string, rule: string, allowed?: string): never {
+  complain(ctx, message, { rule, ...(allowed === undefined ? {} : { allowed }) });
+  return z.NEVER;
+}
+
+/** A name that can be part of a host name (RFC 1035 label): what DNS, Kubernetes and a folder all take. */
+export const LABEL = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const LABEL_WORDS = "1 to 63 lower-case letters, digits and hyphens, from a letter to a letter or digit";
+
+/** A DNS label; `reserved` names are refused. */
+export function label(reserved: readonly string[] = []) {
+  return z
+    .string()
+    .superRefine((name, ctx) => {
+      if (!LABEL.test(name)) complain(ctx, "isn't a DNS label", { rule: "dns-label", allowed: LABEL_WORDS });
+      else if (reserved.includes(name))
+        complain(ctx, "is a reserved name", {
+          rule: "reserved-name",
+          allowed: `any name but ${reserved.join(", ")}`,
+        });
+    })
+    .meta({ title: "DNS label", pattern: LABEL.source });
+}
+
+/** Milliseconds from `2s`, `30m`, `2h`. Above zero unless `min` is 0. */
+export function duration(range: { min?: number; max: number }) {
+  const min = range.min ?? 1;
+  const allowed = `a duration from ${formatDuration(min)} to ${formatDuration(range.max)}, such as 500ms, 2s, 30m or 2h`;
+  return z
+    .string()
+    .meta({ title: "duration", pattern: DURATION_PATTERN, examples: ["500ms", "2s", "30m", "2h"] })
+    .transform((text, ctx): number => {
+      const ms = parseDuration(text);
+      if (ms === undefined) return refuse(ctx, "isn't a duration", "duration", allowed);
+      if (ms < min || ms > range.max) return refuse(ctx, "is out of range", "range", allowed);
+      return ms;
+    });
+}
+
+/** Bytes from `512Mi`, `4Gi`. */
+export function size(range: { min: number; max: number }) {
+  const allowed = `a size from ${formatSize(range.min)} to ${formatSize(range.max)}, such as 512Mi or 4Gi`;
+  return z
+    .union([z.string(), z.int()])
+    .meta({ title: "size", pattern: SIZE_PATTERN, examples: ["512Mi", "4Gi"] })
+    .transform((given, ctx): number => {
+      const bytes = typeof given === "number" ? given : parseSize(given);
+      if (bytes === undefined) return refuse(ctx, "isn't a size", "size", allowed);
+      if (bytes < range.min || bytes > range.max) return refuse(ctx, "is out of range", "range", allowed);
+      return bytes;
+    });
+}
+
+/** A difference of two rates: `0.5pp` is 0.005. A bare number and a percentage are refused: each could mean two things. */
+export function margin() {
+  const allowed = "percentage points above 0pp and below 100pp, such as 0.5pp";
+  return z
+    .string()
+    .meta({ title: "margin in percentage points", pattern: POINTS_PATTERN, examples: ["0.5pp", "1pp"] })
+    .transform((text, ctx): number => {
+      const points = parsePoints(text);
+      if (points === undefined && parsePercent(text) !== undefined)
+        return refuse(ctx, "is relative; the margin of a rate is in percentage points", "margin", allowed);
+      if (points === undefined) return refuse(ctx, "isn't a margin in percentage points", "margin", allowed);
+      if (points <= 0 || points >= 1) return refuse(ctx, "is out of range", "range", allowed);
+      return points;
+    });
+}
+
+/** How far below the champion a metric may lie: in the metric's own unit, or `0.5pp` of a fraction. */
+export function distance() {
+  const allowed =
+    "a number of the metric's own unit from 0 up, such as 0.005, or percentage points, such as 0.5pp";
+  return z
+    .union([z.number(), z.string()])
+    .meta({ title: "distance", pattern: POINTS_PATTERN, minimum: 0, examples: [0.005, "0.5pp"] })
+    .transform((given, ctx): number => {
+      const value = typeof given === "number" ? given : parsePoints(given);
+      if (value === undefined) return refuse(ctx, "isn't a distance", "margin", allowed);
+      if (value < 0) return refuse(ctx, "is out of range", "range", allowed);
+      return value;
+    });
+}
+
+/** A probability of a false verdict, above 0 and below 0.5: `0.01` or `1%`. */
+export function rate() {
+  const allowed = "a rate above 0 and below 0.5, such as 0.01 or 1%";
+  return z
+    .union([z.number(), z.string()])
+    .meta({
+      title: "rate",
+      pattern: PERCENT_PATTERN,
+      exclusiveMinimum: 0,
+      exclusiveMaximum: 0.5,
+      examples: [0.01, "1%"],
+    })
+    .transform((given, ctx): number => {
+      const value = typeof given === "number" ? given : parsePercent(given);
+      if (value === undefined) return refuse(ctx, "isn't a rate", "rate", allowed);
+      if (value <= 0 || value >= 0.5) return refuse(ctx, "is out of range", "range", allowed);
+      return value;
+    });
+}
+
+/** A file, folder or glob that can't leave the folder it is relative to. */
+export function innerPath() {
+  const allowed = "a relative path inside the folder, with / between names and without ..";
+  return z
+    .string()
+    .max(1024)
+    .superRefine((path, ctx) => {
+      const parts = path.split("/");
+      // oxlint-disable-next-line no-control-regex
+      const odd = path === "" || /[\u0000-\u001f\u007f\\]/.test(path) || /^[A-Za-z]:/.test(path);
+      if (odd || path.startsWith("/") || path.startsWith("~") || parts.includes(".."))
+        complain(ctx, "leaves the folder or isn't a path", { rule: "inner-path", allowed });
+      else if (parts.includes(".git"))
+        complain(ctx, "lies in Git's own folder", { rule: "inner-path", allowed });
+    })
+    .meta({ title: "path" });
+}

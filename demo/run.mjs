@@ -28,6 +28,7 @@ const load = new LoadGenerator();
 let platform;
 let problem;
 let interrupted = false;
+let ending;
 process.on("SIGINT", () => interrupt());
 process.on("SIGTERM", () => interrupt());
 
@@ -78,8 +79,14 @@ async function play() {
   findings.figure(scene, "time", duration(Date.now() - startedAt));
 }
 
+/** Once, whoever asks first: the end of the scenes, or Ctrl-C. */
+function end() {
+  ending ??= finish();
+  return ending;
+}
+
 /** Prints the table, ends the processes (or says where they are), sets the exit code. */
-async function end() {
+async function finish() {
   if (problem !== undefined && !interrupted) {
     heading("The demo stopped");
     say(problem.message);

@@ -59,7 +59,7 @@ export class Findings {
   }
 
   table() {
-    const width = Math.max(...this.#rows.map(({ name }) => name.length));
+    const width = Math.max(0, ...this.#rows.map(({ name }) => name.length));
     let shown;
     for (const { scene, name, value, ok } of this.#rows) {
       if (scene !== shown) console.log(`\n  ${style("bold", scene)}`);

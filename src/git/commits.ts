@@ -20,11 +20,12 @@ export async function readCommits(
   git: Git,
   repository: string,
   commits: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<RawCommit[]> {
   if (commits.length === 0) return [];
   const { stdout } = await git.run(
     ["log", "--no-walk=unsorted", "--stdin", "-z", `--format=tformat:${FORMAT}`, "--no-show-signature"],
-    { repository, input: `${commits.join("\n")}\n` },
+    { repository, env, input: `${commits.join("\n")}\n` },
   );
   const fields = stdout.toString("utf8").split("\0");
   const found: RawCommit[] = [];

@@ -1,7 +1,5 @@
 import { SlipwayError } from "../http/errors.ts";
-
-/** A DNS label, as RFC 1123 has it: the name becomes a host name and a Kubernetes object later. */
-const PROJECT_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+import { LABEL } from "../spec/fields.ts";
 
 /** The environment repository's name; no project may have it. */
 export const ENVIRONMENT = "environment";
@@ -15,7 +13,7 @@ export function kindOf(name: string): RepositoryKind {
 }
 
 export function isRepositoryName(name: string): boolean {
-  return PROJECT_NAME.test(name);
+  return LABEL.test(name);
 }
 
 /** GIT_NAME_INVALID unless the name is a DNS label. */
@@ -23,7 +21,7 @@ export function checkRepositoryName(name: string): void {
   if (isRepositoryName(name)) return;
   throw new SlipwayError("GIT_NAME_INVALID", `${JSON.stringify(name)} can't be a repository's name`, {
     given: name,
-    allowed: "1 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends",
+    allowed: "1 to 63 lower-case letters, digits and hyphens, from a letter on and not ending in a hyphen",
   });
 }
 

@@ -43,10 +43,14 @@ export interface Git {
   run(args: readonly string[], call?: GitCall): Promise<GitAnswer>;
   /** Standard output as text without its last newline. */
   text(args: readonly string[], call?: GitCall): Promise<string>;
-  /** Starts it with streams for the caller to use; `group` puts it into a process group of its own. */
+  /** Starts it in a process group of its own, with streams for the caller to use. `config` wins over the repository's. */
   start(
     args: readonly string[],
-    options: { env: Readonly<Record<string, string>>; stdio: StdioOptions; group?: boolean },
+    options: {
+      env: Readonly<Record<string, string>>;
+      config: readonly (readonly [string, string])[];
+      stdio: StdioOptions;
+    },
   ): ChildProcess;
 }
 
@@ -69,8 +73,12 @@ export async function openGit(deps: GitDeps): Promise<Git> {
     run: (args, options = {}) => call(caller, args, options),
     text: async (args, options = {}) =>
       (await call(caller, args, options)).stdout.toString("utf8").replace(/\n$/, ""),
-    start: (args, { env, stdio, group }) =>
-      spawn(program, args, { env: { ...caller.env, ...env }, stdio, detached: group ?? false }),
+    start: (args, { env, config, stdio }) =>
+      spawn(program, args, {
+        env: { ...cleanEnv(deps.path, [...settings(version), ...config]), ...env },
+        stdio,
+        detached: true,
+      }),
   };
 }
 
@@ -83,7 +91,7 @@ function isOlder(version: readonly [number, number], than: readonly [number, num
   return version[0] < than[0] || (version[0] === than[0] && version[1] < than[1]);
 }
 
-function settings(version: readonly [number, number]): [string, string][] {
+function settings(version: readonly [number, number]): (readonly [string, string])[] {
   return [
     // A volume is often owned by another user than the process; whoever can reach it is decided elsewhere.
     ["safe.directory", "*"],
@@ -96,7 +104,7 @@ function settings(version: readonly [number, number]): [string, string][] {
 }
 
 /** Nothing of the machine's or a person's Git settings may change what the platform stores. */
-function cleanEnv(path: string, entries: readonly [string, string][]): Record<string, string> {
+function cleanEnv(path: string, entries: readonly (readonly [string, string])[]): Record<string, string> {
   const env: Record<string, string> = {
     PATH: path,
     LC_ALL: "C",

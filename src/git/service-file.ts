@@ -1,4 +1,6 @@
-import { isMap, isScalar, LineCounter, parseDocument, type Pair, type YAMLMap } from "yaml";
+import { readDocument, type SpecDocument } from "../spec/document.ts";
+import { describeValue, printable, valueAt, type Path } from "../spec/issue.ts";
+import { nearest } from "../spec/nearest.ts";
 import type { ParseResult, SpecProblem } from "../spec/parse.ts";
 import type { ServiceState } from "./environment.ts";
 
@@ -46,7 +48,9 @@ export function serviceOfPath(path: string): string | undefined {
 
 /** Reads a service file; all that is wrong with it comes at once, with positions. */
 export function parseServiceFile(text: string, path: string): ParseResult<ServiceState> {
-  const reader = new ServiceFileReader(text, path);
+  const read = readDocument(text, path);
+  if (!read.ok) return read;
+  const reader = new ServiceFileReader(read.document, path);
   const state = reader.read();
   return state !== undefined && reader.problems.length === 0
     ? { ok: true, value: state }
@@ -55,155 +59,108 @@ export function parseServiceFile(text: string, path: string): ParseResult<Servic
 
 class ServiceFileReader {
   readonly problems: SpecProblem[] = [];
-  readonly #lines = new LineCounter();
-  readonly #text: string;
-  readonly #path: string;
+  readonly #document: SpecDocument;
+  readonly #file: string;
 
-  constructor(text: string, path: string) {
-    this.#text = text;
-    this.#path = path;
+  constructor(document: SpecDocument, file: string) {
+    this.#document = document;
+    this.#file = file;
   }
 
   read(): ServiceState | undefined {
-    const document = parseDocument(this.#text, {
-      lineCounter: this.#lines,
-      prettyErrors: false,
-      uniqueKeys: true,
-    });
-    for (const error of document.errors) this.#say(error.pos[0], "syntax", error.message);
-    if (document.errors.length > 0) return undefined;
-    const root = document.contents;
-    if (!isMap(root)) {
-      this.#say(0, "wrong-type", "a service file is a mapping", "apiVersion, kind, name, champion, weight");
-      return undefined;
-    }
-    this.#onlyKnownKeys(root, KEYS);
-    this.#constant(root, "apiVersion", "slipway/v1");
-    this.#constant(root, "kind", "Service");
-    const name = serviceOfPath(this.#path) ?? "";
-    this.#constant(root, "name", name);
-    const champion = this.#version(root, "champion");
-    const challenger = root.has("challenger") ? this.#version(root, "challenger") : undefined;
-    const weight = this.#weight(root, challenger !== undefined);
+    this.#onlyKnownKeys([], KEYS);
+    if (this.problems.length > 0 && !isRecord(this.#document.data)) return undefined;
+    const name = serviceOfPath(this.#file) ?? "";
+    this.#constant("apiVersion", "slipway/v1");
+    this.#constant("kind", "Service");
+    this.#constant("name", name);
+    const champion = this.#version("champion");
+    const hasChallenger = this.#value(["challenger"]) !== undefined;
+    const challenger = hasChallenger ? this.#version("challenger") : undefined;
+    const weight = this.#weight(hasChallenger);
     if (champion !== undefined && champion === challenger) {
-      this.#sayAt(root, "challenger", "same-version", "the challenger is the champion", String(challenger));
+      this.#say(["challenger", "version"], "same-version", "the challenger is the champion");
     }
     if (champion === undefined || weight === undefined) return undefined;
     return { name, champion, ...(challenger === undefined ? {} : { challenger }), weight };
   }
 
-  #onlyKnownKeys(map: YAMLMap, known: readonly string[]): void {
-    for (const pair of map.items) {
-      const key = isScalar(pair.key) ? String(pair.key.value) : "?";
+  #value(path: Path): unknown {
+    return valueAt(this.#document.data, path);
+  }
+
+  #onlyKnownKeys(path: Path, known: readonly string[]): void {
+    const map = path.length === 0 ? this.#document.data : this.#value(path);
+    if (!isRecord(map)) {
+      const what = path.length === 0 ? "a service file" : path.join(".");
+      this.#say(path, "wrong-type", `${what} is a mapping`, `a mapping with ${known.join(", ")}`);
+      return;
+    }
+    for (const key of Object.keys(map)) {
       if (known.includes(key)) continue;
-      const near = nearestKey(key, known);
-      const message = `unknown key ${key}${near ? `; did you mean ${near}?` : ""}`;
-      this.#say(start(pair), "unknown-key", message, known.join(", "), key);
+      const near = nearest(key, known);
+      const hint = near === undefined ? "" : `; did you mean ${near}?`;
+      const place = this.#document.position([...path, key], "key");
+      const message = `unknown key ${printable(key)}${hint}`;
+      this.problems.push({
+        file: this.#file,
+        ...place,
+        rule: "unknown-key",
+        message,
+        allowed: known.join(", "),
+      });
     }
   }
 
-  #constant(map: YAMLMap, key: string, expected: string): void {
-    const value: unknown = map.get(key);
+  #constant(key: string, expected: string): void {
+    const value = this.#value([key]);
     if (value === expected) return;
     const message = value === undefined ? `${key} is missing` : `${key} must be ${expected}`;
-    this.#sayAt(map, key, "wrong-value", message, value === undefined ? undefined : show(value), expected);
+    this.#say([key], value === undefined ? "missing" : "wrong-value", message, expected);
   }
 
-  #version(root: YAMLMap, key: string): number | undefined {
-    const holder: unknown = root.get(key);
-    if (!isMap(holder)) {
-      const message = holder === undefined ? `${key} is missing` : `${key} is not a mapping`;
-      this.#sayAt(root, key, "wrong-type", message, undefined, `${key}: { version: <number> }`);
+  #version(key: string): number | undefined {
+    if (this.#value([key]) === undefined) {
+      this.#say([key], "missing", `${key} is missing`, `${key}: { version: <number> }`);
       return undefined;
     }
-    this.#onlyKnownKeys(holder, ["version"]);
-    const version: unknown = holder.get("version");
+    const before = this.problems.length;
+    this.#onlyKnownKeys([key], ["version"]);
+    const version = this.#value([key, "version"]);
     if (typeof version === "number" && Number.isSafeInteger(version) && version >= 1) return version;
-    const at = find(holder, "version") ? holder : root;
-    const message = `${key}.version is no version number`;
-    const given = version === undefined ? undefined : show(version);
-    this.#sayAt(at, at === holder ? "version" : key, "wrong-type", message, given, "a whole number from 1");
+    // One mistyped key is one problem, not two.
+    if (this.problems.length === before) {
+      this.#say([key, "version"], "wrong-type", `${key}.version is no version`, "a whole number from 1");
+    }
     return undefined;
   }
 
-  #weight(root: YAMLMap, hasChallenger: boolean): number | undefined {
-    const weight: unknown = root.get("weight");
+  #weight(hasChallenger: boolean): number | undefined {
+    const weight = this.#value(["weight"]);
     if (typeof weight !== "number" || !(weight >= 0 && weight <= 100)) {
       const message = weight === undefined ? "weight is missing" : "weight is no per cent";
-      const given = weight === undefined ? undefined : show(weight);
-      this.#sayAt(root, "weight", "wrong-value", message, given, "a number from 0 to 100");
+      this.#say(["weight"], "wrong-value", message, "a number from 0 to 100");
       return undefined;
     }
-    if (weight > 0 && !hasChallenger && !root.has("challenger")) {
-      this.#sayAt(
-        root,
-        "weight",
-        "no-challenger",
-        "weight is above 0 but there is no challenger",
-        show(weight),
-      );
+    if (weight > 0 && !hasChallenger) {
+      this.#say(["weight"], "no-challenger", "weight is above 0 but there is no challenger", "0");
     }
     return weight;
   }
 
-  /** At the value of the key; at the start of the mapping when the key is missing. */
-  #sayAt(map: YAMLMap, key: string, rule: string, message: string, given?: string, allowed?: string): void {
-    const pair = find(map, key);
-    this.#say(pair ? valueStart(pair) : (map.range?.[0] ?? 0), rule, message, allowed, given);
-  }
-
-  #say(offset: number, rule: string, message: string, allowed?: string, given?: string): void {
-    const { line, col } = this.#lines.linePos(offset);
+  #say(path: Path, rule: string, message: string, allowed?: string): void {
+    const value = this.#value(path);
     this.problems.push({
-      file: this.#path,
-      line: Math.max(1, line),
-      column: Math.max(1, col),
+      file: this.#file,
+      ...this.#document.position(path, "value"),
       rule,
       message,
-      ...(given === undefined ? {} : { given }),
+      ...(value === undefined ? {} : { given: describeValue(value) }),
       ...(allowed === undefined ? {} : { allowed }),
     });
   }
 }
 
-function find(map: YAMLMap, key: string): Pair | undefined {
-  return map.items.find((pair) => isScalar(pair.key) && pair.key.value === key);
-}
-
-function start(pair: Pair): number {
-  return isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
-}
-
-function valueStart(pair: Pair): number {
-  const value = pair.value;
-  const range = isScalar(value) || isMap(value) ? value.range : undefined;
-  return range?.[0] ?? start(pair);
-}
-
-function show(value: unknown): string {
-  return (isMap(value) ? "a mapping" : JSON.stringify(value)) ?? String(value);
-}
-
-/** The known key that differs in the fewest letters, if that is few enough to be a slip. */
-function nearestKey(given: string, known: readonly string[]): string | undefined {
-  let best: { key: string; distance: number } | undefined;
-  for (const key of known) {
-    const distance = editDistance(given.toLowerCase().slice(0, 64), key.toLowerCase());
-    if (!best || distance < best.distance) best = { key, distance };
-  }
-  return best && best.distance <= Math.max(1, Math.floor(best.key.length / 3)) ? best.key : undefined;
-}
-
-/** Levenshtein's distance, by two rows. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(substituted, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length] ?? 0;
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

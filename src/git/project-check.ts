@@ -1,0 +1,115 @@
+import { readDocument } from "../spec/document.ts";
+import { formatProblems } from "../spec/format.ts";
+import { describeValue } from "../spec/issue.ts";
+import { parseProject, type SpecProblem } from "../spec/parse.ts";
+import type { Project } from "../spec/project.ts";
+import type { RefUpdate } from "./hook-protocol.ts";
+import { isZero, shortId } from "./names.ts";
+import type { Git } from "./plumbing.ts";
+import { refuseLargeFiles } from "./pushed-files.ts";
+import { refuse, type PushedObjects, type Refusal } from "./refusal.ts";
+import { listFiles, readBlobs } from "./service-tree.ts";
+
+const SPEC_FILE = "slipway.yaml";
+const SPEC_SOURCE = "slipway.ts";
+const MAX_SPEC_BYTES = 1024 * 1024;
+
+/** Judges a push to a project's repository: its files, and the spec at the commit that will be run. */
+export async function checkProjectPush(
+  deps: { git: Git; maxFileBytes: number },
+  pushed: PushedObjects & { project: string; defaultBranch: string; updates: readonly RefUpdate[] },
+): Promise<Refusal | undefined> {
+  const { updates, defaultBranch } = pushed;
+  const toRun = updates.find((update) => update.ref === defaultBranch);
+  if (toRun && isZero(toRun.commit)) {
+    return refuse(
+      `${defaultBranch} is the branch that runs; it can't be deleted.`,
+      "Push another commit to it instead.",
+    );
+  }
+  const commits = updates.map((update) => update.commit).filter((commit) => !isZero(commit));
+  const large = await refuseLargeFiles(deps.git, pushed, commits, deps.maxFileBytes);
+  if (large || !toRun) return large;
+  return checkSpec(deps.git, pushed, toRun.commit);
+}
+
+async function checkSpec(
+  git: Git,
+  { repository, env, project }: PushedObjects & { project: string },
+  commit: string,
+): Promise<Refusal | undefined> {
+  const options = { env, paths: [SPEC_FILE, SPEC_SOURCE, "slipway.yml"] };
+  const found = await listFiles(git, repository, commit, options);
+  const file = found.find(({ path }) => path === SPEC_FILE);
+  if (!file)
+    return noSpec(
+      commit,
+      found.map(({ path }) => path),
+    );
+  if (file.type !== "blob" || file.mode === "120000") {
+    return refuse(`${SPEC_FILE}:1:1: is no file but a link.`, "Commit the file itself and push again.");
+  }
+  if (file.size > MAX_SPEC_BYTES) {
+    return refuse(`${SPEC_FILE}:1:1: has ${file.size} bytes; at most ${MAX_SPEC_BYTES} are read.`);
+  }
+  const text = (await readBlobs(git, repository, [file.object], env)).get(file.object) ?? "";
+  const parsed = parseProject(text, SPEC_FILE);
+  const problems = parsed.ok
+    ? await checkAgainstCommit(git, { repository, env, project }, commit, parsed.value, text)
+    : parsed.problems;
+  if (problems.length === 0) return undefined;
+  return refuse(
+    formatProblems(problems, text),
+    "",
+    "Correct it, commit and push again; `slipway validate` says the same without a push.",
+  );
+}
+
+function noSpec(commit: string, others: readonly string[]): Refusal {
+  const missing = `there is no ${SPEC_FILE} at the top of commit ${shortId(commit)}.`;
+  if (others.includes(SPEC_SOURCE)) {
+    return refuse(
+      missing,
+      `${SPEC_SOURCE} is never evaluated here: run \`slipway validate\`, which writes ${SPEC_FILE} from it, and commit that.`,
+    );
+  }
+  if (others.includes("slipway.yml"))
+    return refuse(missing, `Rename slipway.yml: git mv slipway.yml ${SPEC_FILE}`);
+  return refuse(missing, "`slipway init` writes one; commit it and push again.");
+}
+
+/** What only the commit can tell: whose spec it is, and whether the files that it names are there. */
+async function checkAgainstCommit(
+  git: Git,
+  { repository, env, project }: PushedObjects & { project: string },
+  commit: string,
+  spec: Project,
+  text: string,
+): Promise<SpecProblem[]> {
+  const read = readDocument(text, SPEC_FILE);
+  if (!read.ok) return read.problems;
+  const problems: SpecProblem[] = [];
+  const say = (path: string[], rule: string, message: string, given: string, allowed: string): void => {
+    problems.push({
+      file: SPEC_FILE,
+      ...read.document.position(path, "value"),
+      rule,
+      message,
+      given: describeValue(given),
+      allowed,
+    });
+  };
+  if (spec.name !== project) {
+    const message = `the name isn't the repository's`;
+    say(["name"], "repository-name", message, spec.name, `${project}, or push to /git/${spec.name}.git`);
+  }
+  for (const kind of ["python", "node"] as const) {
+    const path = spec.environment[kind];
+    if (path === undefined) continue;
+    const files = await listFiles(git, repository, commit, { env, paths: [path] });
+    if (files.some((file) => file.path === path && file.type === "blob")) continue;
+    const message = `the file isn't in commit ${shortId(commit)}`;
+    say(["environment", kind], "missing-file", message, path, "a path of a committed file");
+  }
+  return problems;
+}

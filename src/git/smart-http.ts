@@ -1,0 +1,266 @@
+import { PassThrough } from "node:stream";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Clock } from "../base/clock.ts";
+import type { Ids } from "../base/ids.ts";
+import { SlipwayError, toSlipwayError } from "../http/errors.ts";
+import { startBackend, type Backend } from "./http-backend.ts";
+import { checkRepositoryName, ENVIRONMENT } from "./names.ts";
+import type { OpenPush, Pushes } from "./pushes.ts";
+import type { Repositories } from "./repositories.ts";
+import { Slots } from "./slots.ts";
+
+export interface GitLimits {
+  /** Pack of one push, in bytes. */
+  maxPackBytes: number;
+  /** Git processes that work for callers at once; a push that only watches its pipeline run isn't counted. */
+  maxProcesses: number;
+  /** Requests that wait for one. */
+  maxWaiting: number;
+  /** Longest wait for one, in milliseconds. */
+  waitMs: number;
+  /** Longest fetch, and longest push up to its acceptance, in milliseconds. */
+  timeoutMs: number;
+  maxProjects: number;
+}
+
+/** What a laptop stands; a data set of some hundred megabytes still goes through. */
+export const GIT_LIMITS: GitLimits = {
+  maxPackBytes: 512 * 1024 * 1024,
+  maxProcesses: 8,
+  maxWaiting: 64,
+  waitMs: 30_000,
+  timeoutMs: 15 * 60_000,
+  maxProjects: 1000,
+};
+
+export interface GitRoutesDeps {
+  repositories: Repositories;
+  pushes: Pushes;
+  clock: Clock;
+  ids: Ids;
+  limits: GitLimits;
+  /** Who sends a request, for the record: it decides nothing. */
+  pusher: (request: FastifyRequest) => string;
+  /** Where a failure of Git goes that its caller can do nothing about. */
+  logDefect: (error: unknown, where: string) => void;
+}
+
+/** Name of the environment variable that joins a hook with the request that carries its push. */
+export const PUSH_VARIABLE = "SLIPWAY_PUSH";
+
+interface Served {
+  slots: Slots;
+  /** Under way, so that a shutdown can wait for them and then end them. */
+  backends: Set<Backend>;
+}
+
+type GitRequest = FastifyRequest<{
+  Params: { repository: string; "*"?: string };
+  Querystring: { service?: string };
+}>;
+
+/** Smart HTTP (and the dumb protocol's reads) by `git http-backend`, below `/git/<project>.git/`. */
+export function gitRoutes(app: FastifyInstance, deps: GitRoutesDeps): void {
+  void app.register(async (scope) => {
+    const { clock, limits } = deps;
+    const slots = new Slots({
+      clock,
+      slots: limits.maxProcesses,
+      queue: limits.maxWaiting,
+      waitMs: limits.waitMs,
+    });
+    const served: Served = { slots, backends: new Set() };
+    // Packs are streamed to Git, never held.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+    scope.setErrorHandler((error, request, reply) => answerGit(deps, toSlipwayError(error), request, reply));
+    const schema = { hide: true };
+    scope.get("/git/:repository/info/refs", { schema }, async (request: GitRequest, reply) => {
+      const wants = request.query.service === "git-receive-pack" ? "push" : "fetch";
+      const name = await repositoryOf(deps, request, wants === "push");
+      return serve(deps, served, request, reply, { name, path: "info/refs", push: false });
+    });
+    scope.post("/git/:repository/git-upload-pack", { schema }, async (request: GitRequest, reply) => {
+      const name = await repositoryOf(deps, request, false);
+      return serve(deps, served, request, reply, { name, path: "git-upload-pack", push: false });
+    });
+    scope.post("/git/:repository/git-receive-pack", { schema }, async (request: GitRequest, reply) => {
+      const name = await repositoryOf(deps, request, false);
+      return serve(deps, served, request, reply, { name, path: "git-receive-pack", push: true });
+    });
+    scope.get("/git/:repository/HEAD", { schema }, async (request: GitRequest, reply) => {
+      const name = await repositoryOf(deps, request, false);
+      return serve(deps, served, request, reply, { name, path: "HEAD", push: false });
+    });
+    scope.get("/git/:repository/objects/*", { schema }, async (request: GitRequest, reply) => {
+      const name = await repositoryOf(deps, request, false);
+      const path = `objects/${request.params["*"]}`;
+      if (!/^objects\/[0-9a-zA-Z/.-]+$/.test(path) || path.includes("..")) throw unknownPath(path);
+      return serve(deps, served, request, reply, { name, path, push: false });
+    });
+    scope.addHook("preClose", async () => deps.pushes.leaveAll());
+    scope.addHook("onClose", () => drain(served, clock));
+  });
+}
+
+/** The repository that a request names; a push makes a project's on its first time. */
+async function repositoryOf(deps: GitRoutesDeps, request: GitRequest, make: boolean): Promise<string> {
+  const { repositories, limits } = deps;
+  const given = request.params.repository;
+  const name = given.endsWith(".git") ? given.slice(0, -".git".length) : given;
+  checkRepositoryName(name);
+  if (given === name) {
+    throw new SlipwayError("GIT_NAME_INVALID", "a repository's address ends in .git", {
+      given,
+      allowed: `${name}.git`,
+    });
+  }
+  if (await repositories.exists(name)) {
+    if (make) await repositories.ensure(name);
+    return name;
+  }
+  if (!make || name === ENVIRONMENT) {
+    throw new SlipwayError("GIT_REPOSITORY_MISSING", `there is no repository ${name}`);
+  }
+  if ((await repositories.projects()).length >= limits.maxProjects) {
+    throw new SlipwayError("TOO_LARGE", `there are ${limits.maxProjects} projects, which is the limit`);
+  }
+  await repositories.ensure(name);
+  return name;
+}
+
+/** Runs the program and streams both ways. */
+async function serve(
+  deps: GitRoutesDeps,
+  served: Served,
+  request: GitRequest,
+  reply: FastifyReply,
+  what: { name: string; path: string; push: boolean },
+): Promise<FastifyReply> {
+  const gone = new AbortController();
+  reply.raw.once("close", () => gone.abort());
+  const release = await served.slots.take(gone.signal);
+  const pusher = deps.pusher(request);
+  const push = what.push
+    ? deps.pushes.begin({ id: deps.ids.hex(), pusher, onAccepted: () => accepted() })
+    : undefined;
+  const backend = startBackend(
+    { ...deps, config: pushConfig(deps) },
+    backendRequest(request, what, pusher, push),
+  );
+  served.backends.add(backend);
+  const late = new AbortController();
+  const accepted = (): void => {
+    release();
+    late.abort();
+  };
+  void deps.clock.sleep(deps.limits.timeoutMs, late.signal).then(
+    () => backend.end(),
+    () => {},
+  );
+  void backend.ended.then(() => {
+    accepted();
+    push?.end();
+    served.backends.delete(backend);
+  });
+  feed(request, backend);
+  // A fetch ends with its reader. A push goes on without one: only nobody watches it any more.
+  const leave = push ? () => push.leave() : () => backend.end();
+  if (gone.signal.aborted) leave();
+  gone.signal.addEventListener("abort", leave, { once: true });
+  const answer = await backend.answer;
+  return reply.code(answer.status).headers(answer.headers).send(detached(answer.body));
+}
+
+/** Holds whatever a repository's own configuration says. */
+function pushConfig({ repositories, limits }: GitRoutesDeps): [string, string][] {
+  return [
+    ["core.hooksPath", repositories.hooksFolder],
+    ["http.receivepack", "true"],
+    ["receive.maxInputSize", String(limits.maxPackBytes)],
+    ["receive.unpackLimit", "1"],
+    ["transfer.fsckObjects", "true"],
+  ];
+}
+
+function backendRequest(
+  request: GitRequest,
+  what: { name: string; path: string },
+  remoteUser: string,
+  push: OpenPush | undefined,
+): Parameters<typeof startBackend>[1] {
+  const { headers } = request;
+  const protocol = headers["git-protocol"];
+  const encoding = headers["content-encoding"];
+  return {
+    pathInfo: `/${what.name}.git/${what.path}`,
+    method: request.method === "POST" ? "POST" : "GET",
+    query: request.query.service === undefined ? "" : `service=${encodeURIComponent(request.query.service)}`,
+    contentType: headers["content-type"],
+    contentLength: headers["content-length"],
+    contentEncoding: encoding === "gzip" || encoding === "x-gzip" ? encoding : undefined,
+    protocol: typeof protocol === "string" && /^[a-z0-9=:]{1,64}$/.test(protocol) ? protocol : undefined,
+    remoteUser: remoteUser.replace(/[^\w.@-]/g, "_").slice(0, 64) || "somebody",
+    env: push ? { [PUSH_VARIABLE]: push.id } : {},
+  };
+}
+
+/** The request's body to Git. A body that breaks off ends Git's input, and an incomplete pack is refused there. */
+function feed(request: GitRequest, { input }: Backend): void {
+  const body = request.raw;
+  input.on("error", () => {
+    // Git has refused before it read everything; the rest must go somewhere for the caller to read the answer.
+    body.unpipe(input);
+    body.resume();
+  });
+  body.on("close", () => {
+    if (!body.complete) input.destroy();
+  });
+  body.pipe(input);
+}
+
+/** A stream of its own to the caller: when the caller goes away Git's output is still read to its end. */
+function detached(body: NodeJS.ReadableStream): PassThrough {
+  const toCaller = new PassThrough();
+  body.on("error", (error) => toCaller.destroy(error));
+  toCaller.on("close", () => {
+    body.unpipe(toCaller);
+    body.resume();
+  });
+  body.pipe(toCaller);
+  return toCaller;
+}
+
+/** A shutdown waits a moment for pushes that are being written, then ends all. */
+async function drain(served: Served, clock: Clock): Promise<void> {
+  const all = Promise.all([...served.backends].map((backend) => backend.ended));
+  const late = new AbortController();
+  const timer = clock.sleep(3_000, late.signal).catch(() => {});
+  await Promise.race([all, timer]);
+  late.abort();
+  for (const backend of served.backends) backend.end();
+}
+
+/** Git shows the body of a refusal to the person when it is plain text. */
+function answerGit(
+  deps: GitRoutesDeps,
+  error: SlipwayError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error.status >= 500 && error.code !== "UNAVAILABLE") {
+    deps.logDefect(error, `${request.method} ${request.url}`);
+  }
+  if (error.status === 503) reply.header("retry-after", "1");
+  if (error.code === "TOKEN_REQUIRED") reply.header("www-authenticate", 'Basic realm="slipway"');
+  const { given, allowed } = error.facts;
+  const facts = [given && `given: ${given}`, allowed && `allowed: ${allowed}`, error.hint].filter(Boolean);
+  return reply
+    .code(error.status)
+    .type("text/plain; charset=utf-8")
+    .send(`slipway: ${error.message}\n${facts.join("\n")}\n`);
+}
+
+function unknownPath(path: string): SlipwayError {
+  return new SlipwayError("NOT_FOUND", `there is no ${path}`);
+}

@@ -1,0 +1,15 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parseProject } from "../../src/spec/parse.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+const files = ["templates", "examples"].flatMap((folder) =>
+  readdirSync(join(root, folder)).map((name) => join(folder, name, "slipway.yaml")),
+);
+
+test.each(files)("%s is a valid project", (file) => {
+  const text = readFileSync(join(root, file), "utf8").replaceAll("__NAME__", "digits");
+  const result = parseProject(text, file);
+  expect(result.ok ? [] : result.problems).toEqual([]);
+});

@@ -36,14 +36,14 @@ export class Project {
   }
 
   /** `slipway init --template digits`, then the first commit. */
-  static async init({ parent, name, url }) {
+  static async init({ parent, name, gitUrl }) {
     const folder = join(parent, name);
     await run(process.execPath, [SLIPWAY, "init", name, "--template", "digits"], {
       cwd: parent,
       env: GIT_ENV,
     });
     if (!existsSync(join(folder, ".git"))) await git(folder, "init", "--quiet", "--initial-branch=main");
-    const project = new Project(folder, `${url}/git/${name}.git`);
+    const project = new Project(folder, `${gitUrl}/${name}.git`);
     const remotes = await git(folder, "remote");
     const hasRemote = remotes.split("\n").includes("slipway");
     await git(folder, "remote", hasRemote ? "set-url" : "add", "slipway", project.gitUrl);
@@ -93,8 +93,8 @@ export class Project {
 }
 
 /** A fresh clone of the environment repository: subject, body and trailers of its commits, newest first. */
-export async function environmentLog(url, folder) {
-  await git("/", "clone", "--quiet", `${url}/git/environment.git`, folder);
+export async function environmentLog(gitUrl, folder) {
+  await git("/", "clone", "--quiet", `${gitUrl}/environment.git`, folder);
   const text = await git(folder, "log", "--format=%H%x1f%s%x1f%b%x1e");
   return text
     .split("\x1e")

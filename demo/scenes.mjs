@@ -23,7 +23,7 @@ export async function firstVersion(stage) {
   const { platform, load, findings, folder } = stage;
   const scene = "1 · From git push to production";
   heading(scene);
-  stage.project = await Project.init({ parent: folder, name: MODEL, url: platform.url });
+  stage.project = await Project.init({ parent: folder, name: MODEL, gitUrl: platform.gitUrl });
   say(`slipway init ${MODEL} --template digits, git commit, git push ${stage.project.gitUrl}`);
   await load.setRate(KNOCK);
   const push = stage.project.push();
@@ -218,7 +218,7 @@ function silenceOf(load, version) {
 /** The commit of the environment repository that took a version out, read from a fresh clone. */
 async function rollbackCommit({ platform, folder, findings }, version, rollout) {
   findings.clones = (findings.clones ?? 0) + 1;
-  const log = await environmentLog(platform.url, join(folder, `environment-${findings.clones}`));
+  const log = await environmentLog(platform.gitUrl, join(folder, `environment-${findings.clones}`));
   const commit = log.find(
     ({ body, subject }) =>
       body.includes(`Slipway-Rollout: ${rollout.id}`) && /roll(ed)?[ -]?back/i.test(subject + body),

@@ -46,7 +46,7 @@ export class DelayedLabels {
   }
 
   async #post(entries) {
-    const labels = entries.map(({ requestId, label }) => ({ requestId, label }));
+    const labels = entries.map(({ requestId, label }) => ({ id: requestId, label }));
     try {
       const response = await fetch(this.url, {
         method: "POST",

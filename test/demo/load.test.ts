@@ -56,8 +56,8 @@ beforeEach(async () => {
   server = createServer(async (request, response) => {
     const text = await bodyOf(request);
     if (request.url === "/api/slipway/v1/services/m/labels") {
-      const { labels } = JSON.parse(text) as { labels: { requestId: string; label: number }[] };
-      for (const { requestId, label } of labels) labelled.set(requestId, { label, at: Date.now() });
+      const { labels } = JSON.parse(text) as { labels: { id: string; label: number }[] };
+      for (const { id, label } of labels) labelled.set(id, { label, at: Date.now() });
       response.end("{}");
       return;
     }

@@ -47,7 +47,10 @@ export const CATALOGUE = {
     hint: "Use a relative path with `/` between names, without `..`, `\\`, control characters or encodings of these.",
   },
   MLFLOW_INVALID_PARAMETER_VALUE: { status: 400, hint: "Correct the named parameter and call again." },
-  MLFLOW_RESOURCE_DOES_NOT_EXIST: { status: 404, hint: "Check the name or id; deleted things can be restored." },
+  MLFLOW_RESOURCE_DOES_NOT_EXIST: {
+    status: 404,
+    hint: "Check the name or id; deleted things can be restored.",
+  },
   MLFLOW_RESOURCE_ALREADY_EXISTS: { status: 400, hint: "Choose another name, or use what exists." },
   MLFLOW_RESOURCE_CONFLICT: { status: 409, hint: "Read the current state and decide again." },
   MLFLOW_ENDPOINT_NOT_FOUND: { status: 404, hint: "This part of MLflow's API isn't served here." },
@@ -107,6 +110,74 @@ export const CATALOGUE = {
     status: 422,
     hint: "Let a step log the model's folder to the tracking run (MLFLOW_RUN_ID), below `model.artifact`.",
   },
+  ROLLOUT_NOT_RUNNING: {
+    status: 409,
+    hint: "`slipway status` shows what each service's rollout waits for.",
+  },
+  ROLLOUT_ROLE_REQUIRED: {
+    status: 403,
+    hint: "Ask somebody with the role that the project's `rollout.approval` names.",
+  },
+  USAGE: { status: 400, hint: "`slipway help COMMAND` shows arguments, options and examples." },
+  NOT_BUILT_YET: { status: 501, hint: "This part isn't built yet; leave the option or word out." },
+  PLATFORM_UNREACHABLE: {
+    status: 503,
+    hint: "Start it with `slipway up`, or name another with --url or SLIPWAY_URL.",
+  },
+  PLATFORM_UNEXPECTED: {
+    status: 502,
+    hint: "Check the address given by --url or SLIPWAY_URL: something else may answer there.",
+  },
+  SPEC_UNREADABLE: { status: 400, hint: "Name the file, or run the command in the folder that holds it." },
+  SPEC_INVALID: {
+    status: 422,
+    hint: "Correct the file; `slipway validate` shows each problem at its place.",
+  },
+  SPEC_NOT_EVALUATED: {
+    status: 422,
+    hint: "The file must `export default defineProject({ … })` and run by itself.",
+  },
+  TEMPLATE_UNKNOWN: { status: 404, hint: "Choose one of the templates named above." },
+  FOLDER_NOT_EMPTY: { status: 409, hint: "Choose a new folder, or move its files away." },
+  LABELS_INVALID: { status: 422, hint: 'Each line is one JSON object: {"id": "<request id>", "label": …}.' },
+  DATA_NEWER: {
+    status: 409,
+    hint: "Start it with the newer Slipway that wrote it, or name another folder with --data.",
+  },
+  DATA_IN_USE: {
+    status: 409,
+    hint: "End the other platform (`kill` its pid), or name another folder with --data.",
+  },
+  DATA_UNUSABLE: { status: 500, hint: "Name a folder that you may write to with --data." },
+  DISK_FULL: { status: 507, hint: "Free some space, or name a folder on another disk with --data." },
+  PORT_IN_USE: { status: 409, hint: "Choose another with --port, or --port 0 for any free one." },
+  ADDRESS_UNUSABLE: { status: 400, hint: "Name an address of this machine with --host, such as 127.0.0.1." },
+  ROLE_NOT_STARTED: { status: 500, hint: "The process's own log in the data folder's logs/ says why." },
+  MODEL_FILE_MISSING: {
+    status: 422,
+    hint: "Let the training step write the named file into the model's folder.",
+  },
+  MODEL_CONTRACT_INVALID: {
+    status: 422,
+    hint: "contract.json holds {request: {inputs}, response: {outputs}}, both in Open Inference V2.",
+  },
+  MODEL_TOO_LARGE: {
+    status: 413,
+    hint: "Save a smaller model; only files of the model belong into its folder.",
+  },
+  MODEL_LOAD_FAILED: {
+    status: 422,
+    hint: "Load model.onnx with onnxruntime where it was made, and save it again.",
+  },
+  MODEL_OUTPUT_UNSUPPORTED: {
+    status: 422,
+    hint: "Every output must be a tensor; from scikit-learn, convert with options={'zipmap': False}.",
+  },
+  MODEL_OUT_OF_MEMORY: { status: 507, hint: "Raise the memory of a worker, or serve a smaller model." },
+  VARIANT_NOT_READY: { status: 409, hint: "`slipway logs` of the version shows its workers' last lines." },
+  VARIANT_IN_USE: { status: 409, hint: "Route the service elsewhere first." },
+  RULE_OUTDATED: { status: 409, hint: "A newer commit of the environment repository is in force already." },
+  SERVE_UNREACHABLE: { status: 503, hint: "The serve process is starting again; try once more in a moment." },
 } as const satisfies Record<string, { status: number; hint: string }>;
 
 export type ErrorCode = keyof typeof CATALOGUE;

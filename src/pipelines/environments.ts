@@ -4,8 +4,7 @@ import type { StepEnvironment } from "../spec/project.ts";
 export interface PreparedEnvironment {
   /** Equal for two environments that behave alike; part of the cache key. */
   hash: string;
-  /** Folders that come first in PATH. */
-  path: string[];
+  /** Variables for the steps, such as a PATH that finds its commands first. */
   env: Record<string, string>;
 }
 

@@ -1,0 +1,26 @@
+import type { Clock } from "../../../base/clock.ts";
+import type { EffectLedger } from "../../../pipelines/effects.ts";
+import type { StepEnvironments } from "../../../pipelines/environments.ts";
+import type { CpuSlots } from "./cpu-slots.ts";
+import type { MemoryWatch } from "./memory-watch.ts";
+import type { ProcessTable } from "./process-table.ts";
+import type { StepCache } from "./step-cache.ts";
+
+/** What all pipeline runs of one engine share. */
+export interface EngineContext {
+  clock: Clock;
+  table: ProcessTable;
+  slots: CpuSlots;
+  memory: MemoryWatch;
+  cache: StepCache;
+  environments: StepEnvironments;
+  ledger: EffectLedger | undefined;
+  /** Variables that every step may see, such as PATH. */
+  stepEnv: Record<string, string>;
+  /** Bytes of one step's log. */
+  maxLogBytes: number;
+  /** Between SIGTERM and SIGKILL, in milliseconds. */
+  graceMs: number;
+  /** A new value for SLIPWAY_STEP_TOKEN; all begin with a mark of this data folder. */
+  newToken: () => string;
+}

@@ -1,0 +1,116 @@
+import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../../../../base/clock.ts";
+import { SlipwayError } from "../../../../http/errors.ts";
+import type { ProcessTable } from "../process-table.ts";
+
+/** Written last: a folder without it is half built. (Python's environments can't be moved, so none is renamed.) */
+const MARKER = ".complete";
+const LOOK_MS = 200;
+
+export interface BuiltOnceDeps {
+  /** Holds one folder per hash. */
+  root: string;
+  clock: Clock;
+  table: ProcessTable;
+  /** This process. */
+  pid: number;
+}
+
+/** Folders that are built once per hash, whoever asks and however often, and that are there whole or not at all. */
+export class BuiltOnce {
+  readonly #deps: BuiltOnceDeps;
+  readonly #building = new Map<string, Promise<string>>();
+
+  constructor(deps: BuiltOnceDeps) {
+    this.#deps = deps;
+  }
+
+  /** The folder; `build` fills it when it isn't there. Who asks meanwhile waits for the same one, or its failure. */
+  async folder(
+    hash: string,
+    signal: AbortSignal,
+    log: (line: string) => void,
+    build: (folder: string) => Promise<void>,
+  ): Promise<string> {
+    const folder = join(this.#deps.root, hash);
+    if (await exists(join(folder, MARKER))) return folder;
+    const others = this.#building.get(hash);
+    if (others !== undefined) {
+      log("waiting for the same step environment, which is being built for another step");
+      await others.catch(() => {});
+      signal.throwIfAborted();
+      return this.folder(hash, signal, log, build);
+    }
+    const building = this.#build(folder, signal, build).finally(() => this.#building.delete(hash));
+    this.#building.set(hash, building);
+    return building;
+  }
+
+  async #build(
+    folder: string,
+    signal: AbortSignal,
+    build: (folder: string) => Promise<void>,
+  ): Promise<string> {
+    await mkdir(this.#deps.root, { recursive: true });
+    const unlock = await this.#lock(`${folder}.lock`, signal);
+    try {
+      if (await exists(join(folder, MARKER))) return folder;
+      await rm(folder, { recursive: true, force: true });
+      try {
+        await mkdir(folder, { recursive: true });
+        await build(folder);
+        const marker = await open(join(folder, MARKER), "w");
+        await marker.sync();
+        await marker.close();
+        return folder;
+      } catch (error) {
+        await rm(folder, { recursive: true, force: true });
+        throw error;
+      }
+    } finally {
+      await unlock();
+    }
+  }
+
+  /** A file that names its holder; one whose holder has ended is taken over. */
+  async #lock(path: string, signal: AbortSignal): Promise<() => Promise<void>> {
+    const me = await this.#deps.table.find(this.#deps.pid);
+    const mine = `${this.#deps.pid} ${me?.started ?? ""}`;
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        const file = await open(path, "wx");
+        await file.writeFile(mine);
+        await file.close();
+        return () => rm(path, { force: true });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST")
+          throw new SlipwayError("ENVIRONMENT_BUILD_FAILED", `can't write ${path}`, { cause: error });
+      }
+      if (!(await this.#held(path, mine))) await rm(path, { force: true });
+      else await this.#deps.clock.sleep(LOOK_MS, signal);
+    }
+  }
+
+  async #held(path: string, mine: string): Promise<boolean> {
+    const [pid, ...started] = (await readFile(path, "utf8").catch(() => "")).split(" ");
+    // Empty: its holder is about to write its name, or died right then. Our own name: we are its former life.
+    if (!pid || `${pid} ${started.join(" ")}` === mine) {
+      const age = await stat(path).then(
+        (info) => this.#deps.clock.now() - info.mtimeMs,
+        () => Infinity,
+      );
+      return !pid && age < 5_000;
+    }
+    const holder = await this.#deps.table.find(Number(pid));
+    return holder !== undefined && holder.started === started.join(" ");
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

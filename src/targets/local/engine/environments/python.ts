@@ -1,0 +1,69 @@
+import { readFile } from "node:fs/promises";
+import { delimiter, dirname, join, normalize } from "node:path";
+import type { EnvironmentRequest, PreparedEnvironment } from "../../../../pipelines/environments.ts";
+import { SlipwayError } from "../../../../http/errors.ts";
+import type { BuiltOnce } from "./built-once.ts";
+import { install } from "./install.ts";
+import { findTool, hashOf, needTool, toolVersion } from "./tools.ts";
+
+const VERSION =
+  "import sys, platform; print(sys.executable, sys.version.replace(chr(10), ' '), platform.machine())";
+
+/** A virtual environment with what a requirements.txt asks for: by `uv` where it is on the PATH, else by venv and pip. */
+export async function preparePython(
+  request: EnvironmentRequest,
+  file: string,
+  built: BuiltOnce,
+): Promise<PreparedEnvironment> {
+  const { env, log, workDir } = request;
+  const python = needTool("python3", env.PATH, `environment.python (${file})`);
+  const content = await readRequirements(workDir, file, new Set());
+  const version = await toolVersion(python, ["-c", VERSION], env);
+  // Packages that lie in the repository itself change with it.
+  const local = /^\s*(\.|\/|file:)|@\s*file:/m.test(content) ? request.tree : "";
+  const hash = hashOf("python", content, version, local);
+  const folder = await built.folder(hash, request.signal, log, async (target) => {
+    const uv = findTool("uv", env.PATH);
+    log(`building the step environment of ${file} with ${uv ? "uv" : "venv and pip"}`);
+    const pythonOfTarget = join(target, "bin", "python");
+    const commands: [string, string[]][] = uv
+      ? [
+          [uv, ["venv", "--quiet", "--python", python, "--allow-existing", target]],
+          [uv, ["pip", "install", "--python", pythonOfTarget, "-r", file]],
+        ]
+      : [
+          [python, ["-m", "venv", target]],
+          [pythonOfTarget, ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", file]],
+        ];
+    for (const [tool, args] of commands)
+      await install(request, file, { file: tool, args, cwd: workDir, env });
+    log("step environment built");
+  });
+  const bin = join(folder, "bin");
+  return { hash, env: { VIRTUAL_ENV: folder, PATH: [bin, env.PATH ?? ""].join(delimiter) } };
+}
+
+/** The file with all that it includes by -r and -c, as one text. */
+async function readRequirements(workDir: string, file: string, seen: Set<string>): Promise<string> {
+  const path = normalize(file);
+  if (seen.has(path)) return "";
+  seen.add(path);
+  const text = await readFile(join(workDir, path), "utf8").catch((error: unknown) => {
+    throw new SlipwayError("ENVIRONMENT_FILE_MISSING", `environment.python: ${path} isn't in the commit`, {
+      cause: error,
+    });
+  });
+  let all = `${text}\n`;
+  for (const line of text.split("\n")) {
+    if (/^\s*(-e|--editable)\b/.test(line))
+      throw new SlipwayError(
+        "ENVIRONMENT_UNSUPPORTED",
+        `${path}: ${line.trim()}: an environment is shared by many commits, so nothing in it may be editable`,
+        { hint: "Write the path without -e." },
+      );
+    const included = /^\s*(?:-r|--requirement|-c|--constraint)[=\s]*([^\s#]+)/.exec(line)?.[1];
+    if (included !== undefined && !/^[a-z]+:\/\//.test(included))
+      all += await readRequirements(workDir, join(dirname(path), included), seen);
+  }
+  return all;
+}

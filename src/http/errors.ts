@@ -139,6 +139,7 @@ export const CATALOGUE = {
   },
   TEMPLATE_UNKNOWN: { status: 404, hint: "Choose one of the templates named above." },
   FOLDER_NOT_EMPTY: { status: 409, hint: "Choose a new folder, or move its files away." },
+  FOLDER_UNWRITABLE: { status: 500, hint: "Make room or choose a folder that you may write to." },
   LABELS_INVALID: { status: 422, hint: 'Each line is one JSON object: {"id": "<request id>", "label": …}.' },
   DATA_NEWER: {
     status: 409,

@@ -1,0 +1,172 @@
+import { SlipwayError } from "../http/errors.ts";
+import type { ErrorBody } from "../http/errors.ts";
+
+const BASE = "/api/slipway/v1";
+const ANSWER_WITHIN_MS = 15_000;
+/** Attempts to take up a stream again that broke without bringing anything new. */
+const RECONNECTS = 5;
+const DEFAULT_URL = "http://127.0.0.1:4600";
+
+/** Calls one platform's API. Errors are SlipwayErrors: the platform's own, or PLATFORM_UNREACHABLE. */
+export class PlatformClient {
+  readonly #base: string;
+  readonly #token: string | undefined;
+
+  constructor(base: string, token: string | undefined) {
+    this.#base = base;
+    this.#token = token;
+  }
+
+  /** `{base}/api/slipway/v1{path}` as JSON. */
+  async get<Answer>(path: string): Promise<Answer> {
+    return this.#json(await this.#call("GET", path), path);
+  }
+
+  async post<Answer>(path: string, body: unknown): Promise<Answer> {
+    return this.#json(await this.#call("POST", path, body), path);
+  }
+
+  /** A text answer whole, or `lines` of a JSON one: what a service's logs come as. */
+  async lines(path: string): Promise<string[]> {
+    const response = await this.#call("GET", path);
+    if (!isJson(response)) return splitLines(await response.text());
+    const body = await this.#json<{ lines?: unknown }>(response, path);
+    return Array.isArray(body.lines) ? body.lines.map(String) : [];
+  }
+
+  /**
+   * The lines of a text answer as they come. A stream that breaks is taken up again behind the last line that was
+   * given, so a quiet hour or a restart of the platform costs nothing.
+   */
+  async *stream(path: string): AsyncIterable<string> {
+    let given = 0;
+    for (let attempt = 0; ; attempt++) {
+      let skip = given;
+      const response = await this.#call("GET", path, undefined, attempt > 0);
+      try {
+        for await (const line of linesOf(response)) {
+          if (skip > 0) {
+            skip--;
+            continue;
+          }
+          given++;
+          attempt = 0;
+          yield line;
+        }
+        return;
+      } catch (error) {
+        if (error instanceof SlipwayError || attempt >= RECONNECTS) throw this.#unreachable(error);
+      }
+    }
+  }
+
+  async #call(method: string, path: string, body?: unknown, isRetry = false): Promise<Response> {
+    const abort = new AbortController();
+    const late = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
+    try {
+      const response = await fetch(`${this.#base}${BASE}${path}`, {
+        method,
+        headers: {
+          accept: "application/json, text/plain;q=0.9",
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        redirect: "error",
+        signal: abort.signal,
+      });
+      if (!response.ok) throw await this.#refusal(response);
+      return response;
+    } catch (error) {
+      if (error instanceof SlipwayError && !(isRetry && error.status === 503)) throw error;
+      throw this.#unreachable(error);
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  async #json<Answer>(response: Response, path: string): Promise<Answer> {
+    const text = await response.text();
+    try {
+      return JSON.parse(text) as Answer;
+    } catch {
+      throw this.#unexpected(`${path} was answered with something other than JSON`);
+    }
+  }
+
+  async #refusal(response: Response): Promise<SlipwayError> {
+    const text = await response.text();
+    try {
+      const { error } = JSON.parse(text) as { error?: ErrorBody };
+      if (typeof error?.code === "string" && typeof error.message === "string")
+        return SlipwayError.fromJSON(error);
+    } catch {
+      // Not JSON: said below.
+    }
+    return this.#unexpected(`it answered ${response.status} without a reason`);
+  }
+
+  #unexpected(what: string): SlipwayError {
+    return new SlipwayError(
+      "PLATFORM_UNEXPECTED",
+      `no Slipway platform seems to be at ${this.#base}: ${what}`,
+    );
+  }
+
+  #unreachable(error: unknown): SlipwayError {
+    if (error instanceof SlipwayError) return error;
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    const code = (cause as { code?: unknown } | null)?.code;
+    const isLate = error instanceof Error && error.name === "AbortError";
+    const reason = isLate ? `no answer within ${ANSWER_WITHIN_MS / 1000} s` : REASONS[String(code)];
+    const detail = reason ?? (cause instanceof Error ? cause.message : String(cause));
+    return new SlipwayError("PLATFORM_UNREACHABLE", `no platform answers at ${this.#base}: ${detail}`, {
+      cause: error,
+    });
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ENOTFOUND: "unknown host",
+  EAI_AGAIN: "the host's name can't be resolved now",
+  ECONNRESET: "connection reset",
+  UND_ERR_SOCKET: "connection closed",
+};
+
+/** The client for `--url`, else SLIPWAY_URL, else the default address, with SLIPWAY_TOKEN. USAGE when it isn't an address. */
+export function createClient(
+  url: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): PlatformClient {
+  const given = url ?? (env.SLIPWAY_URL === "" ? undefined : env.SLIPWAY_URL) ?? DEFAULT_URL;
+  const parsed = URL.canParse(given) ? new URL(given) : undefined;
+  if (parsed === undefined || !["http:", "https:"].includes(parsed.protocol) || parsed.username !== "")
+    throw new SlipwayError("USAGE", "the platform's address isn't a URL that can be called", {
+      where: url === undefined ? "SLIPWAY_URL" : "--url",
+      given,
+      allowed: "http://host:port or https://host, without a user name; a token goes into SLIPWAY_TOKEN",
+    });
+  const token = env.SLIPWAY_TOKEN === "" ? undefined : env.SLIPWAY_TOKEN;
+  return new PlatformClient(`${parsed.origin}${parsed.pathname}`.replace(/\/+$/, ""), token);
+}
+
+function isJson(response: Response): boolean {
+  return response.headers.get("content-type")?.includes("json") === true;
+}
+
+function splitLines(text: string): string[] {
+  return text === "" ? [] : text.replace(/\n$/, "").split("\n");
+}
+
+async function* linesOf(response: Response): AsyncIterable<string> {
+  if (response.body === null) return;
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}

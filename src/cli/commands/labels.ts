@@ -1,0 +1,111 @@
+import { createReadStream } from "node:fs";
+import { resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import type { Command } from "commander";
+import { SlipwayError } from "../../http/errors.ts";
+import type { LabelsAnswer } from "../api.ts";
+import { printJson, withHelp, withPlatformOptions } from "../context.ts";
+import type { CliContext, PlatformOptions } from "../context.ts";
+import { EXIT, exitCodesHelp } from "../exit.ts";
+
+interface Label {
+  id: string;
+  label: string | number | boolean | (string | number | boolean)[];
+}
+
+/** Labels of one request: large enough to be quick, small enough for the platform's body limit. */
+const BATCH = 1000;
+
+/** `slipway labels MODEL FILE`: sends the true labels of predictions. */
+export function addLabels(program: Command, context: CliContext): void {
+  const command = program
+    .command("labels")
+    .description("send the true labels of predictions, by request id")
+    .argument("<model>", "name of the service")
+    .argument("<file>", 'JSON lines {"id": "<x-slipway-request-id>", "label": …}; - is standard input')
+    .action(
+      context.action((model: string, file: string, options: PlatformOptions) =>
+        labels(context, model, file, options),
+      ),
+    );
+  withPlatformOptions(command);
+  withHelp(
+    command,
+    ["slipway labels digits labels.jsonl", "tail -f truth.jsonl | slipway labels digits -"],
+    `${exitCodesHelp("unreachable", "notFound")}\nSending a label again is safe: it counts as a duplicate.`,
+  );
+}
+
+async function labels(
+  context: CliContext,
+  model: string,
+  file: string,
+  options: PlatformOptions,
+): Promise<number> {
+  const client = context.client(options);
+  const total: LabelsAnswer = { accepted: 0, duplicate: 0, unknown: 0, late: 0, conflicting: 0 };
+  let batch: Label[] = [];
+  let sent = 0;
+  const send = async (): Promise<void> => {
+    if (batch.length === 0) return;
+    const path = `/services/${encodeURIComponent(model)}/labels`;
+    const answer = await client.post<LabelsAnswer>(path, { labels: batch });
+    for (const key of Object.keys(total) as (keyof LabelsAnswer)[]) total[key] += answer[key] ?? 0;
+    sent += batch.length;
+    batch = [];
+  };
+  let number = 0;
+  for await (const line of readLines(context, file)) {
+    number++;
+    if (line.trim() === "") continue;
+    batch.push(parseLabel(line, `${file}:${number}`, () => sent));
+    if (batch.length >= BATCH) await send();
+  }
+  await send();
+  if (options.json === true) printJson(context, total);
+  else
+    context.terminal.write(
+      `${total.accepted} accepted, ${total.duplicate} duplicate, ${total.unknown} unknown, ${total.late} late, ${total.conflicting} conflicting\n`,
+    );
+  return EXIT.ok;
+}
+
+async function* readLines(context: CliContext, file: string): AsyncIterable<string> {
+  const input =
+    file === "-"
+      ? Readable.from(context.terminal.stdin)
+      : createReadStream(resolve(context.terminal.cwd, file));
+  // readline passes a stream's error on to nobody.
+  let failure: Error | undefined;
+  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  input.on("error", (error: Error) => {
+    failure = error;
+    lines.close();
+  });
+  yield* lines;
+  if (failure !== undefined)
+    throw new SlipwayError("SPEC_UNREADABLE", `${file} can't be read: ${failure.message}`, {
+      hint: "Name a file of JSON lines, or - for standard input.",
+    });
+}
+
+function parseLabel(line: string, where: string, sent: () => number): Label {
+  const refuse = (given: string): SlipwayError =>
+    new SlipwayError("LABELS_INVALID", `a line isn't a label; ${sent()} labels before it were sent`, {
+      where,
+      given,
+    });
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw refuse(line.slice(0, 80));
+  }
+  const { id, label } = (value ?? {}) as { id?: unknown; label?: unknown };
+  const each = Array.isArray(label) ? label : [label];
+  const isPlain =
+    each.length > 0 && each.every((one) => ["string", "number", "boolean"].includes(typeof one));
+  if (typeof id !== "string" || id === "" || !isPlain) throw refuse(line.slice(0, 80));
+  return { id, label: label as Label["label"] };
+}

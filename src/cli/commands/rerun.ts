@@ -1,0 +1,42 @@
+import type { Command } from "commander";
+import type { PipelineRunAnswer } from "../api.ts";
+import { printJson, withHelp, withPlatformOptions } from "../context.ts";
+import type { CliContext, PlatformOptions } from "../context.ts";
+import { EXIT, exitCodesHelp } from "../exit.ts";
+
+interface RerunOptions extends PlatformOptions {
+  commit?: string;
+  cache: boolean;
+}
+
+/** `slipway rerun PROJECT`: runs the pipeline again without a push. */
+export function addRerun(program: Command, context: CliContext): void {
+  const command = program
+    .command("rerun")
+    .description("run a project's pipeline again")
+    .argument("<project>", "name of the project")
+    .option("--commit <sha>", "commit to run (default: the head of its main branch)")
+    .option("--no-cache", "run every step, whatever the step cache holds")
+    .action(context.action((project: string, options: RerunOptions) => rerun(context, project, options)));
+  withPlatformOptions(command);
+  withHelp(
+    command,
+    ["slipway rerun digits", "slipway rerun digits --no-cache --commit 3f2c1ab"],
+    exitCodesHelp("unreachable", "refused", "notFound"),
+  );
+}
+
+async function rerun(context: CliContext, project: string, options: RerunOptions): Promise<number> {
+  const body = {
+    ...(options.commit === undefined ? {} : { commit: options.commit }),
+    ...(options.cache ? {} : { cache: false }),
+  };
+  const path = `/projects/${encodeURIComponent(project)}/pipeline-runs`;
+  const run = await context.client(options).post<PipelineRunAnswer>(path, body);
+  if (options.json === true) printJson(context, run);
+  else
+    context.terminal.write(
+      `pipeline run ${run.id} started; follow it: slipway logs run/${run.id} --follow\n`,
+    );
+  return EXIT.ok;
+}

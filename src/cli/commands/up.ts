@@ -1,0 +1,107 @@
+import { isAbsolute, resolve } from "node:path";
+import type { Command } from "commander";
+import { SlipwayError } from "../../http/errors.ts";
+import { withHelp } from "../context.ts";
+import type { CliContext } from "../context.ts";
+import { exitCodesHelp } from "../exit.ts";
+import type { UpOptions } from "../up-options.ts";
+
+interface Given {
+  data: string;
+  host: string;
+  port: string;
+  allowHost: string[];
+  store?: string;
+  artifacts?: string;
+  artifactRoot: string;
+  grpcPort?: string;
+  json?: boolean;
+}
+
+const DEFAULT_PORT = "4600";
+
+/** `slipway up`: starts the platform and stays with it. */
+export function addUp(program: Command, context: CliContext): void {
+  const command = program
+    .command("up")
+    .description("start the platform on this machine, until it gets SIGTERM or SIGINT")
+    .option("--data <dir>", "folder for everything that must outlive a restart", "./.slipway")
+    .option("--port <n>", "port of the one address; 0 picks a free one", DEFAULT_PORT)
+    .option("--host <host>", "address to listen on; any but loopback needs a token", "127.0.0.1")
+    .option("--allow-host <name>", "another name that callers may use (repeatable)", collect, [])
+    .option("--store <file>", "SQLite file (default: in the data folder)")
+    .option("--artifacts <dir>", "folder behind the artifact API (default: in the data folder)")
+    .option("--artifact-root <uri>", "where new experiments put artifacts", "mlflow-artifacts:/")
+    .option("--grpc-port <n>", "port of gRPC (not built yet)")
+    .option("--json", "print one JSON object with url, gitUrl, pid, dataDir as the first line")
+    .action(context.action((given: Given) => context.hooks.up(readOptions(given, context.terminal.cwd))));
+  withHelp(
+    command,
+    [
+      "slipway up",
+      "slipway up --port 0 --data /tmp/try --json",
+      "slipway up --host 0.0.0.0 --allow-host ml.example.org",
+    ],
+    exitCodesHelp("refused"),
+  );
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+function readOptions(given: Given, cwd: string): UpOptions {
+  if (given.grpcPort !== undefined)
+    throw notBuilt("--grpc-port", given.grpcPort, "leave it out; gRPC isn't served yet");
+  const storeFile = localPath("--store", given.store, "a SQLite file", cwd);
+  const artifactsDir = localPath("--artifacts", given.artifacts, "a folder", cwd);
+  return {
+    dataDir: resolve(cwd, given.data),
+    host: given.host,
+    port: readPort(given.port),
+    allowedHosts: given.allowHost,
+    ...(storeFile === undefined ? {} : { storeFile }),
+    ...(artifactsDir === undefined ? {} : { artifactsDir }),
+    artifactRoot: readArtifactRoot(given.artifactRoot),
+    json: given.json === true,
+  };
+}
+
+function readPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port <= 65_535) return port;
+  throw new SlipwayError("USAGE", "that isn't a port", {
+    where: "--port",
+    given: text,
+    allowed: "0 to 65535",
+  });
+}
+
+/** A path of this machine; `scheme://` names a store that isn't built. */
+function localPath(
+  option: string,
+  given: string | undefined,
+  allowed: string,
+  cwd: string,
+): string | undefined {
+  if (given === undefined) return undefined;
+  if (given === "")
+    throw new SlipwayError("USAGE", "a path is needed", { where: option, given: '""', allowed });
+  const path = given.replace(/^(file|sqlite):\/\/(?=\/)/, "");
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) throw notBuilt(option, hideSecret(path), allowed);
+  return isAbsolute(path) ? path : resolve(cwd, path);
+}
+
+function readArtifactRoot(given: string): string {
+  if (/^mlflow-artifacts:\/[^/]*/.test(given) && !given.includes("..")) return given;
+  throw notBuilt("--artifact-root", hideSecret(given), "mlflow-artifacts:/ (through the platform)");
+}
+
+/** Addresses of databases and stores carry passwords; an error message ends up in logs. */
+function hideSecret(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, "//…@");
+}
+
+function notBuilt(where: string, given: string, allowed: string): SlipwayError {
+  return new SlipwayError("NOT_BUILT_YET", `${where} can't do this yet`, { where, given, allowed });
+}

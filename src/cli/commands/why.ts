@@ -1,0 +1,31 @@
+import type { Command } from "commander";
+import type { WhyAnswer } from "../../why/answer.ts";
+import { printJson, withHelp, withPlatformOptions } from "../context.ts";
+import type { CliContext, PlatformOptions } from "../context.ts";
+import { EXIT, exitCodesHelp } from "../exit.ts";
+import { formatWhy } from "../format-why.ts";
+import { parseSubject } from "../subject.ts";
+
+/** `slipway why KIND/NAME`: from the symptom to the root cause, in one screen. */
+export function addWhy(program: Command, context: CliContext): void {
+  const command = program
+    .command("why")
+    .description("explain a state: the chain from the symptom to its root cause")
+    .argument("<subject>", "run/ID, version/MODEL/N, rollout/ID or service/MODEL")
+    .action(context.action((subject: string, options: PlatformOptions) => why(context, subject, options)));
+  withPlatformOptions(command);
+  withHelp(
+    command,
+    ["slipway why service/digits", "slipway why run/pr-07x2k9q4m1ab", "slipway why version/digits/3"],
+    exitCodesHelp("unreachable", "notFound"),
+  );
+}
+
+async function why(context: CliContext, text: string, options: PlatformOptions): Promise<number> {
+  const { kind, names } = parseSubject(text, { run: 1, version: 2, rollout: 1, service: 1 });
+  const path = `/why/${kind}/${names.map(encodeURIComponent).join("/")}`;
+  const answer = await context.client(options).get<WhyAnswer>(path);
+  if (options.json === true) printJson(context, answer);
+  else context.terminal.write(formatWhy(answer, context.colors, context.terminal.now()));
+  return EXIT.ok;
+}

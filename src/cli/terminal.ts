@@ -1,0 +1,65 @@
+import picocolors from "picocolors";
+
+export type Colors = ReturnType<typeof picocolors.createColors>;
+
+/** The outside of a command: where it writes and reads. Passed in, so that tests need no process. */
+export interface Terminal {
+  write(text: string): void;
+  writeError(text: string): void;
+  stdin: AsyncIterable<Uint8Array>;
+  /** Whether a person sees what is written. */
+  isInteractive: boolean;
+  /** Absolute. */
+  cwd: string;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Colours when a person sees them and didn't switch them off (no-color.org). */
+export function colorsFor(terminal: Terminal, env: Readonly<Record<string, string | undefined>>): Colors {
+  const isOff = (env.NO_COLOR ?? "") !== "" || env.TERM === "dumb";
+  return picocolors.createColors(terminal.isInteractive && !isOff);
+}
+
+/** Text of others made safe for a terminal: colours stay, whatever moves the cursor or talks to the terminal goes. */
+export function tame(text: string): string {
+  return text.replaceAll(
+    // oxlint-disable-next-line no-control-regex
+    /(\u001b\[[0-9;]*m)|\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|.)?|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
+    (_, color: string | undefined) => color ?? "",
+  );
+}
+
+/** Rows below a head, columns as wide as their longest cell; no trailing spaces. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+/** How long ago, in the largest fitting unit: `12 s ago`, `3 h ago`. */
+export function ago(at: number | null | undefined, now: number): string {
+  return at === null || at === undefined ? "-" : `${span(now - at)} ago`;
+}
+
+/** A length of time in the largest fitting unit: `340 ms`, `12 s`, `4 min`, `3 h`, `2 d`. */
+export function span(ms: number): string {
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  if (ms < 172_800_000) return `${Math.round(ms / 3_600_000)} h`;
+  return `${Math.round(ms / 86_400_000)} d`;
+}
+
+/** The part of a commit's name that people use. */
+export function short(commit: string | null | undefined): string {
+  return commit === null || commit === undefined || commit === "" ? "-" : commit.slice(0, 8);
+}

@@ -1,0 +1,156 @@
+import type { WhyAnswer, WhyLink } from "./answer.ts";
+import { firstFailedStep } from "./gather.ts";
+import type { WhyFacts, WhySubject } from "./gather.ts";
+import type { WhyPipelineRun, WhyRollout, WhyService, WhyVersion } from "./sources.ts";
+
+/** Longest message and log line: one screen is 80 to 120 columns wide. */
+const LINE = 200;
+
+/**
+ * The chain from the symptom to the root cause. Pure. The links come in the order service, rollout, version, pipeline
+ * run, step; each is where the one before came from. The root cause is the deepest link that isn't well: a version
+ * that was rolled back for what it answered was made by a pipeline run that succeeded, which is context, not cause.
+ */
+export function explain(subject: WhySubject, facts: WhyFacts): WhyAnswer {
+  const links: { link: WhyLink; isWell: boolean }[] = [];
+  const add = (link: WhyLink | undefined, isWell: boolean): void => {
+    if (link !== undefined) links.push({ link: shorten(link), isWell });
+  };
+  const { service, rollout, version, run } = facts;
+  if (service !== undefined) add(serviceLink(service, facts), isServiceWell(service));
+  const rolloutShown = rollout !== undefined && subject.kind !== "run";
+  const rolloutFirst = rolloutShown && subject.kind !== "version";
+  if (rolloutFirst) add(rolloutLink(rollout, facts), isRolloutWell(rollout));
+  if (version !== undefined && subject.kind !== "run") add(versionLink(version, facts), true);
+  if (rolloutShown && !rolloutFirst) add(rolloutLink(rollout, facts), isRolloutWell(rollout));
+  if (run !== undefined) {
+    add(runLink(run, facts), isRunWell(run));
+    add(stepLink(run, facts), false);
+  }
+  return {
+    subject: nameOf(subject),
+    chain: links.map(({ link }) => link),
+    rootCause: rootCauseOf(links),
+  };
+}
+
+function rootCauseOf(links: readonly { link: WhyLink; isWell: boolean }[]): string {
+  const cause = links.findLast(({ isWell }) => !isWell)?.link;
+  if (cause !== undefined) return `${cause.kind}/${cause.name} is ${cause.state}: ${cause.message}`;
+  const [symptom] = links;
+  return symptom === undefined ? "nothing is known" : `nothing is wrong: ${symptom.link.message}`;
+}
+
+function nameOf(subject: WhySubject): string {
+  if (subject.kind === "version") return `version/${subject.model}/${subject.version}`;
+  return `${subject.kind}/${subject.kind === "service" ? subject.model : subject.id}`;
+}
+
+function isServiceWell(service: WhyService): boolean {
+  return service.champion !== null && service.notReady.length === 0;
+}
+
+function isRolloutWell(rollout: WhyRollout): boolean {
+  return rollout.state !== "rolledback" && rollout.state !== "held";
+}
+
+function isRunWell(run: WhyPipelineRun): boolean {
+  return run.state !== "failed" && run.state !== "cancelled";
+}
+
+function serviceLink(service: WhyService, facts: WhyFacts): WhyLink {
+  const [notReady] = service.notReady;
+  const champion = service.champion === null ? "no champion" : `version ${service.champion} is champion`;
+  const challenger =
+    service.challenger === null ? "" : `, version ${service.challenger} is on trial at ${service.weight} %`;
+  const message =
+    notReady === undefined
+      ? champion + challenger + (service.champion === null ? trouble(facts, "service") : "")
+      : `version ${notReady.version} isn't ready: ${notReady.reason}`;
+  return {
+    kind: "service",
+    name: service.name,
+    state: service.state,
+    message,
+    at: service.changedAt,
+    ...(service.commit !== null && { commit: service.commit }),
+    ...(notReady !== undefined && facts.variantLog.length > 0 && { log: facts.variantLog }),
+  };
+}
+
+function rolloutLink(rollout: WhyRollout, facts: WhyFacts): WhyLink {
+  const said = rollout.sentence ?? rollout.reason ?? facts.trouble.rollout?.message;
+  const isLogShown =
+    rollout.failedCheck && facts.variantLog.length > 0 && (facts.service?.notReady.length ?? 0) === 0;
+  return {
+    kind: "rollout",
+    name: rollout.id,
+    state: rollout.reason === null ? rollout.state : `${rollout.state} (${rollout.reason})`,
+    message: `version ${rollout.version} of ${rollout.model}: ${said ?? "no verdict yet"}`,
+    at: rollout.changedAt,
+    ...(rollout.commit !== null && { commit: rollout.commit }),
+    ...(isLogShown && { log: facts.variantLog }),
+  };
+}
+
+function versionLink(version: WhyVersion, facts: WhyFacts): WhyLink {
+  const origin =
+    version.pipelineRunId === null
+      ? "registered by a client"
+      : `made by pipeline run ${version.pipelineRunId}`;
+  return {
+    kind: "version",
+    name: `${version.model}/${version.version}`,
+    state: version.aliases.length === 0 ? "registered" : version.aliases.join(", "),
+    message: origin + trouble(facts, "version"),
+    at: version.createdAt,
+    ...(version.commit !== null && { commit: version.commit }),
+  };
+}
+
+function runLink(run: WhyPipelineRun, facts: WhyFacts): WhyLink {
+  const made =
+    run.model === null || run.version === null ? "" : `made version ${run.version} of ${run.model}`;
+  const failed = firstFailedStep(run);
+  const fallback = isRunWell(run)
+    ? made || stepsDone(run)
+    : (facts.trouble.run?.message ?? `ended as ${run.state}`);
+  const blame = failed === undefined ? fallback : `step ${failed.name} failed`;
+  return {
+    kind: "run",
+    name: run.id,
+    state: run.state,
+    message: `project ${run.project}: ${run.reason ?? blame}`,
+    at: run.finishedAt ?? run.createdAt,
+    commit: run.commit,
+  };
+}
+
+function stepLink(run: WhyPipelineRun, facts: WhyFacts): WhyLink | undefined {
+  const step = firstFailedStep(run);
+  if (step === undefined) return undefined;
+  return {
+    kind: "step",
+    name: `${run.id}/${step.name}`,
+    state: step.state,
+    message: step.reason ?? "it gave no reason",
+    at: step.finishedAt,
+    commit: run.commit,
+    ...(facts.stepLog.length > 0 && { log: facts.stepLog }),
+  };
+}
+
+function stepsDone(run: WhyPipelineRun): string {
+  const done = run.steps.filter((step) => step.state === "succeeded" || step.state === "cached").length;
+  return `${done} of ${run.steps.length} steps done`;
+}
+
+function trouble(facts: WhyFacts, kind: keyof WhyFacts["trouble"]): string {
+  const event = facts.trouble[kind];
+  return event === undefined ? "" : `; ${event.message}`;
+}
+
+function shorten(link: WhyLink): WhyLink {
+  const cut = (text: string): string => (text.length > LINE ? `${text.slice(0, LINE - 1)}…` : text);
+  return { ...link, message: cut(link.message), ...(link.log && { log: link.log.map(cut) }) };
+}

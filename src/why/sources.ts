@@ -1,0 +1,95 @@
+/**
+ * What the explanation reads. Undefined: there is no such thing. Times are milliseconds since the epoch; a `reason`
+ * is one line for a person, null when the feature has none. The composition root fills this from the features.
+ */
+export interface WhySources {
+  pipelineRun(id: string): Promise<WhyPipelineRun | undefined>;
+  version(model: string, version: number): Promise<WhyVersion | undefined>;
+  rollout(id: string): Promise<WhyRollout | undefined>;
+  service(model: string): Promise<WhyService | undefined>;
+  /** The newest rollout of a version; undefined when it never asked for one. */
+  rolloutOf(model: string, version: number): Promise<WhyRollout | undefined>;
+  /** Newest first; what was recorded about `pipeline-run/…`, `version/…`, `rollout/…`, `service/…`, `step/…`. */
+  events(subject: string, limit: number): Promise<WhyEvent[]>;
+  /** Last lines of one step; empty when nothing is kept. */
+  stepLog(pipelineRunId: string, step: string, lines: number): Promise<string[]>;
+  /** Last lines of a variant's workers; empty when it has none. */
+  variantLog(model: string, version: number, lines: number): Promise<string[]>;
+}
+
+export interface WhyStep {
+  name: string;
+  /** A `StepState` of the pipeline engine. */
+  state: string;
+  reason: string | null;
+  finishedAt: number | null;
+}
+
+export interface WhyPipelineRun {
+  id: string;
+  project: string;
+  commit: string;
+  /** `running`, `succeeded`, `failed`, `cancelled`, or a queued state. */
+  state: string;
+  reason: string | null;
+  createdAt: number;
+  finishedAt: number | null;
+  steps: WhyStep[];
+  /** What it registered. */
+  model: string | null;
+  version: number | null;
+}
+
+export interface WhyVersion {
+  model: string;
+  version: number;
+  createdAt: number;
+  /** `champion`, `challenger`. */
+  aliases: string[];
+  /** What made it; null when a client registered it. */
+  pipelineRunId: string | null;
+  /** Of the project's repository. */
+  commit: string | null;
+}
+
+export interface WhyRollout {
+  id: string;
+  model: string;
+  version: number;
+  /** `pending`, `checking`, `progressing`, `held`, `promoted`, `rolledback`, `superseded`. */
+  state: string;
+  /** Such as `worse`, `contract-check`, `not-enough-data`, `by-hand`, `needs-approval`. */
+  reason: string | null;
+  /** The verdict or the failure in words. */
+  sentence: string | null;
+  createdAt: number;
+  changedAt: number;
+  pipelineRunId: string | null;
+  /** Of the project's repository. */
+  commit: string | null;
+  /** True when the version was never given traffic because it didn't load or answered its example wrongly. */
+  failedCheck: boolean;
+}
+
+export interface WhyService {
+  name: string;
+  state: string;
+  champion: number | null;
+  challenger: number | null;
+  /** Per cent to the challenger. */
+  weight: number;
+  /** The latest, also when it has ended. */
+  rolloutId: string | null;
+  /** Of the environment repository. */
+  commit: string | null;
+  changedAt: number | null;
+  /** Variants that aren't ready, with the reason their workers gave. */
+  notReady: { version: number; reason: string }[];
+}
+
+export interface WhyEvent {
+  at: number;
+  level: "info" | "warn" | "error";
+  kind: string;
+  message: string;
+}

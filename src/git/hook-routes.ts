@@ -116,7 +116,7 @@ async function* answer(
         yield encode({ exit: next.value });
         return;
       }
-      yield encode({ say: printable(next.value) });
+      for (const line of next.value.split("\n")) yield encode({ say: printable(line) });
     }
   } catch (thrown) {
     const error = toSlipwayError(thrown);

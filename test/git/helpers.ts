@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { systemClock } from "../../src/base/clock.ts";
 import { openGit, type Git } from "../../src/git/plumbing.ts";
 import { openRepositories, type Repositories } from "../../src/git/repositories.ts";
@@ -22,4 +24,22 @@ export async function openTestRepositories(root: string): Promise<{ git: Git; re
     maxPackBytes: 64 * MEBIBYTE,
   });
   return { git, repositories };
+}
+
+/** Bundles a fixture, because processes of Node 20 can't run TypeScript. */
+export async function bundleFixture(name: string, folder: string): Promise<string> {
+  const outfile = join(folder, `${name}.mjs`);
+  await build({
+    entryPoints: [fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url))],
+    outfile,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20.19",
+    banner: {
+      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+    },
+    logLevel: "warning",
+  });
+  return outfile;
 }

@@ -1,0 +1,82 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseServiceFile, renderServiceFile, serviceOfPath } from "../../src/git/service-file.ts";
+
+const name = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,30}$/);
+const version = fc.integer({ min: 1, max: 1_000_000 });
+
+describe("service file", () => {
+  it("gives back every state that was written", () => {
+    fc.assert(
+      fc.property(
+        name,
+        version,
+        fc.option(version, { nil: undefined }),
+        fc.double({ min: 0, max: 100, noNaN: true }),
+        (name, champion, challenger, weight) => {
+          fc.pre(challenger !== champion);
+          const state =
+            challenger === undefined
+              ? { name, champion, weight: 0 }
+              : { name, champion, challenger, weight: Object.is(weight, -0) ? 0 : weight };
+          const path = `services/${name}.yaml`;
+          expect(parseServiceFile(renderServiceFile(state), path)).toEqual({ ok: true, value: state });
+        },
+      ),
+    );
+  });
+
+  it("never throws, and names a place for every problem", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json(), fc.constantFrom("a: &a [*a]", "- 1", "")), (text) => {
+        const parsed = parseServiceFile(text, "services/a.yaml");
+        if (parsed.ok) throw new Error("nothing of this is a service file");
+        expect(parsed.problems.length).toBeGreaterThan(0);
+        for (const problem of parsed.problems) {
+          expect(problem.line).toBeGreaterThan(0);
+          expect(problem.column).toBeGreaterThan(0);
+        }
+      }),
+    );
+  });
+
+  it("says all at once", () => {
+    const text = [
+      "apiVersion: slipway/v2",
+      "kind: Service",
+      "name: churn",
+      "champion: 3",
+      "challenger:",
+      "  version: one",
+      "wieght: 3",
+    ].join("\n");
+    const parsed = parseServiceFile(text, "services/churn.yaml");
+    if (parsed.ok) throw new Error("it is wrong");
+    expect(parsed.problems.map(({ line, column, rule }) => `${line}:${column} ${rule}`).sort()).toEqual([
+      "1:1 wrong-value",
+      "1:13 wrong-value",
+      "4:11 wrong-type",
+      "6:12 wrong-type",
+      "7:1 unknown-key",
+    ]);
+  });
+
+  it("says when champion and challenger are one", () => {
+    const text = renderServiceFile({ name: "a", champion: 2, challenger: 2, weight: 1 });
+    expect(parseServiceFile(text, "services/a.yaml")).toMatchObject({
+      ok: false,
+      problems: [{ rule: "same-version" }],
+    });
+  });
+
+  it.each([
+    ["services/churn.yaml", "churn"],
+    ["services/a.b-c_1.yaml", "a.b-c_1"],
+    ["services/.hidden.yaml", undefined],
+    ["services/a/b.yaml", undefined],
+    ["services/a.yml", undefined],
+    ["churn.yaml", undefined],
+  ])("reads the path %s", (path, service) => {
+    expect(serviceOfPath(path)).toBe(service);
+  });
+});

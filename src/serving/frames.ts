@@ -1,3 +1,5 @@
+import { bytesOf, joinBuffers } from "../base/bytes.ts";
+
 /**
  * What router and worker say to each other over a Unix socket: frames, pipelined, answered in any order.
  * Integers are little-endian. A body passes through as the bytes that the caller sent.
@@ -6,7 +8,8 @@
  * answer:  u32 length of what follows · u32 id · u16 HTTP status · u16 length of the prediction · prediction
  *          (JSON array for the prediction log, at most 256 bytes, empty when there is none) · body (JSON)
  */
-export const FRAME_KIND = { v2: 1, v1: 2, metadata: 3 } as const;
+/** `cancel` names the id of a request whose answer nobody waits for any more; it gets none itself. */
+export const FRAME_KIND = { v2: 1, v1: 2, metadata: 3, cancel: 4 } as const;
 export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];
 
 export interface RequestFrame {
@@ -44,7 +47,7 @@ export function encodeAnswer(answer: AnswerFrame): Buffer {
   frame.writeUInt16LE(answer.status, 8);
   frame.writeUInt16LE(predictionBytes, 10);
   frame.write(answer.prediction, ANSWER_HEAD);
-  answer.body.copy(frame, ANSWER_HEAD + predictionBytes);
+  answer.body.copy(bytesOf(frame), ANSWER_HEAD + predictionBytes);
   return frame;
 }
 
@@ -95,7 +98,7 @@ export class FrameReader {
 
   #take(bytes: number): Buffer {
     const [first] = this.#chunks;
-    const whole = first && first.length >= bytes ? first : Buffer.concat(this.#chunks);
+    const whole = first && first.length >= bytes ? first : joinBuffers(this.#chunks);
     this.#chunks =
       whole.length > bytes
         ? [whole.subarray(bytes), ...(whole === first ? this.#chunks.slice(1) : [])]

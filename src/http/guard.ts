@@ -1,0 +1,110 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import { isIP } from "node:net";
+import { bytesOf } from "../base/bytes.ts";
+import { SlipwayError } from "./errors.ts";
+
+export interface GuardOptions {
+  /** The address the platform listens on. */
+  host: string;
+  /** Further names that the Host header may carry. */
+  allowedHosts: readonly string[];
+  /** SHA-256 (hex) of the token that callers must send; null: none is asked for. */
+  tokenSha256: string | null;
+  /** SHA-256 (hex) of a second token, which the platform gives to its own steps. */
+  internalTokenSha256?: string | null;
+}
+
+/** Says why a request is refused, or null. */
+export type Guard = (headers: IncomingHttpHeaders, method: string) => SlipwayError | null;
+
+const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "::1"];
+const READING = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** True for addresses that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  const name = bareHost(host);
+  return name === "localhost" || name === "::1" || (isIP(name) === 4 && name.startsWith("127."));
+}
+
+/**
+ * Checks of every request, before anything else looks at it. The Host header must name this platform, or a
+ * page elsewhere could reach it by a name that it points at loopback (DNS rebinding). A browser's Origin must
+ * be the very host that it calls. Off loopback a token is asked for, compared in constant time.
+ */
+export function createGuard(options: GuardOptions): Guard {
+  const names = new Set([...LOOPBACK_NAMES, bareHost(options.host), ...options.allowedHosts.map(bareHost)]);
+  // An address can't be rebound, only a name can; so any of this machine's addresses may be called.
+  const anyAddress = !isLoopback(options.host);
+  const hostAllowed = (host: string) =>
+    names.has(host) || (anyAddress && isIP(host) !== 0) || (!anyAddress && isLoopback(host));
+  const digests = [options.tokenSha256, options.internalTokenSha256].flatMap((hex) =>
+    typeof hex === "string" ? [Buffer.from(hex, "hex")] : [],
+  );
+  return (headers, method) => {
+    const host = headers.host;
+    if (host === undefined || !hostAllowed(bareHost(host))) return hostRefused(host, names);
+    const origin = originError(headers, method, host);
+    if (origin !== null) return origin;
+    if (options.tokenSha256 === null) return null;
+    const token = tokenOf(headers.authorization);
+    return token !== undefined && matches(token, digests) ? null : tokenRequired(token);
+  };
+}
+
+/** Host without port and brackets, in lower case. */
+function bareHost(host: string): string {
+  const lower = host.toLowerCase();
+  if (lower.startsWith("[")) return lower.slice(1, lower.indexOf("]"));
+  const colon = lower.indexOf(":");
+  // More than one colon without brackets is an IPv6 address, not a port.
+  return colon === -1 || lower.includes(":", colon + 1) ? lower : lower.slice(0, colon);
+}
+
+function originError(headers: IncomingHttpHeaders, method: string, host: string): SlipwayError | null {
+  const origin = headers.origin;
+  if (origin === undefined) {
+    const crossSite = headers["sec-fetch-site"] === "cross-site" && !READING.has(method);
+    return crossSite ? originRefused("another site") : null;
+  }
+  const from = /^https?:\/\/(.+)$/i.exec(origin)?.[1];
+  return from?.toLowerCase() === host.toLowerCase() ? null : originRefused(origin);
+}
+
+function tokenOf(authorization: string | undefined): string | undefined {
+  if (authorization === undefined) return undefined;
+  const [, scheme, value] = /^(bearer|basic)\s+(\S+)\s*$/i.exec(authorization) ?? [];
+  if (scheme === undefined || value === undefined) return undefined;
+  if (scheme.toLowerCase() === "bearer") return value;
+  const decoded = Buffer.from(value, "base64").toString("utf8");
+  const colon = decoded.indexOf(":");
+  return colon === -1 ? undefined : decoded.slice(colon + 1);
+}
+
+function matches(token: string, digests: readonly Buffer[]): boolean {
+  const digest = createHash("sha256").update(token).digest();
+  let found = false;
+  for (const wanted of digests)
+    if (wanted.length === digest.length && timingSafeEqual(bytesOf(wanted), bytesOf(digest))) found = true;
+  return found;
+}
+
+function hostRefused(given: string | undefined, names: ReadonlySet<string>): SlipwayError {
+  return new SlipwayError("HOST_REFUSED", "this platform doesn't answer to that host name", {
+    where: "Host header",
+    given: (given ?? "none").slice(0, 200),
+    allowed: [...names].join(", "),
+  });
+}
+
+function originRefused(given: string): SlipwayError {
+  return new SlipwayError("ORIGIN_REFUSED", "a page of another origin may not call this platform", {
+    where: "Origin header",
+    given: given.slice(0, 200),
+  });
+}
+
+function tokenRequired(token: string | undefined): SlipwayError {
+  const message = token === undefined ? "a token is needed" : "this token isn't the platform's";
+  return new SlipwayError("TOKEN_REQUIRED", message, { where: "Authorization header" });
+}

@@ -1,0 +1,36 @@
+/** One input or output of a model as Open Inference V2 names it; -1 is a dimension that the request chooses. */
+export interface TensorSpec {
+  name: string;
+  datatype: string;
+  shape: number[];
+}
+
+/** What a worker answers to a metadata frame: who it is, and what its model takes and gives. */
+export interface WorkerMetadata {
+  id: string;
+  service: string;
+  version: number;
+  inputs: TensorSpec[];
+  outputs: TensorSpec[];
+}
+
+/** What a worker is told at its start. */
+export interface WorkerArguments {
+  /** Names its socket: short, of letters and digits. */
+  id: string;
+  service: string;
+  version: number;
+  /** Folder with `model.onnx`. */
+  modelDir: string;
+  /** Threads that one inference may use. */
+  threads: number;
+  /** Bytes of resident memory; beyond it the worker is ended. */
+  memoryBytes: number;
+  /** Rows that waiting requests may be joined to. */
+  maxBatchRows: number;
+}
+
+/** Name of a worker's socket in the folder of sockets. */
+export function workerSocketName(id: string): string {
+  return `w-${id}.sock`;
+}

@@ -69,8 +69,6 @@ export function armLogFactor(factors: { good: number; bad: number }, count: ArmC
   const part = count.loss - whole;
   const good = count.units - whole - (part > 0 ? 1 : 0);
   const split =
-    part > 0
-      ? Math.log(Math.exp(factors.good) + part * (Math.exp(factors.bad) - Math.exp(factors.good)))
-      : 0;
+    part > 0 ? Math.log(Math.exp(factors.good) + part * (Math.exp(factors.bad) - Math.exp(factors.good))) : 0;
   return whole * factors.bad + good * factors.good + split;
 }

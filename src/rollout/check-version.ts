@@ -1,0 +1,56 @@
+import { SlipwayError } from "../http/errors.ts";
+import { recordContract } from "./commands/requests.ts";
+import type { RolloutDeps } from "./deps.ts";
+import { isAboutVersion } from "./traffic.ts";
+
+/**
+ * The contract check: the very workers that will serve load the version and answer its own example as it was
+ * answered at training. What it finds is stored; only errors that say nothing about the version are thrown, to be
+ * tried again.
+ */
+export async function checkVersion(
+  deps: RolloutDeps,
+  what: { service: string; version: number; workers: number; rolloutId: string | null },
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await examine(deps, what, signal);
+  await deps.db.write(recordContract, {
+    service: what.service,
+    rolloutId: what.rolloutId,
+    verdict: { version: what.version, ...found },
+    now: deps.clock.now(),
+  });
+}
+
+async function examine(
+  { registry, models, backend, contract }: RolloutDeps,
+  { service, version, workers }: { service: string; version: number; workers: number },
+  signal: AbortSignal,
+): Promise<{ passed: boolean; message: string; modelDir: string }> {
+  const known = await registry.getVersion(service, version);
+  if (!known) {
+    return { passed: false, message: `the registry has no version ${version} of ${service}`, modelDir: "" };
+  }
+  let modelDir = "";
+  try {
+    const copy = await models.materialise(known.artifactPath);
+    modelDir = copy.modelDir;
+    const example = await contract.read(modelDir);
+    await backend.prepare({ service, version, format: copy.format, modelDir, workers }, signal);
+    const answer = await backend.probe({ service, version }, JSON.stringify(example.request), signal);
+    const difference = contract.compare(example, answer.status, answer.body);
+    if (difference === null) {
+      const message = `version ${version} of ${service} answered its own example as at training`;
+      return { passed: true, message, modelDir };
+    }
+    return {
+      passed: false,
+      message: `it doesn't answer its own example as at training: ${difference}`,
+      modelDir,
+    };
+  } catch (error) {
+    if (!isAboutVersion(error)) throw error;
+    const at = error instanceof SlipwayError ? error.message : String(error);
+    return { passed: false, message: at, modelDir };
+  }
+}

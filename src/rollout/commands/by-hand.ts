@@ -1,0 +1,107 @@
+import { SlipwayError } from "../../http/errors.ts";
+import { defineCommand, type Tx } from "../../store/database.ts";
+import { selectProjection, selectRollouts, selectService } from "../rows.ts";
+import { isOnTrial, type Rollout } from "../state.ts";
+import { enqueueEvent, subjectsOf, writeAudit } from "./common.ts";
+
+/** What a person does, why, and who it is. `held` counts from the deadline's start when resumed. */
+export interface ByHand {
+  service: string;
+  do: "promote" | "rollback" | "hold" | "resume" | "approve";
+  who: string;
+  /** Roles of the person; "all" where nobody is told apart. */
+  roles: readonly string[] | "all";
+  reason: string;
+  now: number;
+}
+
+/**
+ * Acts on the service's running rollout. Answers `champion: true` for a rollback without one: then the champion
+ * itself is to go back to the one before. CONFLICT and NOT_FOUND say why it can't be.
+ */
+export const actByHand = defineCommand("rollout.by-hand", async (tx, args: ByHand) => {
+  const service = await selectService(tx, args.service);
+  if (!service) throw new SlipwayError("NOT_FOUND", `there is no service ${args.service}`);
+  const [rollout] = await selectRollouts(
+    tx,
+    "service = ? AND state IN ('checking', 'progressing', 'held')",
+    [args.service],
+    "DESC",
+    1,
+  );
+  await writeAudit(tx, {
+    at: args.now,
+    who: args.who,
+    what: args.do,
+    service: args.service,
+    rolloutId: rollout?.id ?? null,
+    reason: args.reason,
+  });
+  if (args.do === "resume" && (await selectProjection(tx)).diverged !== null) {
+    await tx.run("UPDATE rollout_environment SET adopt = 1 WHERE id = 1");
+    return { rolloutId: rollout?.id ?? null, champion: false };
+  }
+  if (!rollout) {
+    if (args.do === "rollback") return { rolloutId: null, champion: true };
+    throw new SlipwayError("ROLLOUT_NOT_RUNNING", `no rollout of ${args.service} is running`);
+  }
+  await ACTS[args.do](tx, args, rollout);
+  return { rolloutId: rollout.id, champion: false };
+});
+
+const ACTS: Record<ByHand["do"], (tx: Tx, args: ByHand, rollout: Rollout) => Promise<void>> = {
+  async promote(tx, args, rollout) {
+    if (!isOnTrial(rollout)) throw notYet(rollout, "its contract check hasn't passed yet");
+    const { approval } = rollout.request.policy;
+    if (approval !== "none" && rollout.approvedBy === null) requireRole(args, approval);
+    await wish(tx, rollout, { do: "promote", by: args.who, reason: args.reason });
+  },
+  async rollback(tx, args, rollout) {
+    await wish(tx, rollout, { do: "rollback", by: args.who, reason: args.reason });
+  },
+  async hold(tx, args, rollout) {
+    if (rollout.state === "held") return;
+    const sentence = `held by ${args.who}${args.reason === "" ? "" : `: ${args.reason}`}`;
+    await tx.run(
+      "UPDATE rollouts SET state = 'held', held_from = ?, reason = 'by-hand', sentence = ? WHERE id = ?",
+      [rollout.state, sentence, rollout.id],
+    );
+    await enqueueEvent(tx, {
+      level: "warn",
+      subjects: subjectsOf(rollout),
+      kind: "rollout.held",
+      message: sentence,
+      data: { reason: "by-hand" },
+    });
+  },
+  async resume(tx, args, rollout) {
+    if (rollout.state !== "held") throw notYet(rollout, "it isn't held");
+    await tx.run(
+      `UPDATE rollouts SET state = held_from, held_from = NULL, reason = NULL, sentence = ?,
+         deadline_at = CASE WHEN deadline_at IS NULL THEN NULL ELSE ? END WHERE id = ?`,
+      [`resumed by ${args.who}`, args.now + rollout.request.policy.deadline, rollout.id],
+    );
+  },
+  async approve(tx, args, rollout) {
+    const { approval } = rollout.request.policy;
+    if (approval === "none") throw notYet(rollout, "its project asks for no approval");
+    requireRole(args, approval);
+    await tx.run("UPDATE rollouts SET approved_by = ? WHERE id = ?", [args.who, rollout.id]);
+  },
+};
+
+async function wish(tx: Tx, rollout: Rollout, value: NonNullable<Rollout["wish"]>): Promise<void> {
+  await tx.run("UPDATE rollouts SET wish = ? WHERE id = ?", [JSON.stringify(value), rollout.id]);
+}
+
+function requireRole({ who, roles }: ByHand, role: string): void {
+  if (roles === "all" || roles.includes(role)) return;
+  throw new SlipwayError("ROLLOUT_ROLE_REQUIRED", `${who} doesn't have the role ${role}`, { allowed: role });
+}
+
+function notYet(rollout: Rollout, why: string): SlipwayError {
+  return new SlipwayError(
+    "ROLLOUT_NOT_RUNNING",
+    `the rollout of version ${rollout.version} of ${rollout.service} is ${rollout.state}: ${why}`,
+  );
+}

@@ -1,0 +1,79 @@
+import type { Judge } from "./judge.ts";
+import { act, type ToldStops } from "./act.ts";
+import { type Action, decide, type Situation } from "./decide.ts";
+import type { RolloutDeps } from "./deps.ts";
+import { takeLook } from "./look.ts";
+import { selectContracts, selectRollouts, selectService } from "./rows.ts";
+import { isOnTrial, type Projection, type Rollout } from "./state.ts";
+
+export interface PassDeps<State> {
+  deps: RolloutDeps;
+  judge: Judge<State>;
+  project: () => Promise<Projection>;
+  ingest: () => Promise<void>;
+  told: ToldStops;
+}
+
+/** One pass over one service: gather, decide, act. Answers what was done; `wait` when nothing was. */
+export async function passOnce<State>(
+  context: PassDeps<State>,
+  name: string,
+  signal: AbortSignal,
+): Promise<Action | undefined> {
+  const { deps } = context;
+  const projection = await context.project();
+  const running = await readRunning(deps, name);
+  if (running && isOnTrial(running)) {
+    const usesLabels = running.request.policy.metrics.some((metric) => "from" in metric);
+    if (usesLabels) await context.ingest();
+    await takeLook(deps, context.judge, running);
+  }
+  const situation = await gather(context, name, projection);
+  if (!situation) return undefined;
+  const action = decide(situation);
+  await act({ deps, situation, told: context.told, signal }, action);
+  return action;
+}
+
+async function readRunning({ db }: RolloutDeps, service: string): Promise<Rollout | undefined> {
+  const condition = "service = ? AND state IN ('checking', 'progressing', 'held')";
+  return (await db.read((tx) => selectRollouts(tx, condition, [service], "DESC", 1)))[0];
+}
+
+async function gather<State>(
+  { deps, told }: PassDeps<State>,
+  name: string,
+  projection: Projection,
+): Promise<Situation | undefined> {
+  const { rules, variants } = await deps.backend.state();
+  const known = await deps.db.read(async (tx) => {
+    const service = await selectService(tx, name);
+    const active = "service = ? AND state IN ('checking', 'progressing', 'held')";
+    const [rollout] = await selectRollouts(tx, active, [name], "DESC", 1);
+    const pending = await selectRollouts(tx, "service = ? AND state = 'pending'", [name]);
+    const units = await tx.get<{ units: number | null }>(
+      `SELECT SUM(finished) AS units FROM rollout_cursors
+       WHERE rollout_id = ? AND epoch = ? AND arm = 'challenger'`,
+      [rollout?.id ?? "", service?.commit ?? ""],
+    );
+    return {
+      service,
+      rollout: rollout ?? null,
+      pending,
+      contracts: await selectContracts(tx, name),
+      unitsAtStep: Number(units?.units ?? 0),
+    };
+  });
+  const { service } = known;
+  if (!service) return undefined;
+  const rule = rules.find((rule) => rule.service === name);
+  return {
+    ...known,
+    service,
+    now: deps.clock.now(),
+    projection,
+    inForce: rule ? { commit: rule.commit, order: rule.order } : null,
+    prepared: variants.filter((variant) => variant.service === name).map((variant) => variant.version),
+    stopTold: told.get(name) === `${service.commit}/${service.stop?.version}`,
+  };
+}

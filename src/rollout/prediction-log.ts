@@ -1,0 +1,81 @@
+import { ingestPredictions, type LabelBounds, pruneLabels } from "./commands/labels.ts";
+import type { RolloutDeps } from "./deps.ts";
+import { createMutex } from "./mutex.ts";
+import { selectRollouts, selectServices } from "./rows.ts";
+
+/** What is kept for joining labels with their predictions. */
+export const LABEL_BOUNDS: LabelBounds = {
+  grace: 2 * 60_000,
+  predictionAge: 60 * 60_000,
+  predictionRows: 300_000,
+  labelAge: 7 * 24 * 60 * 60_000,
+};
+
+const PAGE = 2_000;
+/** Pages per call: a long log is read over several calls, so that nobody waits for all of it. */
+const MOST_PAGES = 20;
+const PRUNE_EVERY_MS = 10_000;
+
+export interface PredictionLog {
+  /** Reads what the backend has answered since the last call. */
+  ingest(): Promise<void>;
+  /** Labels have come for this service: its predictions are kept even if no policy asks for labels. */
+  keepFor(service: string): void;
+}
+
+/** Follows the backend's prediction log with a cursor that moves in the same transaction as what it brought. */
+export function createPredictionLog(
+  deps: Pick<RolloutDeps, "db" | "backend" | "clock" | "log">,
+): PredictionLog {
+  const alone = createMutex();
+  const asked = new Set<string>();
+  let prunedAt = 0;
+  return {
+    keepFor: (service) => void asked.add(service),
+    ingest: () =>
+      alone(async () => {
+        const wanted = await servicesWithLabels(deps.db, asked);
+        await readPages(deps, wanted);
+        const now = deps.clock.now();
+        if (now - prunedAt < PRUNE_EVERY_MS) return;
+        prunedAt = now;
+        const { unknown } = await deps.db.write(pruneLabels, { ...LABEL_BOUNDS, now });
+        if (unknown > 0) deps.log(`${unknown} labels name no prediction that is kept`, undefined);
+      }),
+  };
+}
+
+async function readPages(
+  { db, backend, log }: Pick<RolloutDeps, "db" | "backend" | "log">,
+  wanted: ReadonlySet<string>,
+): Promise<void> {
+  for (let i = 0; i < MOST_PAGES; i++) {
+    const from = await db.read((tx) =>
+      tx.get<{ prediction_cursor: string }>("SELECT prediction_cursor FROM rollout_environment WHERE id = 1"),
+    );
+    const cursor = from?.prediction_cursor ?? "";
+    const page = await backend.predictions(cursor, PAGE);
+    if (page.gap && cursor !== "") log("predictions were dropped before they were read", undefined);
+    const records = page.records.filter((record) => wanted.has(record.service));
+    if (page.cursor !== cursor) await db.write(ingestPredictions, { from: cursor, to: page.cursor, records });
+    if (page.records.length < PAGE) return;
+  }
+}
+
+async function servicesWithLabels(
+  db: RolloutDeps["db"],
+  asked: ReadonlySet<string>,
+): Promise<ReadonlySet<string>> {
+  return db.read(async (tx) => {
+    const wanted = new Set(asked);
+    const usesLabels = (metrics: readonly object[] | undefined): boolean =>
+      metrics?.some((metric) => "from" in metric) === true;
+    for (const service of await selectServices(tx)) {
+      if (usesLabels(service.policy?.metrics)) wanted.add(service.name);
+    }
+    for (const rollout of await selectRollouts(tx, "state IN ('checking', 'progressing', 'held')", [])) {
+      if (usesLabels(rollout.request.policy.metrics)) wanted.add(rollout.service);
+    }
+    return wanted;
+  });
+}

@@ -1,0 +1,161 @@
+import type { EnvironmentCommit, ServiceState } from "../git/environment.ts";
+import {
+  type CommitToProject,
+  isWhatWasAsked,
+  projectCommit,
+  recordDivergence,
+} from "./commands/projection.ts";
+import type { RolloutDeps } from "./deps.ts";
+import { createMutex } from "./mutex.ts";
+import {
+  selectContracts,
+  selectOpenIntent,
+  selectProjection,
+  selectRollout,
+  selectService,
+  selectServices,
+} from "./rows.ts";
+import type { Intent, Projection } from "./state.ts";
+import { applyRule, isAboutVersion, trafficRule } from "./traffic.ts";
+
+/** More commits than this since the last look are taken as one: the head's. */
+const MOST_COMMITS = 10_000;
+
+/**
+ * Steps (4) and (5) of the protocol, for every commit since the last projected one: serve applies an intent's
+ * commit and acknowledges it, then the database learns of it, once. Safe to kill anywhere: what was projected is
+ * one row, moved in the same transaction.
+ */
+export function createProjector(deps: RolloutDeps): () => Promise<Projection> {
+  const alone = createMutex();
+  return () => alone(() => project(deps));
+}
+
+async function project(deps: RolloutDeps): Promise<Projection> {
+  const head = await deps.environment.head();
+  const projection = await deps.db.read(selectProjection);
+  if (head?.commit === projection.commit || (head === null && projection.commit === null)) return projection;
+  if (head === null || !(await follows(deps, projection, head))) {
+    if (head === null || !projection.adopt) {
+      await deps.db.write(recordDivergence, { head: head?.commit ?? "none" });
+      return deps.db.read(selectProjection);
+    }
+    await projectOne(deps, head);
+    return deps.db.read(selectProjection);
+  }
+  for (const commit of await commitsToApply(deps, projection.commit, head)) await projectOne(deps, commit);
+  return deps.db.read(selectProjection);
+}
+
+async function follows(deps: RolloutDeps, projection: Projection, head: EnvironmentCommit): Promise<boolean> {
+  return projection.commit === null || deps.environment.isAncestor(projection.commit, head.commit);
+}
+
+/**
+ * The line of first parents from the last projected commit to the head. When a person's merge has ours as another
+ * parent, what lies between was never what ran: the head alone is applied.
+ */
+async function commitsToApply(
+  deps: RolloutDeps,
+  since: string | null,
+  head: EnvironmentCommit,
+): Promise<EnvironmentCommit[]> {
+  const commits = await deps.environment.history({ since, until: head.commit, limit: MOST_COMMITS });
+  const byId = new Map(commits.map((commit) => [commit.commit, commit]));
+  const line: EnvironmentCommit[] = [];
+  let next = byId.get(head.commit);
+  while (next) {
+    line.unshift(next);
+    if (next.parent === since) return line;
+    next = next.parent === null ? undefined : byId.get(next.parent);
+  }
+  return [head];
+}
+
+async function projectOne(deps: RolloutDeps, commit: EnvironmentCommit): Promise<void> {
+  const { previous, changes, intent } = await compare(deps, commit);
+  if (intent) await deliver(deps, commit, intent);
+  const args: CommitToProject = {
+    commit: commit.commit,
+    order: commit.order,
+    at: commit.at,
+    author: commit.author,
+    subject: commit.message.split("\n")[0] ?? "",
+    previous,
+    changes,
+    intentId: intent?.id ?? null,
+    now: deps.clock.now(),
+  };
+  await deps.db.write(projectCommit, args);
+}
+
+/** What a commit changes against what was projected, and the intent that asked for just that. */
+async function compare(
+  deps: RolloutDeps,
+  commit: EnvironmentCommit,
+): Promise<{
+  previous: string | null;
+  changes: CommitToProject["changes"];
+  intent: Intent | undefined;
+}> {
+  const wanted = await deps.environment.read(commit.commit);
+  const trailer = commit.trailers["Slipway-Intent"];
+  return deps.db.read(async (tx) => {
+    const projection = await selectProjection(tx);
+    const changes: CommitToProject["changes"] = [];
+    const known = await selectServices(tx);
+    for (const service of known) {
+      if (service.champion !== null && !wanted.has(service.name)) {
+        changes.push({ service: service.name, state: null });
+      }
+    }
+    for (const [name, state] of wanted) {
+      const before = known.find((service) => service.name === name);
+      if (!before || !isSame(before, state)) changes.push({ service: name, state });
+    }
+    const intent = trailer === undefined ? undefined : await selectOpenIntent(tx, trailer);
+    const isOwn =
+      intent && intent.fromCommit === (projection.commit ?? "") && isWhatWasAsked(intent, changes);
+    return { previous: projection.commit, changes, intent: isOwn ? intent : undefined };
+  });
+}
+
+function isSame(
+  before: { champion: number | null; challenger: number | null; weight: number },
+  state: ServiceState,
+): boolean {
+  return (
+    before.champion === state.champion &&
+    before.challenger === (state.challenger ?? null) &&
+    before.weight === state.weight
+  );
+}
+
+/** Step (4) for a commit of ours. Its variants were ready when it was decided; serve may have been restarted since. */
+async function deliver(deps: RolloutDeps, commit: EnvironmentCommit, intent: Intent): Promise<void> {
+  const { service, rollout, contracts } = await deps.db.read(async (tx) => ({
+    service: await selectService(tx, intent.service),
+    rollout: await selectRollout(tx, intent.after.rolloutId),
+    contracts: await selectContracts(tx, intent.service),
+  }));
+  const asked = rollout?.request.serving ?? deps.defaults.serving;
+  const serving = intent.after.state === "promoted" ? asked : (service?.serving ?? asked);
+  const { variants } = await deps.backend.state();
+  const { champion, challenger } = intent.desired;
+  try {
+    for (const version of challenger === undefined ? [champion] : [champion, challenger]) {
+      if (variants.some((variant) => variant.service === intent.service && variant.version === version))
+        continue;
+      const modelDir = contracts.get(version)?.modelDir;
+      if (modelDir === undefined) return;
+      await deps.backend.prepare(
+        { service: intent.service, version, format: "onnx", modelDir, workers: serving.scale.min },
+        AbortSignal.timeout(120_000),
+      );
+    }
+    await applyRule(deps.backend, trafficRule(intent.desired, commit, serving));
+  } catch (error) {
+    // The service's own loop finds the rule out of date and says what is wrong with the version.
+    if (!isAboutVersion(error)) throw error;
+  }
+}

@@ -1,0 +1,164 @@
+import { SlipwayError, toSlipwayError } from "../http/errors.ts";
+import type { ToldStops } from "./act.ts";
+import { actByHand, type ByHand } from "./commands/by-hand.ts";
+import { acceptLabels, type LabelsAnswer } from "./commands/labels.ts";
+import { recordProblem, requestRollout } from "./commands/requests.ts";
+import type { Action } from "./decide.ts";
+import type { RolloutDeps } from "./deps.ts";
+import type { Label } from "./loss.ts";
+import { createOutbox } from "./outbox.ts";
+import { passOnce } from "./pass.ts";
+import { createPredictionLog } from "./prediction-log.ts";
+import { createProjector } from "./projector.ts";
+import type { RolloutRequest, RolloutRequests } from "./request.ts";
+import { selectService, selectServices } from "./rows.ts";
+import { ServiceLoops } from "./service-loops.ts";
+import type { RolloutKind } from "./state.ts";
+import { createEProcessJudge } from "./statistics/e-process-judge.ts";
+
+/** The rollouts of all services. */
+export interface Rollouts extends RolloutRequests {
+  /** Begins to reconcile; resolves at once. The signal ends it; `ended` tells when the last pass is over. */
+  start(signal: AbortSignal): void;
+  ended(): Promise<void>;
+  /** One pass over one service: what a loop does, for tests that hold the clock. Undefined: no such service. */
+  pass(service: string, signal?: AbortSignal): Promise<Action | undefined>;
+  /** What a person does; `rolloutId` of the rollout that it concerns or has started. */
+  byHand(what: Omit<ByHand, "now">): Promise<{ rolloutId: string | null }>;
+  /** A client asked by MLflow's API that this version be champion. */
+  championRequested(model: string, version: number): Promise<{ rolloutId: string | null; how: RolloutKind }>;
+  labels(service: string, labels: { id: string; label: Label }[]): Promise<LabelsAnswer>;
+}
+
+const TICK_MS = 200;
+/** Without a running rollout: whether serve still has what Git says, and the prediction log before it is dropped. */
+const IDLE_MS = 5_000;
+
+/** Wires the loops; registers for pushes and alias requests at once. */
+export function createRollouts(deps: RolloutDeps): Rollouts {
+  const judge = createEProcessJudge();
+  const project = createProjector(deps);
+  const publish = createOutbox(deps);
+  const log = createPredictionLog(deps);
+  const told: ToldStops = new Map();
+  const context = { deps, judge, project, ingest: log.ingest, told };
+
+  async function pass(name: string, signal = new AbortController().signal): Promise<Action | undefined> {
+    try {
+      return await passOnce(context, name, signal);
+    } finally {
+      await publish();
+    }
+  }
+
+  const lastDone = new Map<string, string>();
+  /** Milliseconds until the next pass. The same action twice in a row has no effect yet: not at once again. */
+  function pauseAfter(name: string, action: Action | undefined): number {
+    const done = JSON.stringify(action);
+    const isRepeat = lastDone.get(name) === done;
+    lastDone.set(name, done ?? "");
+    if (!action || (action.do === "wait" && action.why === "nothing-to-do")) return IDLE_MS;
+    return action.do === "wait" || isRepeat ? (deps.tickMs ?? TICK_MS) : 0;
+  }
+
+  const loops = new ServiceLoops({
+    clock: deps.clock,
+    async pass(name, signal) {
+      const action = await pass(name, signal);
+      await settleProblem(deps, name, null);
+      return pauseAfter(name, action);
+    },
+    async failed(name, error) {
+      deps.log(`the rollout of ${name} will be tried again`, error);
+      const { message } = toSlipwayError(error);
+      await settleProblem(deps, name, message).catch((second: unknown) => deps.log(message, second));
+    },
+    async names() {
+      // A push may name services that no request has named.
+      await project();
+      await log.ingest();
+      return (await deps.db.read(selectServices)).map((service) => service.name);
+    },
+    idleMs: IDLE_MS,
+    log: deps.log,
+  });
+  deps.environment.onPush(() => loops.wakeAll());
+
+  async function request(rollout: RolloutRequest, kind: RolloutKind): Promise<{ rolloutId: string }> {
+    const answer = await deps.db.write(requestRollout, {
+      id: deps.ids.sortable("ro"),
+      kind,
+      request: rollout,
+      now: deps.clock.now(),
+    });
+    loops.wake(rollout.model);
+    return answer;
+  }
+
+  const rollouts: Rollouts = {
+    start: (signal) => loops.start(signal),
+    ended: () => loops.ended(),
+    pass,
+    request: (rollout) => request(rollout, "canary"),
+    async byHand(what) {
+      const { rolloutId, champion } = await deps.db.write(actByHand, { ...what, now: deps.clock.now() });
+      if (champion) return request(await backToPrevious(deps, what), "direct");
+      loops.wakeAll();
+      return { rolloutId };
+    },
+    async championRequested(model, version) {
+      const service = await deps.db.read((tx) => selectService(tx, model));
+      const policy = service?.policy ?? deps.defaults.policy;
+      // A project that wants a person's yes gets no switch behind that person's back.
+      const how = policy.onAliasSet === "switch" && policy.approval === "none" ? "direct" : "canary";
+      if (service?.champion === version) return { rolloutId: null, how };
+      const asked = await request(
+        {
+          key: deps.ids.sortable("alias"),
+          project: service?.project ?? model,
+          commit: "",
+          model,
+          version,
+          policy,
+          serving: service?.serving ?? deps.defaults.serving,
+          requestedBy: "mlflow client",
+        },
+        how,
+      );
+      return { ...asked, how };
+    },
+    async labels(service, labels) {
+      const known = await deps.db.read((tx) => selectService(tx, service));
+      if (!known) throw new SlipwayError("NOT_FOUND", `there is no service ${service}`);
+      log.keepFor(service);
+      const answer = await deps.db.write(acceptLabels, { service, labels, now: deps.clock.now() });
+      return answer;
+    },
+  };
+  deps.registry.onChampionRequested(async (model, version) => {
+    await rollouts.championRequested(model, version);
+  });
+  return rollouts;
+}
+
+async function backToPrevious(deps: RolloutDeps, what: Omit<ByHand, "now">): Promise<RolloutRequest> {
+  const service = await deps.db.read((tx) => selectService(tx, what.service));
+  if (!service || service.previousChampion === null) {
+    throw new SlipwayError("ROLLOUT_NOT_RUNNING", `${what.service} has had no champion before this one`);
+  }
+  return {
+    key: deps.ids.sortable("by-hand"),
+    project: service.project,
+    commit: "",
+    model: service.name,
+    version: service.previousChampion,
+    policy: service.policy ?? deps.defaults.policy,
+    serving: service.serving ?? deps.defaults.serving,
+    requestedBy: what.reason === "" ? what.who : `${what.who} (${what.reason})`,
+  };
+}
+
+async function settleProblem(deps: RolloutDeps, service: string, problem: string | null): Promise<void> {
+  const known = await deps.db.read((tx) => selectService(tx, service));
+  if (known && known.problem !== problem) await deps.db.write(recordProblem, { service, problem });
+}

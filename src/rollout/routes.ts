@@ -1,0 +1,117 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { SlipwayError } from "../http/errors.ts";
+import type { Database } from "../store/database.ts";
+import type { Rollouts } from "./rollouts.ts";
+import { oneRolloutView, oneServiceView, rolloutViews, serviceViews } from "./views.ts";
+
+export interface RolloutRoutesDeps {
+  db: Database;
+  rollouts: Rollouts;
+  /** Who calls, and that person's roles; left out where nobody is told apart. */
+  identify?: (request: FastifyRequest) => { name: string; roles: readonly string[] };
+}
+
+const BASE = "/api/slipway/v1";
+const MOST_LABELS = 10_000;
+const LABELS_BODY_BYTES = 8 * 1024 * 1024;
+
+const name = z.string().min(1).max(128);
+const modelParams = z.object({ model: name });
+const idParams = z.object({ id: z.string().min(1).max(64) });
+const actParams = z.object({
+  model: name,
+  act: z.enum(["promote", "rollback", "hold", "resume", "approve"]),
+});
+const reasonBody = z.object({ reason: z.string().max(1000).optional() });
+const labelValue = z.union([z.string().max(1000), z.number(), z.boolean()]);
+const labelsBody = z.object({
+  labels: z
+    .array(
+      z.object({
+        id: z.string().min(1).max(200).describe("The prediction's x-slipway-request-id."),
+        label: z
+          .union([labelValue, z.array(labelValue).min(1).max(4096)])
+          .describe("Of one row, or per row."),
+      }),
+    )
+    .max(MOST_LABELS),
+});
+
+/** Services, rollouts, what a person does by hand, and labels, below /api/slipway/v1. */
+export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): void {
+  readRoutes(app, deps);
+  app.post(
+    `${BASE}/services/:model/:act`,
+    { schema: { params: draft7(actParams), body: draft7(reasonBody.nullish()), summary: "Act by hand" } },
+    async (request) => {
+      const { model, act } = actParams.parse(request.params);
+      const { reason = "" } = reasonBody.parse(request.body ?? {});
+      const caller = deps.identify?.(request) ?? { name: "somebody on this machine", roles: "all" as const };
+      return deps.rollouts.byHand({ service: model, do: act, who: caller.name, roles: caller.roles, reason });
+    },
+  );
+  app.post(
+    `${BASE}/services/:model/labels`,
+    {
+      bodyLimit: LABELS_BODY_BYTES,
+      schema: { params: draft7(modelParams), summary: "Tell the true answers of predictions" },
+    },
+    async (request) => {
+      const { model } = modelParams.parse(request.params);
+      return deps.rollouts.labels(model, parsedLabels(request.body));
+    },
+  );
+}
+
+function readRoutes(app: FastifyInstance, { db }: RolloutRoutesDeps): void {
+  app.get(`${BASE}/services`, { schema: { summary: "All services" } }, async () => ({
+    services: await db.read(serviceViews),
+  }));
+  app.get(
+    `${BASE}/services/:model`,
+    { schema: { params: draft7(modelParams), summary: "One service with its history" } },
+    async (request) => {
+      const { model } = modelParams.parse(request.params);
+      return found(await db.read((tx) => oneServiceView(tx, model)), `service ${model}`);
+    },
+  );
+  const query = z.object({ model: name.optional() });
+  app.get(
+    `${BASE}/rollouts`,
+    { schema: { querystring: draft7(query), summary: "Rollouts, newest first" } },
+    async (request) => {
+      const { model } = query.parse(request.query);
+      return { rollouts: await db.read((tx) => rolloutViews(tx, model)) };
+    },
+  );
+  app.get(
+    `${BASE}/rollouts/:id`,
+    { schema: { params: draft7(idParams), summary: "One rollout with its evidence" } },
+    async (request) => {
+      const { id } = idParams.parse(request.params);
+      return found(await db.read((tx) => oneRolloutView(tx, id)), `rollout ${id}`);
+    },
+  );
+}
+
+/** Checked here and not by the route's schema: that would turn the label "1" into 1 and back as it likes. */
+function parsedLabels(body: unknown): z.infer<typeof labelsBody>["labels"] {
+  const parsed = labelsBody.safeParse(body);
+  if (parsed.success) return parsed.data.labels;
+  const [issue] = parsed.error.issues;
+  const code = issue?.code === "too_big" && issue.path.length === 1 ? "TOO_LARGE" : "INVALID_REQUEST";
+  throw new SlipwayError(code, issue?.message ?? "the body isn't labels", {
+    where: `body.${issue?.path.join(".") ?? ""}`,
+    allowed: `{"labels": [{"id": "<x-slipway-request-id>", "label": <class, or one per row>}]}, at most ${MOST_LABELS}`,
+  });
+}
+
+function found<Value>(value: Value | undefined, what: string): Value {
+  if (value === undefined) throw new SlipwayError("NOT_FOUND", `there is no ${what}`);
+  return value;
+}
+
+function draft7(schema: z.ZodType): object {
+  return z.toJSONSchema(schema, { target: "draft-7", io: "input" });
+}

@@ -1,0 +1,132 @@
+import type { ServiceState } from "../git/environment.ts";
+import type { RolloutPolicy, ServingSpec } from "../spec/project.ts";
+import type { Judgement } from "./judge.ts";
+import type { RolloutRequest } from "./request.ts";
+
+export type RolloutState =
+  | "pending"
+  | "checking"
+  | "progressing"
+  | "held"
+  | "promoted"
+  | "rolledback"
+  | "superseded";
+
+/** Why a rollout is held. */
+export type HeldReason = "not-enough-data" | "by-hand" | "needs-approval" | "repository-diverged";
+
+/** `canary` goes through the policy's steps; `direct` becomes champion after its contract check. */
+export type RolloutKind = "canary" | "direct";
+
+/** What a person asked of a running rollout; acted on at the next pass. */
+export interface Wish {
+  do: "promote" | "rollback";
+  by: string;
+  reason: string;
+}
+
+/** One rollout as the database keeps it. */
+export interface Rollout {
+  id: string;
+  key: string;
+  service: string;
+  version: number;
+  kind: RolloutKind;
+  state: RolloutState;
+  /** Of a held one: HeldReason; of an ended one: why, for a person. */
+  reason: string | null;
+  /** What happened, with numbers, for a person. */
+  sentence: string | null;
+  /** Index into the policy's steps. */
+  step: number;
+  request: RolloutRequest;
+  /** Champion when the canary began. */
+  champion: number | null;
+  /** Where `held` came from and resume goes back to. */
+  heldFrom: RolloutState | null;
+  wish: Wish | null;
+  approvedBy: string | null;
+  judgement: Judgement | null;
+  /** Looks taken so far: a look is saved only on top of the one it started from. */
+  look: number;
+  /** Last joined label that a look has counted. */
+  labelsCursor: number;
+  createdAt: number;
+  progressingAt: number | null;
+  deadlineAt: number | null;
+  endedAt: number | null;
+}
+
+/** One service as last projected from the environment repository. */
+export interface Service {
+  name: string;
+  project: string;
+  champion: number | null;
+  challenger: number | null;
+  weight: number;
+  previousChampion: number | null;
+  /** Commit that last changed the service, and its order; null before the first. */
+  commit: string | null;
+  order: number;
+  /** Commit whose champion and challenger the registry's aliases show. */
+  aliasedCommit: string | null;
+  serving: ServingSpec | null;
+  policy: RolloutPolicy | null;
+  /** Emergency stop in force until a commit without this challenger is projected. */
+  stop: EmergencyStop | null;
+  /** What the controller is stuck at, for a person. */
+  problem: string | null;
+}
+
+export interface EmergencyStop {
+  version: number;
+  rolloutId: string;
+  at: number;
+  sentence: string;
+}
+
+/** What a commit does to its rollout when it is projected. */
+export interface After {
+  rolloutId: string;
+  state: RolloutState;
+  step?: number;
+  reason?: string;
+  sentence: string;
+  /** `rollout.advanced`, … */
+  event: string;
+}
+
+/** A change of the environment repository that was decided and may have been committed. */
+export interface Intent {
+  id: string;
+  service: string;
+  /** "" for the repository without commits. */
+  fromCommit: string;
+  desired: ServiceState;
+  after: After;
+}
+
+/** The environment repository as far as it was projected. */
+export interface Projection {
+  commit: string | null;
+  order: number;
+  /** Head that is no descendant of `commit`. */
+  diverged: string | null;
+  /** A person said to take the diverged head as the truth. */
+  adopt: boolean;
+}
+
+/** Outcome of a version's contract check in the serving environment. */
+export interface ContractVerdict {
+  version: number;
+  passed: boolean;
+  message: string;
+  modelDir: string;
+}
+
+export const ACTIVE: readonly RolloutState[] = ["checking", "progressing", "held"];
+
+/** True while the rollout may have traffic and its outcomes count. */
+export function isOnTrial(rollout: Pick<Rollout, "state" | "heldFrom">): boolean {
+  return rollout.state === "progressing" || (rollout.state === "held" && rollout.heldFrom === "progressing");
+}

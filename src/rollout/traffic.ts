@@ -1,0 +1,42 @@
+import { SlipwayError } from "../http/errors.ts";
+import type { ServiceState } from "../git/environment.ts";
+import type { TrafficRule } from "../serving/backend.ts";
+import type { ServingSpec } from "../spec/project.ts";
+import type { RolloutDeps } from "./deps.ts";
+
+/** The rule that a commit says for one service. */
+export function trafficRule(
+  state: ServiceState,
+  at: { commit: string; order: number },
+  serving: ServingSpec,
+): TrafficRule {
+  const { challenger } = state;
+  return {
+    service: state.name,
+    commit: at.commit,
+    order: at.order,
+    champion: state.champion,
+    ...(challenger === undefined ? {} : { challenger }),
+    share: challenger === undefined ? 0 : state.weight / 100,
+    ...(serving.sticky ? { sticky: serving.sticky } : {}),
+    timeoutMs: serving.timeout,
+    maxBodyBytes: serving.maxBody,
+    protocols: serving.protocol,
+  };
+}
+
+/** Puts a rule in force; one that is older than what is in force has been overtaken, which is no error. */
+export async function applyRule(backend: RolloutDeps["backend"], rule: TrafficRule): Promise<void> {
+  try {
+    await backend.route(rule);
+  } catch (error) {
+    if (!(error instanceof SlipwayError && error.code === "CONFLICT")) throw error;
+  }
+}
+
+/** True for an error that says something about the version itself, so that trying again would change nothing. */
+export function isAboutVersion(error: unknown): error is SlipwayError {
+  if (!(error instanceof SlipwayError)) return false;
+  const code: string = error.code;
+  return code === "VARIANT_NOT_READY" || code.startsWith("MODEL_") || code.startsWith("CONTRACT_");
+}

@@ -1,0 +1,418 @@
+import type { Clock } from "../../src/base/clock.ts";
+import type { Ids } from "../../src/base/ids.ts";
+import type { EnvironmentCommit, EnvironmentRepository, ServiceState } from "../../src/git/environment.ts";
+import { SlipwayError } from "../../src/http/errors.ts";
+import type { ModelVersion, Registry } from "../../src/registry/registry.ts";
+import type { RolloutDeps } from "../../src/rollout/deps.ts";
+import { rolloutMigrations } from "../../src/rollout/migrations.ts";
+import type { RolloutRequest } from "../../src/rollout/request.ts";
+import { createRollouts, type Rollouts } from "../../src/rollout/rollouts.ts";
+import type { ServingBackend, TrafficRule } from "../../src/serving/backend.ts";
+import type { OutcomeCounter, PredictionRecord } from "../../src/serving/outcomes.ts";
+import type { RolloutPolicy, ServingSpec } from "../../src/spec/project.ts";
+import { memoryDatabase } from "../git/memory-database.ts";
+
+export const serving: ServingSpec = {
+  protocol: ["v2"],
+  scale: { min: 1 },
+  timeout: 2000,
+  maxBody: 1_000_000,
+};
+
+export const policy: RolloutPolicy = {
+  steps: [5, 25, 50],
+  falseRollbackRate: 0.01,
+  falsePromotionRate: 0.05,
+  metrics: [{ name: "errors", worseBy: 0.02 }],
+  deadline: 3_600_000,
+  onNotEnoughData: "hold",
+  approval: "none",
+  onAliasSet: "rollout",
+};
+
+/** Environment repository in memory; keeps what every commit said. */
+export class FakeEnvironment implements EnvironmentRepository {
+  readonly commits: (EnvironmentCommit & { services: Map<string, ServiceState> })[] = [];
+  #headId: string | null = null;
+  readonly #listeners: (() => void)[] = [];
+
+  async head(): Promise<EnvironmentCommit | null> {
+    return this.#headId === null ? null : this.#find(this.#headId);
+  }
+
+  async read(commit: string): Promise<Map<string, ServiceState>> {
+    return new Map(this.#find(commit).services);
+  }
+
+  async commit(
+    change: Parameters<EnvironmentRepository["commit"]>[0],
+  ): Promise<{ commit: EnvironmentCommit } | { conflict: string | null }> {
+    if (change.parent !== this.#headId) return { conflict: this.#headId };
+    const services = new Map(this.#headId === null ? [] : this.#find(this.#headId).services);
+    if (change.state === null) services.delete(change.service);
+    else services.set(change.service, change.state);
+    const message = `${change.subject}\n\n${change.body}`;
+    return { commit: this.#add(services, "Slipway", message, change.trailers, change.parent) };
+  }
+
+  /** A person's push on top of the head, or beside everything (`parent` null). */
+  push(
+    states: ServiceState[],
+    options: { trailers?: Record<string, string>; orphan?: boolean } = {},
+  ): EnvironmentCommit {
+    const parent = options.orphan ? null : this.#headId;
+    const services = new Map(parent === null ? [] : this.#find(parent).services);
+    for (const state of states) services.set(state.name, state);
+    const commit = this.#add(services, "ada", "by hand", options.trailers ?? {}, parent);
+    for (const listener of this.#listeners) listener();
+    return commit;
+  }
+
+  async history(range: { since: string | null; until: string }): Promise<EnvironmentCommit[]> {
+    const found: EnvironmentCommit[] = [];
+    for (let id: string | null = range.until; id !== null && id !== range.since;) {
+      const commit: EnvironmentCommit = this.#find(id);
+      found.unshift(commit);
+      id = commit.parent;
+    }
+    return found;
+  }
+
+  async isAncestor(ancestor: string, descendant: string): Promise<boolean> {
+    for (let id: string | null = descendant; id !== null; id = this.#find(id).parent) {
+      if (id === ancestor) return true;
+    }
+    return false;
+  }
+
+  onPush(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  headState(service: string): ServiceState | undefined {
+    return this.#headId === null ? undefined : this.#find(this.#headId).services.get(service);
+  }
+
+  #find(id: string): (typeof this.commits)[number] {
+    const commit = this.commits.find((commit) => commit.commit === id);
+    if (!commit) throw new Error(`no commit ${id}`);
+    return commit;
+  }
+
+  #add(
+    services: Map<string, ServiceState>,
+    author: string,
+    message: string,
+    trailers: Record<string, string>,
+    parent: string | null,
+  ): EnvironmentCommit {
+    const order = (parent === null ? 0 : this.#find(parent).order) + 1;
+    const commit = `c${this.commits.length + 1}`.padEnd(12, "0");
+    const entry = { commit, parent, order, author, at: 0, message, trailers, services };
+    this.commits.push(entry);
+    this.#headId = commit;
+    return entry;
+  }
+}
+
+/** How a version behaves: what share of its answers fail, or are wrong by their label. */
+export interface Behaviour {
+  fails: number;
+  wrong?: number;
+  /** Why it can't be loaded. */
+  broken?: string;
+  /** Its answer to its own example. */
+  example?: string;
+}
+
+/** Serves in memory; refuses and records what must never happen. */
+export class FakeBackend implements ServingBackend {
+  readonly rules = new Map<string, TrafficRule>();
+  readonly variants = new Set<string>();
+  readonly counters = new Map<string, OutcomeCounter>();
+  readonly log: PredictionRecord[] = [];
+  readonly violations: string[] = [];
+  readonly stops: number[] = [];
+  incarnation = "i1";
+  stopped = new Set<string>();
+
+  readonly environment: FakeEnvironment;
+  readonly versions: Map<number, Behaviour>;
+
+  constructor(environment: FakeEnvironment, versions: Map<number, Behaviour>) {
+    this.environment = environment;
+    this.versions = versions;
+  }
+
+  async prepare(spec: { service: string; version: number }): Promise<void> {
+    const broken = this.versions.get(spec.version)?.broken;
+    if (broken !== undefined) throw new SlipwayError("MODEL_BROKEN" as "CONFLICT", broken);
+    this.variants.add(`${spec.service}/${spec.version}`);
+  }
+
+  async probe(ref: { version: number }): Promise<{ status: number; body: string }> {
+    return { status: 200, body: this.versions.get(ref.version)?.example ?? "right" };
+  }
+
+  async remove(ref: { service: string; version: number }): Promise<void> {
+    const rule = this.rules.get(ref.service);
+    if (rule?.champion === ref.version || rule?.challenger === ref.version) {
+      throw new SlipwayError("CONFLICT", "a rule names it");
+    }
+    this.variants.delete(`${ref.service}/${ref.version}`);
+  }
+
+  async route(rule: TrafficRule): Promise<void> {
+    const before = this.rules.get(rule.service);
+    if (before && before.order > rule.order) throw new SlipwayError("CONFLICT", "older");
+    const said = (await this.environment.read(rule.commit)).get(rule.service);
+    const isSaid =
+      said?.champion === rule.champion &&
+      said.challenger === rule.challenger &&
+      said.weight / 100 === rule.share;
+    if (!isSaid) this.violations.push(`rule of ${rule.commit} isn't what the commit says`);
+    for (const version of [rule.champion, rule.challenger]) {
+      if (version !== undefined && !this.variants.has(`${rule.service}/${version}`)) {
+        this.violations.push(`version ${version} routed unprepared`);
+      }
+    }
+    if (before?.commit !== rule.commit) this.stopped.delete(rule.service);
+    this.rules.set(rule.service, rule);
+  }
+
+  async unroute(service: string): Promise<void> {
+    this.rules.delete(service);
+  }
+
+  async stopChallenger(service: string, version: number): Promise<void> {
+    this.stops.push(version);
+    if (this.rules.get(service)?.challenger === version) this.stopped.add(service);
+  }
+
+  async state(): ReturnType<ServingBackend["state"]> {
+    const variants = [...this.variants].map((variant) => {
+      const [service = "", version = ""] = variant.split("/");
+      return { service, version: Number(version), workers: [] };
+    });
+    return { rules: [...this.rules.values()], variants };
+  }
+
+  async outcomes(): ReturnType<ServingBackend["outcomes"]> {
+    return {
+      at: 0,
+      incarnation: this.incarnation,
+      counters: [...this.counters.values()].map((counter) => ({ ...counter })),
+    };
+  }
+
+  async predictions(cursor: string, limit: number): ReturnType<ServingBackend["predictions"]> {
+    const from = Number(cursor === "" ? 0 : cursor);
+    const records = this.log.slice(from, from + limit);
+    return { records, cursor: String(from + records.length), gap: false };
+  }
+
+  async logs(): Promise<string[]> {
+    return [];
+  }
+
+  /** That many requests at the rates of the versions, as exact as whole numbers allow. */
+  serve(service: string, requests: number, options: { predictions?: boolean } = {}): void {
+    const rule = this.rules.get(service);
+    if (!rule) return;
+    const isStopped = this.stopped.has(service);
+    const share = isStopped ? 0 : rule.share;
+    const toChallenger = Math.round(requests * share);
+    this.#count(rule, "champion", rule.champion, requests - toChallenger, isStopped, options);
+    if (toChallenger > 0 && rule.challenger !== undefined) {
+      this.#count(rule, "challenger", rule.challenger, toChallenger, isStopped, options);
+    }
+  }
+
+  #count(
+    rule: TrafficRule,
+    arm: "champion" | "challenger",
+    version: number,
+    units: number,
+    isStopped: boolean,
+    options: { predictions?: boolean },
+  ): void {
+    const epoch = isStopped ? `${rule.commit}!` : rule.commit;
+    const share = isStopped ? 0 : rule.share;
+    const key = `${rule.service} ${version} ${arm} ${epoch} ${this.incarnation}`;
+    const counter = this.counters.get(key) ?? {
+      service: rule.service,
+      version,
+      epoch,
+      share,
+      arm,
+      incarnation: this.incarnation,
+      started: 0,
+      finished: 0,
+      failed: 0,
+      aborted: 0,
+      slower: {},
+      latency: { le: [], counts: [], sum: 0 },
+    };
+    const behaviour = this.versions.get(version) ?? { fails: 0 };
+    counter.started += units;
+    counter.finished += units;
+    counter.failed = Math.floor(counter.finished * behaviour.fails);
+    this.counters.set(key, counter);
+    for (let i = 0; options.predictions === true && i < units; i++) {
+      const isWrong = ((this.log.length * 7919) % 1000) / 1000 < (behaviour.wrong ?? 0);
+      this.log.push({
+        requestId: `r${this.log.length}`,
+        at: 0,
+        service: rule.service,
+        version,
+        epoch,
+        share,
+        arm,
+        status: 200,
+        prediction: [isWrong ? "b" : "a"],
+      });
+    }
+  }
+}
+
+export class FakeRegistry implements Registry {
+  readonly aliases = new Map<string, number>();
+  readonly known: Map<number, Behaviour>;
+  handler: (model: string, version: number) => Promise<void> = async () => {};
+
+  constructor(known: Map<number, Behaviour>) {
+    this.known = known;
+  }
+  async ensureModel(): Promise<void> {}
+  async createVersion(): Promise<ModelVersion> {
+    throw new Error("not here");
+  }
+  async getVersion(model: string, version: number): Promise<ModelVersion | undefined> {
+    if (!this.known.has(version)) return undefined;
+    const rest = { source: "", runId: "", createdAt: 0, aliases: [], tags: {} };
+    return { model, version, artifactPath: `${version}`, ...rest };
+  }
+  async listVersions(): Promise<ModelVersion[]> {
+    return [];
+  }
+  async setVersionTags(): Promise<void> {}
+  async projectAlias(_model: string, alias: string, version: number | null): Promise<void> {
+    if (version === null) this.aliases.delete(alias);
+    else this.aliases.set(alias, version);
+  }
+  onChampionRequested(handler: (model: string, version: number) => Promise<void>): void {
+    this.handler = handler;
+  }
+}
+
+/** A clock that moves only when told. */
+export class FakeClock implements Clock {
+  time = 1_700_000_000_000;
+  now(): number {
+    return this.time;
+  }
+  sleep(_ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((_resolve, reject) => {
+      signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    });
+  }
+}
+
+/** Everything around a controller; outlives it. */
+export class World {
+  readonly clock = new FakeClock();
+  readonly versions = new Map<number, Behaviour>();
+  readonly environment = new FakeEnvironment();
+  readonly backend = new FakeBackend(this.environment, this.versions);
+  readonly registry = new FakeRegistry(this.versions);
+  readonly db = memoryDatabase(rolloutMigrations);
+  readonly events: { kind: string; message: string; subjects: readonly string[] }[] = [];
+  #ids = 0;
+
+  deps(): RolloutDeps {
+    const ids: Ids = {
+      hex: () => String(++this.#ids),
+      sortable: (prefix) => `${prefix}-${String(++this.#ids).padStart(6, "0")}`,
+    };
+    return {
+      db: this.db,
+      clock: this.clock,
+      ids,
+      events: {
+        emit: async (event) => void this.events.push(event),
+        list: async () => [],
+        async *follow() {},
+      },
+      backend: this.backend,
+      environment: this.environment,
+      registry: this.registry,
+      models: {
+        materialise: async (path) => ({ modelDir: `/models/${path}`, sha256: path, format: "onnx" }),
+      },
+      contract: {
+        read: async () => ({ request: { inputs: [] }, response: { outputs: [] } }),
+        compare: (_contract, _status, body) => (body === "right" ? null : `answered ${body}`),
+      },
+      defaults: { policy, serving },
+      log: () => {},
+    };
+  }
+
+  request(version: number, changes: Partial<RolloutRequest> = {}): RolloutRequest {
+    return {
+      key: `pr-${version}`,
+      project: "p",
+      commit: "abc",
+      pipelineRunId: `pr-${version}`,
+      model: "m",
+      version,
+      policy,
+      serving,
+      requestedBy: "ada",
+      ...changes,
+    };
+  }
+
+  /** Passes until there is nothing to do at once. */
+  async settle(rollouts: Rollouts, service = "m"): Promise<void> {
+    for (let i = 0; i < 100; i++) {
+      const action = await rollouts.pass(service);
+      if (!action || action.do === "wait") return;
+    }
+    throw new Error("never settles");
+  }
+
+  /** Time and traffic until the condition holds. */
+  async run(
+    rollouts: Rollouts,
+    until: () => Promise<boolean>,
+    options: { perTick?: number; ticks?: number; predictions?: boolean } = {},
+  ): Promise<void> {
+    for (let i = 0; i < (options.ticks ?? 400); i++) {
+      await this.settle(rollouts);
+      if (await until()) return;
+      this.clock.time += 200;
+      this.backend.serve("m", options.perTick ?? 200, options);
+    }
+    throw new Error(`not reached; events: ${this.events.map((event) => event.message).join(" | ")}`);
+  }
+
+  async rollout(version: number): Promise<{ state: string; reason: string | null; sentence: string }> {
+    const row = await this.db.read((tx) =>
+      tx.get<{ state: string; reason: string | null; sentence: string }>(
+        "SELECT state, reason, sentence FROM rollouts WHERE version = ? ORDER BY seq DESC LIMIT 1",
+        [version],
+      ),
+    );
+    if (!row) throw new Error(`no rollout of version ${version}`);
+    return row;
+  }
+
+  async state(version: number): Promise<string> {
+    return (await this.rollout(version)).state;
+  }
+
+  open(deps = this.deps()): Rollouts {
+    return createRollouts(deps);
+  }
+}

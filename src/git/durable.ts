@@ -11,6 +11,11 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Flushes a file's content. */
+export async function syncFile(path: string): Promise<void> {
+  await syncFolder(path);
+}
+
 /** The file is there whole or not at all, also after a power cut. */
 export async function writeDurably(path: string, content: string, mode = 0o644): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;

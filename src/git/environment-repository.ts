@@ -1,13 +1,14 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { SlipwayError } from "../http/errors.ts";
 import { environmentCommit, readCommits } from "./commits.ts";
-import { syncFolder } from "./durable.ts";
+import { syncFile, syncFolder } from "./durable.ts";
 import type { EnvironmentCommit, EnvironmentRepository, ServiceState } from "./environment.ts";
 import { removeStaleLocks } from "./leftovers.ts";
 import { MAIN } from "./names.ts";
 import type { Git } from "./plumbing.ts";
 import { readServices } from "./service-tree.ts";
+import { encodeTree, type TreeEntry } from "./tree.ts";
 import { renderServiceFile, serviceFilePath, serviceOfPath, SERVICES } from "./service-file.ts";
 
 export interface EnvironmentRepositoryDeps {
@@ -112,7 +113,7 @@ class BareEnvironment implements PushedEnvironment {
     await this.#syncObjects(written);
     const moved = await this.#move(id, change.parent);
     if (moved !== true) return moved;
-    await syncFolder(join(this.#path, "refs", "heads"));
+    await this.#syncBranch();
     return { commit: await this.#describe(id) };
   }
 
@@ -126,13 +127,13 @@ class BareEnvironment implements PushedEnvironment {
     if (change.state !== null) {
       const blob = await this.#text(["hash-object", "-w", "--stdin"], renderServiceFile(change.state));
       written.push(blob);
-      kept.push({ mode: "100644", type: "blob", object: blob, path: file });
+      kept.push({ mode: "100644", object: blob, path: file });
     }
     const others = root.filter((entry) => entry.path !== SERVICES);
     if (kept.length > 0) {
       const object = await this.#makeTree(kept);
       written.push(object);
-      others.push({ mode: "040000", type: "tree", object, path: SERVICES });
+      others.push({ mode: "040000", object, path: SERVICES });
     }
     const tree = await this.#makeTree(others);
     written.push(tree);
@@ -146,14 +147,14 @@ class BareEnvironment implements PushedEnvironment {
       .filter((line) => line !== "")
       .map((line) => {
         const tab = line.indexOf("\t");
-        const [mode = "", type = "", object = ""] = line.slice(0, tab).split(" ");
-        return { mode, type, object, path: line.slice(tab + 1) };
+        const [mode = "", , object = ""] = line.slice(0, tab).split(" ");
+        return { mode, object, path: line.slice(tab + 1) };
       });
   }
 
+  /** Not by `git mktree`, which doesn't read `core.fsync` and so flushes nothing. */
   #makeTree(entries: readonly TreeEntry[]): Promise<string> {
-    const lines = entries.map(({ mode, type, object, path }) => `${mode} ${type} ${object}\t${path}\0`);
-    return this.#text(["mktree", "-z"], lines.join(""));
+    return this.#text(["hash-object", "-t", "tree", "-w", "--stdin"], encodeTree(entries));
   }
 
   #commitTree(change: Change, tree: string): Promise<string> {
@@ -194,6 +195,16 @@ class BareEnvironment implements PushedEnvironment {
     }
   }
 
+  /** Git flushes a reference from 2.36 on, and never the name of its file. */
+  async #syncBranch(): Promise<void> {
+    const branch = join(this.#path, MAIN);
+    await syncFile(branch).catch((error: NodeJS.ErrnoException) => {
+      // A person's push may just have packed it or moved it on, both flushed by Git.
+      if (error.code !== "ENOENT") throw error;
+    });
+    await syncFolder(dirname(branch));
+  }
+
   async #headId(): Promise<string | null> {
     const answer = await this.#git.run(["rev-parse", "--verify", "--quiet", MAIN], {
       repository: this.#path,
@@ -218,20 +229,13 @@ class BareEnvironment implements PushedEnvironment {
     return parent ? parent.order + 1 : Number(await this.#text(["rev-list", "--count", id, "--"]));
   }
 
-  #text(args: readonly string[], input?: string): Promise<string> {
+  #text(args: readonly string[], input?: string | Uint8Array): Promise<string> {
     return this.#git.text(args, {
       repository: this.#path,
       maxBytes: 64 * 1024 * 1024,
       ...(input === undefined ? {} : { input }),
     });
   }
-}
-
-interface TreeEntry {
-  mode: string;
-  type: string;
-  object: string;
-  path: string;
 }
 
 function checkChange({ service, state }: Change): void {

@@ -76,6 +76,7 @@ export async function openGit(deps: GitDeps): Promise<Git> {
     start: (args, { env, config, stdio }) =>
       spawn(program, args, {
         env: { ...cleanEnv(deps.path, [...settings(version), ...config]), ...env },
+        cwd: "/",
         stdio,
         detached: true,
       }),
@@ -131,17 +132,28 @@ function call(caller: Caller, args: readonly string[], options: GitCall): Promis
   return new Promise((resolve, reject) => {
     const child = spawn(caller.program, args, {
       env: { ...caller.env, ...options.env, ...(options.repository ? { GIT_DIR: options.repository } : {}) },
+      // Nothing may be found by looking around in the folder that the platform was started in.
+      cwd: "/",
       stdio: ["pipe", "pipe", "pipe"],
-      timeout: timeoutMs,
-      killSignal: "SIGKILL",
-      ...(options.signal ? { signal: options.signal } : {}),
     });
+    let ended: string | undefined;
+    const end = (why: string): void => {
+      ended ??= why;
+      child.kill("SIGKILL");
+      // What it has started may hold the other ends open.
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
+    const timer = setTimeout(() => end(`took longer than ${timeoutMs} ms`), timeoutMs);
+    const abort = (): void => end("was cancelled");
+    if (options.signal?.aborted) abort();
+    options.signal?.addEventListener("abort", abort, { once: true });
     const stdout: Uint8Array[] = [];
     let bytes = 0;
     let stderr = "";
     child.stdout.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > maxBytes) child.kill("SIGKILL");
+      if (bytes > maxBytes) end(`answered more than ${maxBytes} bytes`);
       // The installed typings of Buffer are older than the compiler's Uint8Array.
       else stdout.push(chunk as unknown as Uint8Array);
     });
@@ -151,18 +163,18 @@ function call(caller: Caller, args: readonly string[], options: GitCall): Promis
     // A program that ends before it has read everything is judged by its exit code.
     child.stdin.on("error", () => {});
     child.stdin.end(options.input);
-    child.on("error", (cause) => reject(startFailure(cause, caller.program)));
+    child.on("error", (cause) => {
+      clearTimeout(timer);
+      reject(startFailure(cause, caller.program));
+    });
     child.on("close", (code, signal) => {
-      if (code !== null && (code === 0 || answers.includes(code)) && bytes <= maxBytes) {
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", abort);
+      if (ended === undefined && code !== null && (code === 0 || answers.includes(code))) {
         resolve({ exitCode: code, stdout: Buffer.concat(stdout) });
         return;
       }
-      const why =
-        bytes > maxBytes
-          ? `answered more than ${maxBytes} bytes`
-          : signal
-            ? `was ended by ${signal} (it may take ${timeoutMs} ms)`
-            : lastLine(stderr) || `ended with exit code ${code}`;
+      const why = ended ?? (lastLine(stderr) || `ended with ${signal ?? `exit code ${code}`}`);
       reject(
         new SlipwayError("GIT_FAILED", `git ${args[0]}: ${why}`, {
           ...(options.repository ? { where: options.repository } : {}),

@@ -6,10 +6,14 @@ export interface Tracking {
     experimentId: string;
     runName: string;
     tags: Record<string, string>;
+    /** 32 hexadecimal characters of the caller's choice; a repeat with the same one answers the same tracking run. */
+    runId?: string;
   }): Promise<{ runId: string; artifactUri: string }>;
   getRun(runId: string): Promise<TrackingRun | undefined>;
   setTags(runId: string, tags: Record<string, string>): Promise<void>;
   logMetrics(runId: string, metrics: Record<string, number>): Promise<void>;
+  /** As MLflow: a param that is there with another value is an error. */
+  logParams(runId: string, params: Record<string, string>): Promise<void>;
   finishRun(runId: string, status: "FINISHED" | "FAILED" | "KILLED"): Promise<void>;
   /** Called after a metric or param of a run was acknowledged; for progress. Returns the unsubscribe. */
   onLogged(

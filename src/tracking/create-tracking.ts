@@ -1,0 +1,118 @@
+import type { ReadTx } from "../store/database.ts";
+import type { TrackingDeps } from "./deps.ts";
+import { createExperiment, ensureDefaultExperiment, setExperimentStage } from "./experiments/commands.ts";
+import { byName } from "./experiments/queries.ts";
+import type { Logged } from "./logged.ts";
+import type { MetricPoint } from "./metrics/metric.ts";
+import { createRun, updateRun } from "./runs/commands.ts";
+import { logToRun } from "./runs/log.ts";
+import { RUN_COLUMNS, type RunRow } from "./runs/queries.ts";
+import type { Tracking, TrackingRun } from "./tracking.ts";
+import { storedDouble } from "./wire/json.ts";
+import type { KeyValue } from "./wire/limits.ts";
+
+/** Where a tracking run's and a logged model's files lie, for whoever must resolve `runs:/` and `models:/m-` URIs. */
+export interface ArtifactUris {
+  ofRun(runId: string): Promise<string | undefined>;
+  ofLoggedModel(modelId: string): Promise<string | undefined>;
+}
+
+/** Tracking for the rest of the platform. Makes sure that experiment 0 is there. */
+export async function createTracking(
+  deps: TrackingDeps & { logged: Logged },
+): Promise<Tracking & { artifactUris: ArtifactUris }> {
+  const { db, clock, ids, artifactRoot, logged } = deps;
+  await db.write(ensureDefaultExperiment, { artifactRoot, now: clock.now() });
+
+  const write = async (
+    runId: string,
+    what: { metrics?: MetricPoint[]; tags?: KeyValue[] },
+  ): Promise<void> => {
+    await db.write(logToRun, { runId, metrics: what.metrics ?? [], params: [], tags: what.tags ?? [] });
+  };
+
+  return {
+    async ensureExperiment(name) {
+      const known = await db.read((tx) => byName(tx, name));
+      const now = clock.now();
+      if (!known) {
+        const args = { name, artifactLocation: null, artifactRoot, tags: [], now };
+        return { experimentId: String(await db.write(createExperiment, args)) };
+      }
+      if (known.lifecycle_stage === "deleted") {
+        await db.write(setExperimentStage, { experimentId: known.experiment_id, stage: "active", now });
+      }
+      return { experimentId: String(known.experiment_id) };
+    },
+    async createRun({ experimentId, runName, tags }) {
+      const runId = ids.hex();
+      const { artifactUri } = await db.write(createRun, {
+        runId,
+        experimentId: Number(experimentId),
+        runName,
+        userId: "slipway",
+        startTime: clock.now(),
+        tags: entries({ ...tags, "mlflow.runName": runName }),
+      });
+      return { runId, artifactUri };
+    },
+    getRun: (runId) => db.read((tx) => trackingRun(tx, runId)),
+    setTags: (runId, tags) => write(runId, { tags: entries(tags) }),
+    async logMetrics(runId, metrics) {
+      const timestamp = clock.now();
+      await write(runId, {
+        metrics: Object.entries(metrics).map(([key, value]) => point(key, value, timestamp)),
+      });
+      logged.publish(runId, { metrics, params: {} });
+    },
+    async finishRun(runId, status) {
+      await db.write(updateRun, { runId, status, endTime: clock.now() });
+    },
+    onLogged: (listener) => logged.subscribe(listener),
+    artifactUris: {
+      ofRun: (runId) => uriOf(deps, "SELECT artifact_uri FROM runs WHERE run_id = ?", runId),
+      ofLoggedModel: (id) => uriOf(deps, "SELECT artifact_uri FROM logged_models WHERE model_id = ?", id),
+    },
+  };
+}
+
+async function uriOf({ db }: TrackingDeps, sql: string, id: string): Promise<string | undefined> {
+  return (await db.read((tx) => tx.get<{ artifact_uri: string }>(sql, [id])))?.artifact_uri;
+}
+
+function entries(record: Record<string, string>): KeyValue[] {
+  return Object.entries(record).map(([key, value]) => ({ key, value }));
+}
+
+function point(key: string, value: number, timestamp: number): MetricPoint {
+  const nothing = { modelId: null, datasetName: null, datasetDigest: null };
+  return { key, ...storedDouble(value), timestamp, step: 0, ...nothing };
+}
+
+async function trackingRun(tx: ReadTx, runId: string): Promise<TrackingRun | undefined> {
+  const row = await tx.get<RunRow>(`SELECT ${RUN_COLUMNS} FROM runs r WHERE r.run_id = ?`, [runId]);
+  if (!row) return undefined;
+  const metrics = await tx.all<{ key: string; value: number; is_nan: number }>(
+    "SELECT key, value, is_nan FROM latest_metrics WHERE rid = ?",
+    [row.rid],
+  );
+  const texts = async (table: "params" | "tags"): Promise<Record<string, string>> => {
+    const rows = await tx.all<KeyValue>(`SELECT key, value FROM ${table} WHERE rid = ?`, [row.rid]);
+    return Object.fromEntries(rows.map(({ key, value }) => [key, value]));
+  };
+  const models = await tx.all<{ model_id: string; name: string; artifact_uri: string }>(
+    `SELECT model_id, name, artifact_uri FROM logged_models
+     WHERE source_run_id = ? AND lifecycle_stage = 'active' ORDER BY creation_time, model_id`,
+    [runId],
+  );
+  return {
+    runId,
+    experimentId: String(row.experiment_id),
+    status: row.status,
+    artifactUri: row.artifact_uri,
+    metrics: Object.fromEntries(metrics.map((m) => [m.key, m.is_nan === 0 ? m.value : Number.NaN])),
+    params: await texts("params"),
+    tags: await texts("tags"),
+    loggedModels: models.map((m) => ({ modelId: m.model_id, name: m.name, artifactUri: m.artifact_uri })),
+  };
+}

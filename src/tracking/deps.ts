@@ -1,0 +1,25 @@
+import type { Clock } from "../base/clock.ts";
+import type { Ids } from "../base/ids.ts";
+import type { BlobStore } from "../store/blobs.ts";
+import type { Database } from "../store/database.ts";
+import type { LogDefect } from "./wire/routes.ts";
+import type { Logged } from "./logged.ts";
+
+/** What the tracking modules are given. */
+export interface TrackingDeps {
+  db: Database;
+  clock: Clock;
+  ids: Ids;
+  /** Where new experiments put artifacts: `mlflow-artifacts:/`, or an object store that clients reach themselves. */
+  artifactRoot: string;
+}
+
+/** What the routes need besides. */
+export interface TrackingRouteDeps extends TrackingDeps {
+  blobs: BlobStore;
+  logged: Logged;
+  /** Where a defect goes, with its stack. */
+  logDefect: LogDefect;
+  /** Bytes of one uploaded artifact; default 10 GiB. */
+  maxArtifactBytes?: number;
+}

@@ -1,0 +1,152 @@
+import { defineCommand, type ReadTx } from "../../store/database.ts";
+import { joinUri } from "../artifacts/uri.ts";
+import { exists, invalid, missing } from "../wire/errors.ts";
+import type { KeyValue } from "../wire/limits.ts";
+import { byId, byName, type ExperimentRow } from "./queries.ts";
+
+interface CreateArgs {
+  name: string;
+  /** Null: `<artifactRoot>/<experiment_id>`. */
+  artifactLocation: string | null;
+  artifactRoot: string;
+  tags: KeyValue[];
+  now: number;
+}
+
+/** A new experiment; its id. */
+export const createExperiment = defineCommand(
+  "tracking.create-experiment",
+  async (tx, args: CreateArgs): Promise<number> => {
+    const { name, now } = args;
+    const known = await byName(tx, name);
+    if (known) throw nameTaken(known);
+    const inserted = await tx.get<{ experiment_id: number }>(
+      `INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, last_update_time)
+       VALUES (?, ?, 'active', ?, ?) RETURNING experiment_id`,
+      [name, args.artifactLocation ?? "", now, now],
+    );
+    const id = inserted?.experiment_id ?? 0;
+    if (args.artifactLocation === null) {
+      await tx.run("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", [
+        joinUri(args.artifactRoot, String(id)),
+        id,
+      ]);
+    }
+    for (const { key, value } of args.tags) {
+      await tx.run(UPSERT_TAG, [id, key, value]);
+    }
+    return id;
+  },
+);
+
+/** Experiment 0, which MLflow's clients use when they name none. */
+export const ensureDefaultExperiment = defineCommand(
+  "tracking.ensure-default-experiment",
+  async (tx, { artifactRoot, now }: { artifactRoot: string; now: number }): Promise<void> => {
+    await tx.run(
+      `INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time)
+       VALUES (0, 'Default', ?, 'active', ?, ?) ON CONFLICT DO NOTHING`,
+      [joinUri(artifactRoot, "0"), now, now],
+    );
+  },
+);
+
+interface StageArgs {
+  experimentId: number;
+  stage: "active" | "deleted";
+  now: number;
+}
+
+/** Deletes or restores an experiment together with its tracking runs. */
+export const setExperimentStage = defineCommand(
+  "tracking.set-experiment-stage",
+  async (tx, { experimentId, stage, now }: StageArgs): Promise<void> => {
+    const known = await existing(tx, experimentId);
+    if (known.lifecycle_stage === stage) {
+      throw missing(`No experiment with id=${experimentId} exists that is not ${stage} already.`);
+    }
+    await tx.run("UPDATE experiments SET lifecycle_stage = ?, last_update_time = ? WHERE experiment_id = ?", [
+      stage,
+      now,
+      experimentId,
+    ]);
+    await tx.run(
+      "UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE experiment_id = ? AND lifecycle_stage <> ?",
+      [stage, stage === "deleted" ? now : null, experimentId, stage],
+    );
+  },
+);
+
+export const renameExperiment = defineCommand(
+  "tracking.rename-experiment",
+  async (tx, args: { experimentId: number; name: string; now: number }): Promise<void> => {
+    active(await existing(tx, args.experimentId));
+    const taken = await byName(tx, args.name);
+    if (taken && taken.experiment_id !== args.experimentId) throw nameTaken(taken);
+    await tx.run("UPDATE experiments SET name = ?, last_update_time = ? WHERE experiment_id = ?", [
+      args.name,
+      args.now,
+      args.experimentId,
+    ]);
+  },
+);
+
+interface TagArgs {
+  experimentId: number;
+  key: string;
+  /** Null removes the tag. */
+  value: string | null;
+  now: number;
+}
+
+export const setExperimentTag = defineCommand(
+  "tracking.set-experiment-tag",
+  async (tx, { experimentId, key, value, now }: TagArgs): Promise<void> => {
+    active(await existing(tx, experimentId));
+    if (value === null) {
+      const sql = "DELETE FROM experiment_tags WHERE experiment_id = ? AND key = ?";
+      const { changes } = await tx.run(sql, [experimentId, key]);
+      if (changes === 0) throw missing(`No tag with name: ${key} in experiment with id ${experimentId}.`);
+    } else {
+      await tx.run(UPSERT_TAG, [experimentId, key, value]);
+    }
+    await tx.run("UPDATE experiments SET last_update_time = ? WHERE experiment_id = ?", [now, experimentId]);
+  },
+);
+
+export const experimentCommands = [
+  createExperiment,
+  ensureDefaultExperiment,
+  setExperimentStage,
+  renameExperiment,
+  setExperimentTag,
+];
+
+const UPSERT_TAG = `INSERT INTO experiment_tags (experiment_id, key, value) VALUES (?, ?, ?)
+  ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value`;
+
+/** The experiment in which something new may be made. */
+export async function activeExperiment(tx: ReadTx, experimentId: number): Promise<ExperimentRow> {
+  return active(await existing(tx, experimentId));
+}
+
+async function existing(tx: ReadTx, experimentId: number): Promise<ExperimentRow> {
+  const row = await byId(tx, experimentId);
+  if (!row) throw missing(`No Experiment with id=${experimentId} exists`);
+  return row;
+}
+
+function active(row: ExperimentRow): ExperimentRow {
+  if (row.lifecycle_stage === "active") return row;
+  throw invalid(
+    `The experiment ${row.experiment_id} must be in the 'active' state. Current state is ${row.lifecycle_stage}.`,
+  );
+}
+
+function nameTaken(row: ExperimentRow): Error {
+  const state =
+    row.lifecycle_stage === "deleted"
+      ? " in deleted state. Restore it, or delete it for good to reuse the name"
+      : "";
+  return exists(`Experiment '${row.name}' already exists${state}.`);
+}

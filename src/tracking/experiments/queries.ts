@@ -1,0 +1,46 @@
+import type { ReadTx, SqlValue } from "../../store/database.ts";
+import { groupBy } from "../group.ts";
+import { invalid } from "../wire/errors.ts";
+import type { KeyValue } from "../wire/limits.ts";
+
+export interface ExperimentRow {
+  experiment_id: number;
+  name: string;
+  artifact_location: string;
+  lifecycle_stage: "active" | "deleted";
+  creation_time: number;
+  last_update_time: number;
+}
+
+export const EXPERIMENT_COLUMNS =
+  "experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time";
+
+export function byId(tx: ReadTx, experimentId: number): Promise<ExperimentRow | undefined> {
+  return tx.get(`SELECT ${EXPERIMENT_COLUMNS} FROM experiments WHERE experiment_id = ?`, [experimentId]);
+}
+
+export function byName(tx: ReadTx, name: string): Promise<ExperimentRow | undefined> {
+  return tx.get(`SELECT ${EXPERIMENT_COLUMNS} FROM experiments WHERE workspace = 'default' AND name = ?`, [
+    name,
+  ]);
+}
+
+/** Experiments as MLflow's message, with their tags. */
+export async function experimentMessages(tx: ReadTx, rows: readonly ExperimentRow[]): Promise<object[]> {
+  const tags = await tx.all<KeyValue & { experiment_id: number }>(
+    `SELECT experiment_id, key, value FROM experiment_tags WHERE experiment_id IN (${rows.map(() => "?").join(", ") || "NULL"})`,
+    rows.map((row): SqlValue => row.experiment_id),
+  );
+  const byExperiment = groupBy(tags, (tag) => tag.experiment_id);
+  return rows.map((row) => ({
+    ...row,
+    experiment_id: String(row.experiment_id),
+    tags: (byExperiment.get(row.experiment_id) ?? []).map(({ key, value }) => ({ key, value })),
+  }));
+}
+
+/** MLflow's experiment ids are our counted numbers, written as strings. */
+export function experimentNumber(id: string): number {
+  if (!/^\d{1,15}$/.test(id)) throw invalid(`Invalid experiment ID: '${id}'. It must be a number.`);
+  return Number(id);
+}

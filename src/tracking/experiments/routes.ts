@@ -1,0 +1,124 @@
+import { checkArtifactLocation } from "../artifacts/uri.ts";
+import type { TrackingDeps } from "../deps.ts";
+import { missing } from "../wire/errors.ts";
+import {
+  count,
+  messages,
+  optionalEnum,
+  optionalString,
+  string,
+  strings,
+  stringOrEmpty,
+} from "../wire/fields.ts";
+import { atMost, keyValue, LIMITS } from "../wire/limits.ts";
+import type { MlflowCall, MlflowRoute } from "../wire/routes.ts";
+import { createExperiment, renameExperiment, setExperimentStage, setExperimentTag } from "./commands.ts";
+import { byId, byName, experimentMessages, experimentNumber, type ExperimentRow } from "./queries.ts";
+import { searchExperiments, VIEW_TYPES } from "./search.ts";
+
+export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): MlflowRoute[] {
+  const message = async (
+    find: Parameters<typeof db.read<ExperimentRow | undefined>>[0],
+    otherwise: string,
+  ): Promise<object> =>
+    db.read(async (tx) => {
+      const row = await find(tx);
+      if (!row) throw missing(otherwise);
+      const [experiment] = await experimentMessages(tx, [row]);
+      return { experiment };
+    });
+
+  async function search({ fields }: MlflowCall): Promise<object> {
+    return db.read((tx) =>
+      searchExperiments(tx, {
+        filter: stringOrEmpty(fields, "filter"),
+        orderBy: strings(fields, "order_by"),
+        view: optionalEnum(fields, "view_type", VIEW_TYPES) ?? "ACTIVE_ONLY",
+        limit: count(fields, "max_results", 1000, 50_000),
+        pageToken: optionalString(fields, "page_token"),
+      }),
+    );
+  }
+
+  const setStage =
+    (stage: "active" | "deleted") =>
+    async ({ fields }: MlflowCall): Promise<object> => {
+      const experimentId = experimentNumber(string(fields, "experiment_id"));
+      await db.write(setExperimentStage, { experimentId, stage, now: clock.now() });
+      return {};
+    };
+
+  return [
+    {
+      method: "POST",
+      path: "experiments/create",
+      async handle({ fields }) {
+        const location = optionalString(fields, "artifact_location") || null;
+        const id = await db.write(createExperiment, {
+          name: experimentName(string(fields, "name")),
+          artifactLocation: location === null ? null : checkArtifactLocation(location),
+          artifactRoot,
+          tags: messages(fields, "tags").map((tag) => keyValue(tag, "tag", LIMITS.experimentTagValue)),
+          now: clock.now(),
+        });
+        return { experiment_id: String(id) };
+      },
+    },
+    {
+      method: "GET",
+      path: "experiments/get",
+      handle({ fields }) {
+        const id = string(fields, "experiment_id");
+        return message((tx) => byId(tx, experimentNumber(id)), `No Experiment with id=${id} exists`);
+      },
+    },
+    {
+      method: "GET",
+      path: "experiments/get-by-name",
+      handle({ fields }) {
+        const name = string(fields, "experiment_name");
+        return message((tx) => byName(tx, name), `Could not find experiment with name '${name}'`);
+      },
+    },
+    { method: "POST", path: "experiments/search", handle: search },
+    { method: "GET", path: "experiments/search", handle: search },
+    { method: "POST", path: "experiments/delete", handle: setStage("deleted") },
+    { method: "POST", path: "experiments/restore", handle: setStage("active") },
+    {
+      method: "POST",
+      path: "experiments/update",
+      async handle({ fields }) {
+        const experimentId = experimentNumber(string(fields, "experiment_id"));
+        const name = optionalString(fields, "new_name");
+        if (name)
+          await db.write(renameExperiment, { experimentId, name: experimentName(name), now: clock.now() });
+        return {};
+      },
+    },
+    {
+      method: "POST",
+      path: "experiments/set-experiment-tag",
+      async handle({ fields }) {
+        const experimentId = experimentNumber(string(fields, "experiment_id"));
+        const tag = keyValue(fields, "tag", LIMITS.experimentTagValue);
+        await db.write(setExperimentTag, { experimentId, ...tag, now: clock.now() });
+        return {};
+      },
+    },
+    {
+      method: "POST",
+      path: "experiments/delete-experiment-tag",
+      async handle({ fields }) {
+        const experimentId = experimentNumber(string(fields, "experiment_id"));
+        const key = string(fields, "key");
+        await db.write(setExperimentTag, { experimentId, key, value: null, now: clock.now() });
+        return {};
+      },
+    },
+  ];
+}
+
+function experimentName(name: string): string {
+  atMost(name, LIMITS.experimentName, "The experiment's name");
+  return name;
+}

@@ -1,0 +1,122 @@
+import { artifactPathOf } from "../artifacts/uri.ts";
+import { listArtifacts } from "../artifacts/list.ts";
+import type { TrackingRouteDeps } from "../deps.ts";
+import { experimentNumber } from "../experiments/queries.ts";
+import { runNameFrom } from "../runs/names.ts";
+import { invalid } from "../wire/errors.ts";
+import {
+  count,
+  messages,
+  optionalBoolean,
+  optionalEnum,
+  optionalString,
+  string,
+  stringOrEmpty,
+  strings,
+  type Fields,
+} from "../wire/fields.ts";
+import { atMost, keyValue, LIMITS, type KeyValue } from "../wire/limits.ts";
+import type { MlflowCall, MlflowRoute } from "../wire/routes.ts";
+import { createLoggedModel, deleteModelTag, logToModel, updateLoggedModel } from "./commands.ts";
+import { loggedModelMessages, loggedModelRow, MODEL_STATUSES } from "./queries.ts";
+import { searchLoggedModels } from "./search.ts";
+
+export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
+  const { db, clock, ids, blobs } = deps;
+  const get = (id: string): Promise<object> =>
+    db.read(async (tx) => ({ model: (await loggedModelMessages(tx, [await loggedModelRow(tx, id)]))[0] }));
+
+  async function create({ fields }: MlflowCall): Promise<object> {
+    const modelId = `m-${ids.hex()}`;
+    await db.write(createLoggedModel, {
+      modelId,
+      experimentId: experimentNumber(string(fields, "experiment_id")),
+      name: modelName(optionalString(fields, "name") || runNameFrom(modelId.slice(2))),
+      modelType: optionalString(fields, "model_type") || null,
+      sourceRunId: optionalString(fields, "source_run_id") || null,
+      params: params(fields),
+      tags: tags(fields),
+      now: clock.now(),
+    });
+    return get(modelId);
+  }
+
+  async function search({ fields }: MlflowCall): Promise<object> {
+    return db.read((tx) =>
+      searchLoggedModels(tx, {
+        experimentIds: strings(fields, "experiment_ids").map(experimentNumber),
+        filter: stringOrEmpty(fields, "filter"),
+        orderBy: messages(fields, "order_by").map((order) => ({
+          field: string(order, "field_name"),
+          ascending: optionalBoolean(order, "ascending") ?? true,
+        })),
+        limit: count(fields, "max_results", 50, 1000),
+        pageToken: optionalString(fields, "page_token") || undefined,
+      }),
+    );
+  }
+
+  async function finalize(call: MlflowCall): Promise<object> {
+    const status = optionalEnum(call.fields, "status", MODEL_STATUSES);
+    if (!status) throw invalid("Missing value for required parameter 'status'.");
+    await db.write(updateLoggedModel, { modelId: idOf(call), status, now: clock.now() });
+    return get(idOf(call));
+  }
+
+  async function remove(call: MlflowCall): Promise<object> {
+    await db.write(updateLoggedModel, { modelId: idOf(call), stage: "deleted", now: clock.now() });
+    return {};
+  }
+
+  async function log(call: MlflowCall): Promise<object> {
+    const { fields } = call;
+    await db.write(logToModel, { modelId: idOf(call), params: params(fields), tags: tags(fields) });
+    return {};
+  }
+
+  async function directories(call: MlflowCall): Promise<object> {
+    const { artifact_uri: uri } = await db.read((tx) => loggedModelRow(tx, idOf(call)));
+    const folder = stringOrEmpty(call.fields, "artifact_directory_path");
+    return listArtifacts(blobs, { uri, root: artifactPathOf(uri), folder });
+  }
+
+  return [
+    { method: "POST", path: "logged-models", handle: create },
+    { method: "POST", path: "logged-models/search", handle: search },
+    { method: "GET", path: "logged-models/:model_id", handle: (call) => get(idOf(call)) },
+    { method: "PATCH", path: "logged-models/:model_id", handle: finalize },
+    { method: "DELETE", path: "logged-models/:model_id", handle: remove },
+    { method: "PATCH", path: "logged-models/:model_id/tags", handle: log },
+    { method: "POST", path: "logged-models/:model_id/params", handle: log },
+    {
+      method: "DELETE",
+      path: "logged-models/:model_id/tags/:key",
+      async handle(call) {
+        await db.write(deleteModelTag, { modelId: idOf(call), key: call.params["key"] ?? "" });
+        return {};
+      },
+    },
+    { method: "GET", path: "logged-models/:model_id/artifacts/directories", handle: directories },
+  ];
+}
+
+function idOf({ params }: MlflowCall): string {
+  return params["model_id"] ?? "";
+}
+
+function params(fields: Fields): KeyValue[] {
+  return messages(fields, "params").map((param) => keyValue(param, "param", LIMITS.paramValue));
+}
+
+function tags(fields: Fields): KeyValue[] {
+  return messages(fields, "tags").map((tag) => keyValue(tag, "tag", LIMITS.tagValue));
+}
+
+/** As MLflow: the name becomes part of URIs. */
+function modelName(name: string): string {
+  atMost(name, LIMITS.modelName, "The model's name");
+  if (/[/:.%"'\\]/.test(name)) {
+    throw invalid(`Invalid model name ('${name}') provided. It may not contain any of / : . % " ' \\.`);
+  }
+  return name;
+}

@@ -1,0 +1,27 @@
+import type { FastifyInstance } from "fastify";
+import { proxiedArtifactRoutes, runArtifactRoutes } from "./artifacts/routes.ts";
+import type { TrackingRouteDeps } from "./deps.ts";
+import { experimentRoutes } from "./experiments/routes.ts";
+import { inputRoutes } from "./inputs/routes.ts";
+import { metricRoutes } from "./metrics/routes.ts";
+import { loggedModelRoutes } from "./models/routes.ts";
+import { runRoutes } from "./runs/routes.ts";
+import { plainRoutes, serverInfoRoutes } from "./server-routes.ts";
+import { mlflowRoutes, unknownMlflowRoutes } from "./wire/routes.ts";
+
+/** MLflow's tracking API, the proxied artifacts, `/version` and `/health`. */
+export function trackingRoutes(app: FastifyInstance, deps: TrackingRouteDeps): void {
+  plainRoutes(app);
+  const routes = [
+    ...experimentRoutes(deps),
+    ...runRoutes(deps),
+    ...metricRoutes(deps),
+    ...inputRoutes(deps),
+    ...loggedModelRoutes(deps),
+    ...runArtifactRoutes(deps),
+    ...serverInfoRoutes(),
+  ];
+  mlflowRoutes(app, routes, deps.logDefect);
+  proxiedArtifactRoutes(app, deps);
+  unknownMlflowRoutes(app);
+}

@@ -1,0 +1,87 @@
+import { defineCommand } from "../../store/database.ts";
+import { joinUri } from "../artifacts/uri.ts";
+import { activeExperiment } from "../experiments/commands.ts";
+import { setRunTag } from "../tags/commands.ts";
+import { invalid } from "../wire/errors.ts";
+import type { KeyValue } from "../wire/limits.ts";
+import { activeRun, runInfo, runRow, type RunStatus } from "./queries.ts";
+
+interface CreateArgs {
+  runId: string;
+  experimentId: number;
+  runName: string;
+  userId: string;
+  startTime: number | bigint;
+  tags: KeyValue[];
+}
+
+/** A new tracking run; where its artifacts go. */
+export const createRun = defineCommand(
+  "tracking.create-run",
+  async (tx, args: CreateArgs): Promise<{ artifactUri: string }> => {
+    const experiment = await activeExperiment(tx, args.experimentId);
+    const artifactUri = joinUri(experiment.artifact_location, args.runId, "artifacts");
+    const row = await tx.get<{ rid: number }>(
+      `INSERT INTO runs (run_id, experiment_id, run_name, user_id, status, start_time, artifact_uri, lifecycle_stage)
+       VALUES (?, ?, ?, ?, 'RUNNING', ?, ?, 'active') RETURNING rid`,
+      [args.runId, args.experimentId, args.runName, args.userId, args.startTime, artifactUri],
+    );
+    for (const tag of args.tags) await setRunTag(tx, row?.rid ?? 0, tag);
+    return { artifactUri };
+  },
+);
+
+interface UpdateArgs {
+  runId: string;
+  status?: RunStatus | undefined;
+  endTime?: number | bigint | undefined;
+  runName?: string | undefined;
+}
+
+/** Changes what is given; answers MLflow's RunInfo. */
+export const updateRun = defineCommand(
+  "tracking.update-run",
+  async (tx, args: UpdateArgs): Promise<object> => {
+    const { rid } = await activeRun(tx, args.runId);
+    if (args.status !== undefined) {
+      await tx.run("UPDATE runs SET status = ? WHERE rid = ?", [args.status, rid]);
+    }
+    if (args.endTime !== undefined) {
+      await tx.run("UPDATE runs SET end_time = ? WHERE rid = ?", [args.endTime, rid]);
+    }
+    if (args.runName) await setRunTag(tx, rid, { key: "mlflow.runName", value: args.runName });
+    return runInfo(await runRow(tx, args.runId));
+  },
+);
+
+/** Deletes or restores; a repeat is no error. */
+export const setRunStage = defineCommand(
+  "tracking.set-run-stage",
+  async (tx, args: { runId: string; stage: "active" | "deleted"; now: number }): Promise<void> => {
+    const run = await runRow(tx, args.runId);
+    await tx.run("UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE rid = ?", [
+      args.stage,
+      args.stage === "deleted" ? args.now : null,
+      run.rid,
+    ]);
+  },
+);
+
+/** `runs/log-model` of old clients: a list of model descriptions in a tag. */
+export const recordModel = defineCommand(
+  "tracking.record-model",
+  async (tx, { runId, modelJson }: { runId: string; modelJson: string }): Promise<void> => {
+    const { rid } = await activeRun(tx, runId);
+    const key = "mlflow.log-model.history";
+    const tag = await tx.get<{ value: string }>("SELECT value FROM tags WHERE rid = ? AND key = ?", [
+      rid,
+      key,
+    ]);
+    const history: unknown = JSON.parse(tag?.value ?? "[]");
+    if (!Array.isArray(history)) throw invalid(`The tag ${key} doesn't hold a list.`);
+    const value = JSON.stringify([...history, JSON.parse(modelJson)]);
+    await setRunTag(tx, rid, { key, value });
+  },
+);
+
+export const runCommands = [createRun, updateRun, setRunStage, recordModel];

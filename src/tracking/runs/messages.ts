@@ -1,0 +1,82 @@
+import type { ReadTx } from "../../store/database.ts";
+import { groupBy } from "../group.ts";
+import { runInputs, type RunInputs } from "../inputs/queries.ts";
+import { wireDouble } from "../wire/json.ts";
+import type { KeyValue } from "../wire/limits.ts";
+import { runInfo, type RunRow } from "./queries.ts";
+
+/** Runs whose data is fetched together; between two such groups other requests get their turn. */
+const GROUP = 250;
+
+interface LatestRow {
+  rid: number;
+  key: string;
+  value: number;
+  is_nan: number;
+  timestamp: number;
+  step: number;
+  model_id: string | null;
+  dataset_name: string | null;
+  dataset_digest: string | null;
+}
+
+type EntryRow = KeyValue & { rid: number };
+
+/** MLflow's Run messages: info, latest metrics, params, tags, inputs and outputs. A bounded number of queries. */
+export async function runMessages(tx: ReadTx, rows: readonly RunRow[]): Promise<object[]> {
+  const found: object[] = [];
+  for (let at = 0; at < rows.length; at += GROUP) {
+    if (at > 0) await new Promise((resolve) => setImmediate(resolve));
+    found.push(...(await groupMessages(tx, rows.slice(at, at + GROUP))));
+  }
+  return found;
+}
+
+async function groupMessages(tx: ReadTx, rows: readonly RunRow[]): Promise<object[]> {
+  const rids = rows.map((row) => row.rid);
+  const marks = rids.map(() => "?").join(", ");
+  const select = (columns: string, table: string): string =>
+    `SELECT rid, ${columns} FROM ${table} WHERE rid IN (${marks}) ORDER BY rid, key`;
+  const metrics = await tx.all<LatestRow>(
+    select("key, value, is_nan, timestamp, step, model_id, dataset_name, dataset_digest", "latest_metrics"),
+    rids,
+  );
+  const params = await tx.all<EntryRow>(select("key, value", "params"), rids);
+  const tags = await tx.all<EntryRow>(select("key, value", "tags"), rids);
+  const inputs = await runInputs(tx, rids);
+  const metricsOf = groupBy(metrics, (metric) => metric.rid);
+  const paramsOf = groupBy(params, (param) => param.rid);
+  const tagsOf = groupBy(tags, (tag) => tag.rid);
+  return rows.map((row) => ({
+    info: runInfo(row),
+    data: {
+      metrics: (metricsOf.get(row.rid) ?? []).map(metricMessage),
+      params: (paramsOf.get(row.rid) ?? []).map(entryMessage),
+      tags: (tagsOf.get(row.rid) ?? []).map(entryMessage),
+    },
+    ...inputMessages(inputs.get(row.rid)),
+  }));
+}
+
+function metricMessage(row: LatestRow): object {
+  return {
+    key: row.key,
+    value: wireDouble(row.value, row.is_nan),
+    timestamp: row.timestamp,
+    step: row.step,
+    ...(row.model_id === null ? {} : { model_id: row.model_id }),
+    ...(row.dataset_name === null ? {} : { dataset_name: row.dataset_name }),
+    ...(row.dataset_digest === null ? {} : { dataset_digest: row.dataset_digest }),
+  };
+}
+
+function entryMessage({ key, value }: EntryRow): KeyValue {
+  return { key, value };
+}
+
+function inputMessages(inputs: RunInputs | undefined): object {
+  return {
+    inputs: { dataset_inputs: inputs?.datasets ?? [], model_inputs: inputs?.models ?? [] },
+    outputs: { model_outputs: inputs?.outputs ?? [] },
+  };
+}

@@ -1,0 +1,185 @@
+import type { TrackingRouteDeps } from "../deps.ts";
+import { experimentNumber } from "../experiments/queries.ts";
+import { VIEW_TYPES } from "../experiments/search.ts";
+import { metricPoint } from "../metrics/metric.ts";
+import { deleteRunTag } from "../tags/commands.ts";
+import { invalid } from "../wire/errors.ts";
+import {
+  count,
+  messages,
+  optionalEnum,
+  optionalInt64,
+  optionalString,
+  runId,
+  string,
+  stringOrEmpty,
+  strings,
+  type Fields,
+} from "../wire/fields.ts";
+import { keyValue, LIMITS, type KeyValue } from "../wire/limits.ts";
+import type { MlflowCall, MlflowRoute } from "../wire/routes.ts";
+import { createRun, recordModel, setRunStage, updateRun } from "./commands.ts";
+import { checkBatch, logToRun, type LogArgs } from "./log.ts";
+import { runMessages } from "./messages.ts";
+import { runNameFrom } from "./names.ts";
+import { runRow, RUN_STATUSES } from "./queries.ts";
+import { searchRuns } from "./search.ts";
+
+export function runRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
+  return [...lifecycleRoutes(deps), ...readRoutes(deps), ...logRoutes(deps)];
+}
+
+function lifecycleRoutes({ db, clock, ids }: TrackingRouteDeps): MlflowRoute[] {
+  async function create({ fields }: MlflowCall): Promise<object> {
+    const id = ids.hex();
+    const tags = messages(fields, "tags").map(tagOf);
+    const runName = chosenName(optionalString(fields, "run_name"), tags) ?? runNameFrom(id);
+    await db.write(createRun, {
+      runId: id,
+      experimentId: experimentNumber(optionalString(fields, "experiment_id") || "0"),
+      runName,
+      userId: stringOrEmpty(fields, "user_id"),
+      startTime: optionalInt64(fields, "start_time") ?? clock.now(),
+      tags: [...tags.filter((tag) => tag.key !== RUN_NAME), { key: RUN_NAME, value: runName }],
+    });
+    return db.read(async (tx) => ({ run: (await runMessages(tx, [await runRow(tx, id)]))[0] }));
+  }
+  async function update({ fields }: MlflowCall): Promise<object> {
+    const info = await db.write(updateRun, {
+      runId: runId(fields),
+      status: optionalEnum(fields, "status", RUN_STATUSES),
+      endTime: optionalInt64(fields, "end_time"),
+      runName: optionalString(fields, "run_name"),
+    });
+    return { run_info: info };
+  }
+  const setStage =
+    (stage: "active" | "deleted") =>
+    async ({ fields }: MlflowCall): Promise<object> => {
+      await db.write(setRunStage, { runId: runId(fields), stage, now: clock.now() });
+      return {};
+    };
+  return [
+    { method: "POST", path: "runs/create", handle: create },
+    { method: "POST", path: "runs/update", handle: update },
+    { method: "POST", path: "runs/delete", handle: setStage("deleted") },
+    { method: "POST", path: "runs/restore", handle: setStage("active") },
+  ];
+}
+
+function readRoutes({ db }: TrackingRouteDeps): MlflowRoute[] {
+  return [
+    {
+      method: "GET",
+      path: "runs/get",
+      handle: ({ fields }) =>
+        db.read(async (tx) => ({ run: (await runMessages(tx, [await runRow(tx, runId(fields))]))[0] })),
+    },
+    {
+      method: "POST",
+      path: "runs/search",
+      handle: ({ fields }) =>
+        db.read((tx) =>
+          searchRuns(tx, {
+            experimentIds: strings(fields, "experiment_ids").map(experimentNumber),
+            filter: stringOrEmpty(fields, "filter"),
+            orderBy: strings(fields, "order_by"),
+            view: optionalEnum(fields, "run_view_type", VIEW_TYPES) ?? "ACTIVE_ONLY",
+            limit: count(fields, "max_results", 1000, 50_000),
+            pageToken: optionalString(fields, "page_token") || undefined,
+          }),
+        ),
+    },
+  ];
+}
+
+function logRoutes({ db, logged }: TrackingRouteDeps): MlflowRoute[] {
+  async function log(args: LogArgs): Promise<object> {
+    await db.write(logToRun, args);
+    if (args.metrics.length > 0 || args.params.length > 0) {
+      logged.publish(args.runId, {
+        metrics: Object.fromEntries(args.metrics.map((m) => [m.key, m.isNan ? Number.NaN : m.value])),
+        params: Object.fromEntries(args.params.map((param) => [param.key, param.value])),
+      });
+    }
+    return {};
+  }
+  async function logBatch({ fields }: MlflowCall): Promise<object> {
+    const args: LogArgs = {
+      runId: runId(fields),
+      metrics: messages(fields, "metrics").map(metricPoint),
+      params: messages(fields, "params").map(paramOf),
+      tags: messages(fields, "tags").map(tagOf),
+    };
+    checkBatch(args);
+    return log(args);
+  }
+  const one = (fields: Fields, what: Partial<LogArgs>): Promise<object> =>
+    log({ runId: runId(fields), metrics: [], params: [], tags: [], ...what });
+  return [
+    { method: "POST", path: "runs/log-batch", maxBody: LIMITS.batchBytes, handle: logBatch },
+    {
+      method: "POST",
+      path: "runs/log-metric",
+      handle: ({ fields }) => one(fields, { metrics: [metricPoint(fields)] }),
+    },
+    {
+      method: "POST",
+      path: "runs/log-parameter",
+      handle: ({ fields }) => one(fields, { params: [paramOf(fields)] }),
+    },
+    {
+      method: "POST",
+      path: "runs/set-tag",
+      handle: ({ fields }) => one(fields, { tags: [tagOf(fields)] }),
+    },
+    {
+      method: "POST",
+      path: "runs/delete-tag",
+      async handle({ fields }) {
+        await db.write(deleteRunTag, { runId: runId(fields), key: string(fields, "key") });
+        return {};
+      },
+    },
+    {
+      method: "POST",
+      path: "runs/log-model",
+      async handle({ fields }) {
+        const modelJson = string(fields, "model_json");
+        if (!isJsonObject(modelJson)) throw invalid("Malformed model info: it is not a JSON object.");
+        await db.write(recordModel, { runId: runId(fields), modelJson });
+        return {};
+      },
+    },
+  ];
+}
+
+const RUN_NAME = "mlflow.runName";
+
+function tagOf(fields: Fields): KeyValue {
+  return keyValue(fields, "tag", LIMITS.tagValue);
+}
+
+function paramOf(fields: Fields): KeyValue {
+  return keyValue(fields, "param", LIMITS.paramValue);
+}
+
+/** The name in the request or in its tag; both must agree. */
+function chosenName(name: string | undefined, tags: readonly KeyValue[]): string | undefined {
+  const tag = tags.find(({ key }) => key === RUN_NAME)?.value;
+  if (name && tag && name !== tag) {
+    throw invalid(
+      `Both 'run_name' and the tag '${RUN_NAME}' are given, with different values: '${name}', '${tag}'.`,
+    );
+  }
+  return name || tag || undefined;
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}

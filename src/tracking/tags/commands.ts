@@ -1,0 +1,22 @@
+import { defineCommand, type Tx } from "../../store/database.ts";
+import { activeRun } from "../runs/queries.ts";
+import { missing } from "../wire/errors.ts";
+import type { KeyValue } from "../wire/limits.ts";
+
+/** Sets a tag of a run that was found active. The run's name is kept in a tag as well; both change together. */
+export async function setRunTag(tx: Tx, rid: number, { key, value }: KeyValue): Promise<void> {
+  await tx.run(
+    "INSERT INTO tags (rid, key, value) VALUES (?, ?, ?) ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value",
+    [rid, key, value],
+  );
+  if (key === "mlflow.runName") await tx.run("UPDATE runs SET run_name = ? WHERE rid = ?", [value, rid]);
+}
+
+export const deleteRunTag = defineCommand(
+  "tracking.delete-run-tag",
+  async (tx, { runId, key }: { runId: string; key: string }): Promise<void> => {
+    const { rid } = await activeRun(tx, runId);
+    const { changes } = await tx.run("DELETE FROM tags WHERE rid = ? AND key = ?", [rid, key]);
+    if (changes === 0) throw missing(`No tag with name: ${key} in run with id ${runId}`);
+  },
+);

@@ -1,0 +1,20 @@
+/** The largest double, by which MLflow stands in for infinity. */
+const LARGEST = 1.7976931348623157e308;
+
+/** How a metric's value is kept: NaN as 0 with a flag, infinities as the largest doubles. */
+export function storedDouble(value: number): { value: number; isNan: 0 | 1 } {
+  if (Number.isNaN(value)) return { value: 0, isNan: 1 };
+  if (value === Number.POSITIVE_INFINITY) return { value: LARGEST, isNan: 0 };
+  if (value === Number.NEGATIVE_INFINITY) return { value: -LARGEST, isNan: 0 };
+  return { value, isNan: 0 };
+}
+
+/** A kept metric value in proto JSON, where NaN is a string. */
+export function wireDouble(value: number, isNan: number): number | "NaN" {
+  return isNan === 0 ? value : "NaN";
+}
+
+/** JSON text of an answer; int64 beyond 2^53 become strings, which proto JSON reads as well. */
+export function toWire(answer: unknown): string {
+  return JSON.stringify(answer, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
+}

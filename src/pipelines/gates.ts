@@ -1,3 +1,4 @@
+import { nearest } from "../spec/nearest.ts";
 import type { Gate } from "../spec/project.ts";
 
 export interface GateFailure {
@@ -71,41 +72,10 @@ function judge(gate: Gate, value: number, champion: ChampionMetrics | undefined,
 
 function neverLogged(metric: string, logged: readonly string[]): string {
   if (logged.length === 0) return `${metric} was never logged; the tracking run has no metric at all`;
-  const near = nearest(metric, logged);
+  const part = logged.find((name) => name.split(/[^A-Za-z0-9]+/).includes(metric));
+  const near = part ?? nearest(metric, logged);
   const shown = [...logged].sort().slice(0, 10).join(", ") + (logged.length > 10 ? ", …" : "");
   return `${metric} was never logged; logged: ${shown}${near === undefined ? "" : `; did you mean ${near}?`}`;
-}
-
-/** The name that is fewest edits away, when that is no more than a third of its letters. */
-export function nearest(name: string, candidates: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
-  for (const candidate of candidates.slice(0, 1000)) {
-    const contained = candidate
-      .toLowerCase()
-      .split(/[^a-z0-9]+/)
-      .includes(name.toLowerCase());
-    const away = contained ? 1 : distance(name.toLowerCase(), candidate.toLowerCase());
-    if (away < least) {
-      least = away;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
-/** Levenshtein's edit distance, one row at a time. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 function show(value: number): string {

@@ -8,7 +8,7 @@ import { bytesOf, joinBuffers } from "../base/bytes.ts";
  * answer:  u32 length of what follows · u32 id · u16 HTTP status · u16 length of the prediction · prediction
  *          (JSON array for the prediction log, at most 256 bytes, empty when there is none) · body (JSON)
  */
-/** `cancel` names the id of a request whose answer nobody waits for any more; it gets none itself. */
+/** `cancel` names the id of a request whose answer nobody waits for any more; that request is still answered, once. */
 export const FRAME_KIND = { v2: 1, v1: 2, metadata: 3, cancel: 4 } as const;
 export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];
 

@@ -1,0 +1,48 @@
+import type { TrafficRule } from "../backend.ts";
+
+export interface RuleInForce {
+  rule: TrafficRule;
+  /** True once an emergency stop took the challenger out. */
+  stopped: boolean;
+}
+
+/** Which variant takes a unit of traffic, and what the tests must know about how it was chosen. */
+export interface Assignment {
+  version: number;
+  arm: "champion" | "challenger";
+  epoch: string;
+  share: number;
+}
+
+/** Share of new units that the challenger gets at present. */
+export function shareInForce({ rule, stopped }: RuleInForce): number {
+  return stopped || rule.challenger === undefined ? 0 : rule.share;
+}
+
+/**
+ * Chooses the arm of a new unit.
+ * @param point in [0, 1): random, or the caller's own fixed point where the rule is sticky. The challenger has
+ * [0, share), so that a rising share only ever moves callers towards it.
+ */
+export function assign(inForce: RuleInForce, point: number): Assignment {
+  const { rule, stopped } = inForce;
+  const share = shareInForce(inForce);
+  const epoch = stopped ? `${rule.commit}!` : rule.commit;
+  if (rule.challenger !== undefined && point < share)
+    return { version: rule.challenger, arm: "challenger", epoch, share };
+  return { version: rule.champion, arm: "champion", epoch, share };
+}
+
+/**
+ * A caller's fixed point in [0, 1) for one trial: FNV-1a with a final avalanche (MurmurHash3's fmix32). It
+ * depends on the challenger, so that it isn't always the same callers who try first.
+ */
+export function stickyPoint(rule: TrafficRule, value: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(`${rule.service}\n${rule.challenger ?? ""}\n${value}`)) {
+    hash = Math.imul(hash ^ byte, 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+}

@@ -1,0 +1,34 @@
+import type { ErrorBody } from "../../http/errors.ts";
+import type { WorkerArguments } from "../worker-arguments.ts";
+
+export interface LivingWorker {
+  arguments: WorkerArguments;
+  pid: number;
+  ready: boolean;
+}
+
+export interface WorkerExit {
+  id: string;
+  code: number | null;
+  signal: string | null;
+  /** What the worker said before it ended itself, such as why its model can't be loaded. */
+  error?: ErrorBody;
+}
+
+export interface WorkerHostEvents {
+  spawned(id: string, pid: number): void;
+  /** The model is loaded and the worker's socket can be connected to. */
+  ready(id: string): void;
+  exited(exit: WorkerExit): void;
+}
+
+/** Whoever starts and ends worker processes for the router; workers outlive the router. */
+export interface WorkerHost {
+  /** Workers that live already when the router starts. */
+  readonly living: readonly LivingWorker[];
+  spawn(args: WorkerArguments): void;
+  /** `drain` lets it answer what it has; `kill` ends it at once. Ignored for an unknown id. */
+  end(id: string, how: "drain" | "kill"): void;
+  /** One listener. */
+  listen(events: WorkerHostEvents): void;
+}

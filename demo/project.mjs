@@ -78,7 +78,7 @@ export class Project {
   /** `git push`, its output shown as it comes; answers when it began and ended, and the lines. */
   async push() {
     const startedAt = Date.now();
-    const child = spawn("git", ["push", "--progress", "slipway", "HEAD:refs/heads/main"], {
+    const child = spawn("git", ["push", "slipway", "HEAD:refs/heads/main"], {
       cwd: this.folder,
       env: GIT_ENV,
       stdio: ["ignore", "ignore", "pipe"],

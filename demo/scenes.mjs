@@ -16,7 +16,7 @@ const SILENCE_MS = 1_500;
 
 const count = (number) => number.toLocaleString("en-US");
 const percent = (part, whole) => `${((100 * part) / Math.max(1, whole)).toFixed(1)} %`;
-const unseen = { requests: 0, failed: 0, wrong: 0, right: 0, firstBadAt: null, lastEndedAt: null };
+const unseen = { requests: 0, failed: 0, wrong: 0, right: 0, firstBadAt: null, lastEndedAt: null, p50: null };
 
 /** { platform, load, findings, folder } is the stage on which all scenes play. */
 export async function firstVersion(stage) {
@@ -33,10 +33,11 @@ export async function firstVersion(stage) {
     return all.firstRightAt;
   });
   const [{ lines }, firstRightAt] = await Promise.all([push, answered]);
+  stage.servingSince = firstRightAt;
   const rollout = await endedRollout(platform, MODEL, 1, SCENE_WITHIN_MS);
   await load.setRate(RATE);
   await sleep(1_000);
-  const { byVersion, p50, p99 } = await load.tally(firstRightAt);
+  const { all, byVersion } = await load.tally(firstRightAt);
   const text = lines.join("\n");
   findings.figure(scene, "push → first correct prediction", duration(firstRightAt - pushedAt));
   findings.check(
@@ -55,7 +56,7 @@ export async function firstVersion(stage) {
   findings.figure(
     scene,
     "latency under load, p50 and p99",
-    `${duration(p50)}, ${duration(p99)} at ${RATE} requests/s`,
+    `${duration(all.p50)}, ${duration(all.p99)} at ${RATE} requests/s`,
   );
 }
 
@@ -130,6 +131,7 @@ export async function wrongVersion(stage) {
     bad: ({ wrong }) => wrong,
     evidence: /accuracy|label/i,
   });
+  const champion = byVersion[2] ?? unseen;
   stage.findings.check(
     scene,
     "every request was answered with status 200",
@@ -140,13 +142,18 @@ export async function wrongVersion(stage) {
     scene,
     "right answers, champion against version 3",
     faulty.right / Math.max(1, faulty.requests) < 0.5,
-    `${percent(byVersion[2]?.right ?? 0, byVersion[2]?.requests)} against ${percent(faulty.right, faulty.requests)}`,
+    `${percent(champion.right, champion.requests)} against ${percent(faulty.right, faulty.requests)}`,
+  );
+  stage.findings.figure(
+    scene,
+    "median latency, champion and version 3",
+    `${champion.p50?.toFixed(1)} ms, ${faulty.p50?.toFixed(1)} ms`,
   );
 }
 
 export async function failingVersion(stage) {
   const scene = "4 · Failing on a share of the inputs";
-  const { byVersion } = await takenOut(stage, {
+  const { all, faulty } = await takenOut(stage, {
     scene,
     version: 4,
     fault: "4-zone-out-of-range",
@@ -154,12 +161,11 @@ export async function failingVersion(stage) {
     bad: ({ failed, wrong }) => failed + wrong,
     evidence: /errors|failed/i,
   });
-  const champion = byVersion[2] ?? unseen;
   stage.findings.check(
     scene,
-    "the champion failed nobody",
-    champion.failed === 0,
-    `${champion.failed} of ${count(champion.requests)}`,
+    "failed requests of everyone else",
+    all.failed === faulty.failed && faulty.failed > 0,
+    `${all.failed - faulty.failed} of ${count(all.requests - faulty.requests)}`,
   );
 }
 
@@ -201,6 +207,27 @@ export async function stoppedBeforeTraffic(stage) {
     if (rollout.reason) say(rollout.reason);
     await project.revertLast();
   }
+}
+
+export async function allInAll({ load, findings, servingSince }) {
+  const scene = "6 · All in all";
+  heading(scene);
+  await load.stop();
+  const { all, byVersion, labels } = await load.tally(servingSince);
+  const meant = byVersion[4]?.failed ?? 0;
+  findings.figure(scene, "requests since the first answer", `${count(all.requests)} at ${RATE}/s`);
+  findings.check(
+    scene,
+    "failed requests, those by version 4 apart",
+    all.failed === meant,
+    `${all.failed - meant}${all.failed === meant ? "" : `; first: ${all.problem}`}`,
+  );
+  findings.check(
+    scene,
+    "true labels taken",
+    labels.dropped === 0 && labels.sent > 0,
+    `${count(labels.sent)}${labels.problem ? `; ${labels.problem}` : ""}`,
+  );
 }
 
 /** Waits until a version has answered nothing for SILENCE_MS under full traffic; answers the time of its last answer. */

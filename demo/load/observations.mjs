@@ -17,6 +17,7 @@ const emptyTally = () => ({
   lastEndedAt: null,
   statuses: {},
   problem: null,
+  latencies: [],
 });
 
 /** Every request's record, kept in the order of its end. */
@@ -30,29 +31,35 @@ export class Observations {
 
   /**
    * Tallies of the requests sent in [from, to): `all`, and `byVersion`. A request without a version failed before it was
-   * given to a variant. Bad is failed or wrong. Latency quantiles in ms.
+   * given to a variant. Bad is failed or wrong; p50 and p99 are latencies in ms.
    */
   tally({ from = 0, to = Infinity }) {
     const all = emptyTally();
     const byVersion = {};
-    const latencies = [];
     for (const record of this.#records) {
       if (record.at < from || record.at >= to) continue;
-      latencies.push(record.latencyMs);
       count(all, record);
       count((byVersion[record.version] ??= emptyTally()), record);
     }
-    latencies.sort((a, b) => a - b);
-    const quantile = (q) =>
-      latencies[Math.min(latencies.length - 1, Math.floor(q * latencies.length))] ?? null;
-    return { all, byVersion, p50: quantile(0.5), p99: quantile(0.99) };
+    for (const tally of [all, ...Object.values(byVersion)]) summarise(tally);
+    return { all, byVersion };
   }
+}
+
+/** Quantiles instead of every latency. */
+function summarise(tally) {
+  const { latencies } = tally;
+  latencies.sort((a, b) => a - b);
+  const quantile = (q) => latencies[Math.min(latencies.length - 1, Math.floor(q * latencies.length))] ?? null;
+  Object.assign(tally, { p50: quantile(0.5), p99: quantile(0.99) });
+  delete tally.latencies;
 }
 
 function count(tally, record) {
   const endedAt = record.at + record.latencyMs;
   const isFailed = record.status !== 200;
   tally.requests++;
+  tally.latencies.push(record.latencyMs);
   tally.statuses[record.status] = (tally.statuses[record.status] ?? 0) + 1;
   tally.firstAt = Math.min(tally.firstAt ?? Infinity, record.at);
   tally.lastEndedAt = Math.max(tally.lastEndedAt ?? 0, endedAt);

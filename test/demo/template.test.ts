@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -32,10 +32,20 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
+/** The template as `slipway init` leaves it: the name in every text. */
+function copyAsInit(folder: string): void {
+  cpSync(template, folder, { recursive: true });
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    const path = join(folder, name);
+    if (statSync(path).isFile())
+      writeFileSync(path, readFileSync(path, "utf8").replaceAll("__NAME__", "digits"));
+  }
+}
+
 /** Runs the template's steps against a small stand-in for MLflow's REST API, with a fault applied when named. */
 async function train(hidden: number, fault?: string): Promise<Trained> {
   const folder = mkdtempSync(join(base, "project-"));
-  cpSync(template, folder, { recursive: true });
+  copyAsInit(folder);
   if (fault !== undefined) execFileSync("git", ["apply", join(faults, fault)], { cwd: folder });
   const metrics: Record<string, number> = {};
   const uploads: string[] = [];
@@ -184,7 +194,9 @@ describe("the demo's faulty versions pass the gate", () => {
   test("every fault applies to the template", () => {
     const patches = readdirSync(faults).filter((name) => name.endsWith(".patch"));
     expect(patches).toHaveLength(4);
+    const folder = mkdtempSync(join(base, "project-"));
+    copyAsInit(folder);
     for (const patch of patches)
-      execFileSync("git", ["apply", "--check", join(faults, patch)], { cwd: template });
+      execFileSync("git", ["apply", "--check", join(faults, patch)], { cwd: folder });
   });
 });

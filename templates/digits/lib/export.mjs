@@ -32,7 +32,7 @@ export function toOnnx(network) {
   graph.node("Softmax", [value], "probabilities", { axis: 1 });
   graph.output("label", INT64, ["n"]);
   graph.output("probabilities", FLOAT, ["n", classes]);
-  return graph.encode("__NAME__");
+  return graph.encode("digits");
 }
 
 /**

@@ -112,7 +112,15 @@ export const insertPipelineRun = defineCommand(
 export type PipelineRunPatch = Partial<
   Pick<
     PipelineRun,
-    "state" | "reason" | "code" | "version" | "rolloutId" | "startedAt" | "finishedAt" | "steps"
+    | "state"
+    | "reason"
+    | "code"
+    | "trackingRunId"
+    | "version"
+    | "rolloutId"
+    | "startedAt"
+    | "finishedAt"
+    | "steps"
   >
 >;
 
@@ -120,6 +128,7 @@ const COLUMNS: Record<keyof PipelineRunPatch, string> = {
   state: "state",
   reason: "reason",
   code: "code",
+  trackingRunId: "tracking_run_id",
   version: "version",
   rolloutId: "rollout_id",
   startedAt: "started_at",

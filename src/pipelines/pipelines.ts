@@ -1,0 +1,137 @@
+import { SlipwayError } from "../http/errors.ts";
+import type { Project } from "../spec/project.ts";
+import {
+  insertPipelineRun,
+  readPipelineRun,
+  readPipelineRuns,
+  readUnfinished,
+  requestCancel,
+} from "./commands.ts";
+import { DEFAULT_LIMITS, type PipelinesDeps } from "./deps.ts";
+import type { PipelineEngine } from "./engine.ts";
+import { followLines } from "./follow-lines.ts";
+import { Lanes } from "./lanes.ts";
+import { hasEnded, type PipelineRun } from "./pipeline-run.ts";
+import { reconcile, type LiveSteps } from "./reconcile.ts";
+
+export interface PipelineTrigger {
+  project: string;
+  commit: string;
+  ref: string;
+  /** Who pushed or asked. */
+  pusher: string;
+  /** `slipway.yaml` as it is at that commit. */
+  spec: Project;
+  /** False: no step is reused. */
+  cache: boolean;
+  /** A repeat with the same key makes no second pipeline run. */
+  key: string;
+}
+
+/** The pipeline runs of all projects. */
+export interface Pipelines {
+  /** Durable when it resolves. One pipeline run per project goes on at a time; the others are queued. */
+  trigger(request: PipelineTrigger): Promise<{ id: string }>;
+  /** After a start: takes up everything that hasn't ended. */
+  resume(): Promise<void>;
+  get(id: string): Promise<PipelineRun | undefined>;
+  /** Newest first. */
+  list(filter: { project?: string; limit: number }): Promise<PipelineRun[]>;
+  /** Resolves when it has ended and no process of it is left. PIPELINE_RUN_ENDED when it had ended otherwise. */
+  cancel(id: string): Promise<void>;
+  logs: PipelineEngine["logs"];
+  /** Lines for the person who pushed, until the rollout is under way or the pipeline run ended without one. */
+  followLines(id: string, signal: AbortSignal): AsyncIterable<string>;
+  /** Stops working on pipeline runs and leaves them as they are; they go on after the next start. */
+  close(): Promise<void>;
+}
+
+export function createPipelines(deps: PipelinesDeps): Pipelines {
+  const { database, engine, clock, ids } = deps;
+  const maxQueued = deps.limits?.queued ?? DEFAULT_LIMITS.queued;
+  const stopping = new AbortController();
+  const live: LiveSteps = new Map();
+  const lanes = new Lanes((id) => reconcile(id, deps, live, stopping.signal));
+
+  const load = (id: string): Promise<PipelineRun | undefined> =>
+    database.read((tx) => readPipelineRun(tx, id));
+  const withLiveSteps = (run: PipelineRun): PipelineRun => ({ ...run, steps: live.get(run.id) ?? run.steps });
+
+  return {
+    async trigger(request) {
+      const run = newRun(request, ids.sortable("pr"), ids.hex(), clock.now());
+      const { id } = await database.write(insertPipelineRun, { key: request.key, run, maxQueued });
+      if (id === run.id) lanes.add(run.project, id);
+      return { id };
+    },
+
+    async resume() {
+      for (const run of await database.read(readUnfinished)) lanes.add(run.project, run.id);
+    },
+
+    async get(id) {
+      const run = await load(id);
+      return run && withLiveSteps(run);
+    },
+
+    list: async (filter) => (await database.read((tx) => readPipelineRuns(tx, filter))).map(withLiveSteps),
+
+    async cancel(id) {
+      const run = await load(id);
+      if (!run) throw new SlipwayError("NOT_FOUND", `there is no pipeline run ${id}`);
+      const asked = await database.write(requestCancel, { id });
+      if (asked) {
+        await engine.cancel(id).catch((error: unknown) => {
+          // It is queued, or past its steps: the reconciler looks at the request itself.
+          if (!(error instanceof SlipwayError && error.code === "NOT_FOUND")) throw error;
+        });
+        await lanes.hurry(run.project, id);
+      }
+      const ended = await load(id);
+      if (ended && hasEnded(ended) && ended.state !== "cancelled")
+        throw new SlipwayError("PIPELINE_RUN_ENDED", `pipeline run ${id} has ${ended.state} already`);
+    },
+
+    async *logs(id, options) {
+      const run = await load(id);
+      if (!run) throw new SlipwayError("NOT_FOUND", `there is no pipeline run ${id}`);
+      // The engine knows a run only once its turn has come.
+      if (run.state === "queued" && options.follow) await lanes.started(id, options.signal);
+      else if (run.state === "queued") return;
+      yield* engine.logs(id, options);
+    },
+
+    followLines: (id, signal) => followLines(id, deps, signal),
+
+    async close() {
+      stopping.abort(new Error("stopping"));
+      await lanes.close();
+    },
+  };
+}
+
+function newRun(request: PipelineTrigger, id: string, trackingRunId: string, now: number): PipelineRun {
+  const { project, commit, ref, pusher, spec, cache } = request;
+  return {
+    id,
+    project,
+    commit,
+    ref,
+    pusher,
+    spec,
+    cache,
+    state: "queued",
+    reason: null,
+    code: null,
+    trackingRunId,
+    model: spec.model?.name ?? null,
+    version: null,
+    rolloutId: null,
+    createdAt: now,
+    startedAt: null,
+    finishedAt: null,
+    cancelRequested: false,
+    announced: false,
+    steps: spec.pipeline.steps.map(({ name }) => ({ name, state: "waiting", attempt: 0 })),
+  };
+}

@@ -1,0 +1,22 @@
+import type { PipelineRun } from "./pipeline-run.ts";
+
+/**
+ * Variables that tell a pipeline run's steps where they are. MLflow's client resumes MLFLOW_RUN_ID at the first
+ * start_run() and forgets it; a further start_run() goes to MLFLOW_EXPERIMENT_ID. MLFLOW_EXPERIMENT_NAME is left
+ * out: it would win over the id and cost a look-up, and both must agree.
+ */
+export function stepVariables(
+  run: Pick<PipelineRun, "id" | "project" | "commit" | "trackingRunId">,
+  platform: { url: string; experimentId: string; credentials: Record<string, string> },
+): Record<string, string> {
+  return {
+    ...platform.credentials,
+    MLFLOW_TRACKING_URI: platform.url,
+    MLFLOW_RUN_ID: run.trackingRunId,
+    MLFLOW_EXPERIMENT_ID: platform.experimentId,
+    SLIPWAY_URL: platform.url,
+    SLIPWAY_PROJECT: run.project,
+    SLIPWAY_COMMIT: run.commit,
+    SLIPWAY_PIPELINE_RUN: run.id,
+  };
+}

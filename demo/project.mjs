@@ -1,7 +1,7 @@
 // A model's repository, as a person has it on a laptop: `slipway init`, edits, commits, pushes.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -35,19 +35,14 @@ export class Project {
     this.gitUrl = gitUrl;
   }
 
-  /** `slipway init --template digits`, then the first commit. */
+  /** `slipway init --template digits`, which makes the first commit too. */
   static async init({ parent, name, gitUrl }) {
-    const folder = join(parent, name);
     await run(process.execPath, [SLIPWAY, "init", name, "--template", "digits"], {
       cwd: parent,
       env: GIT_ENV,
     });
-    if (!existsSync(join(folder, ".git"))) await git(folder, "init", "--quiet", "--initial-branch=main");
-    const project = new Project(folder, `${gitUrl}/${name}.git`);
-    const remotes = await git(folder, "remote");
-    const hasRemote = remotes.split("\n").includes("slipway");
-    await git(folder, "remote", hasRemote ? "set-url" : "add", "slipway", project.gitUrl);
-    await project.commit("Recognise digits by a linear model");
+    const project = new Project(join(parent, name), `${gitUrl}/${name}.git`);
+    await git(project.folder, "remote", "add", "slipway", project.gitUrl);
     return project;
   }
 
@@ -66,7 +61,7 @@ export class Project {
 
   async commit(message) {
     await git(this.folder, "add", "--all");
-    await git(this.folder, "commit", "--quiet", "--allow-empty", "--message", message);
+    await git(this.folder, "commit", "--quiet", "--message", message);
     return git(this.folder, "rev-parse", "HEAD");
   }
 

@@ -24,7 +24,7 @@ export async function firstVersion(stage) {
   const scene = "1 · From git push to production";
   heading(scene);
   stage.project = await Project.init({ parent: folder, name: MODEL, gitUrl: platform.gitUrl });
-  say(`slipway init ${MODEL} --template digits, git commit, git push ${stage.project.gitUrl}`);
+  say(`slipway init ${MODEL} --template digits, git push ${stage.project.gitUrl}`);
   await load.setRate(KNOCK);
   const push = stage.project.push();
   const pushedAt = Date.now();
@@ -73,7 +73,7 @@ export async function betterVersion(stage) {
   const promotedAt = await silenceOf(load, 1);
   const { all, byVersion } = await load.tally(from);
   const [before, after] = [byVersion[1] ?? unseen, byVersion[2] ?? unseen];
-  findings.check(scene, "version 2 was promoted", rollout.state === "promoted", rollout.reason ?? "");
+  findings.check(scene, "version 2 was promoted", rollout.state === "promoted", rollout.state);
   findings.check(scene, "failed requests", all.failed === 0, `${all.failed} of ${count(all.requests)}`);
   findings.check(
     scene,
@@ -204,7 +204,7 @@ export async function stoppedBeforeTraffic(stage) {
       `${got} of ${count(all.requests)}, ${all.failed} failed`,
     );
     findings.check(scene, `nobody noticed version ${version}`, all.failed === 0);
-    if (rollout.reason) say(rollout.reason);
+    if (rollout.sentence) say(rollout.sentence);
     await project.revertLast();
   }
 }

@@ -1,14 +1,5 @@
 /** The parts of the platform's answers that the command line shows. Times are milliseconds since the epoch. */
 
-export interface StepAnswer {
-  name: string;
-  state: string;
-  attempt?: number;
-  startedAt?: number | null;
-  finishedAt?: number | null;
-  reason?: string | null;
-}
-
 export interface PipelineRunAnswer {
   id: string;
   project: string;
@@ -19,7 +10,6 @@ export interface PipelineRunAnswer {
   model?: string | null;
   version?: number | null;
   reason?: string | null;
-  steps?: StepAnswer[];
 }
 
 export interface RolloutAnswer {

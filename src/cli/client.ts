@@ -1,5 +1,6 @@
 import { SlipwayError } from "../http/errors.ts";
 import type { ErrorBody } from "../http/errors.ts";
+import { linesOf } from "./lines.ts";
 
 const BASE = "/api/slipway/v1";
 const ANSWER_WITHIN_MS = 15_000;
@@ -44,7 +45,7 @@ export class PlatformClient {
       let skip = given;
       const response = await this.#call("GET", path, undefined, attempt > 0);
       try {
-        for await (const line of linesOf(response)) {
+        for await (const line of linesOf(response.body ?? emptyBody())) {
           if (skip > 0) {
             skip--;
             continue;
@@ -159,14 +160,4 @@ function splitLines(text: string): string[] {
   return text === "" ? [] : text.replace(/\n$/, "").split("\n");
 }
 
-async function* linesOf(response: Response): AsyncIterable<string> {
-  if (response.body === null) return;
-  let rest = "";
-  const decoder = new TextDecoder();
-  for await (const bytes of response.body) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-  if (rest !== "") yield rest;
-}
+async function* emptyBody(): AsyncIterable<Uint8Array> {}

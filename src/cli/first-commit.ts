@@ -20,7 +20,8 @@ export async function startRepository(
   const git = (...args: string[]) => run(args, folder, env);
   if (!existsSync(join(folder, ".git"))) await must(git("init", "--quiet", "--initial-branch=main"), "init");
   await must(git("add", "--all"), "add");
-  const identity = await git("var", "GIT_AUTHOR_IDENT");
+  // Without useConfigOnly Git makes up an address from the host's name.
+  const identity = await git("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT");
   const stand = identity.code === 0 ? [] : NO_IDENTITY;
   await must(git(...stand, "commit", "--quiet", "--message", message), "commit");
   const head = await must(git("rev-parse", "HEAD"), "rev-parse");

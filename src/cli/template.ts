@@ -1,12 +1,10 @@
 import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SlipwayError } from "../http/errors.ts";
+import { LABEL, LABEL_WORDS, RESERVED_PROJECT_NAMES } from "../spec/names.ts";
 import { nearest } from "../spec/nearest.ts";
 
 const PLACEHOLDER = "__NAME__";
-/** A DNS label, as the schema of slipway.yaml asks for; said here without loading the schema. */
-const LABEL = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const RESERVED = new Set(["environment"]);
 /** What may lie in a folder that a project is made in. */
 const HARMLESS = new Set([".git", ".slipway", ".DS_Store"]);
 
@@ -20,14 +18,14 @@ export function projectName(from: string, isGiven: boolean): string {
         .replaceAll(/^[-0-9]+/g, "")
         .slice(0, 63)
         .replace(/-+$/, "");
-  if (LABEL.test(name) && !RESERVED.has(name)) return name;
+  if (LABEL.test(name) && !RESERVED_PROJECT_NAMES.includes(name)) return name;
   throw new SlipwayError(
     "USAGE",
     isGiven ? "that isn't a project's name" : "the folder's name gives no project's name",
     {
       ...(isGiven ? { where: "--name" } : {}),
       given: from,
-      allowed: "1 to 63 lower-case letters, digits and hyphens, beginning with a letter; not `environment`",
+      allowed: `${LABEL_WORDS}; not ${RESERVED_PROJECT_NAMES.join(", ")}`,
       hint: "Name the project with --name.",
     },
   );

@@ -51,7 +51,7 @@ export function ago(at: number | null | undefined, now: number): string {
 }
 
 /** A length of time in the largest fitting unit: `340 ms`, `12 s`, `4 min`, `3 h`, `2 d`. */
-export function span(ms: number): string {
+function span(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
   if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
   if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;

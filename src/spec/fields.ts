@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LABEL, LABEL_WORDS } from "./names.ts";
 import {
   DURATION_PATTERN,
   PERCENT_PATTERN,
@@ -29,10 +30,6 @@ function refuse(ctx: Context, message: string, rule: string, allowed?: string): 
   complain(ctx, message, { rule, ...(allowed === undefined ? {} : { allowed }) });
   return z.NEVER;
 }
-
-/** A name that can be part of a host name (RFC 1035 label): what DNS, Kubernetes and a folder all take. */
-export const LABEL = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const LABEL_WORDS = "1 to 63 lower-case letters, digits and hyphens, from a letter to a letter or digit";
 
 /** A DNS label; `reserved` names are refused. */
 export function label(reserved: readonly string[] = []) {

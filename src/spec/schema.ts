@@ -1,13 +1,11 @@
 import { z } from "zod";
 import { complain, distance, duration, innerPath, label, margin, rate, size } from "./fields.ts";
+import { RESERVED_PROJECT_NAMES } from "./names.ts";
 import type { Gate, RolloutMetric } from "./project.ts";
 
 const DAY = 86_400_000;
 const GI = 2 ** 30;
 const MI = 2 ** 20;
-
-/** `environment` would collide with the environment repository, which lies beside the projects'. */
-export const RESERVED_PROJECT_NAMES = ["environment"] as const;
 
 const PARAM_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 /** A header's name (RFC 9110, section 5.1: a token). */

@@ -17,7 +17,7 @@ export interface WhySources {
   variantLog(model: string, version: number, lines: number): Promise<string[]>;
 }
 
-export interface WhyStep {
+interface WhyStep {
   name: string;
   /** A `StepState` of the pipeline engine. */
   state: string;

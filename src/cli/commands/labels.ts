@@ -1,13 +1,12 @@
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
 import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
 import type { LabelsAnswer } from "../api.ts";
 import { printJson, withHelp, withPlatformOptions } from "../context.ts";
 import type { CliContext, PlatformOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
+import { linesOf } from "../lines.ts";
 
 interface Label {
   id: string;
@@ -72,22 +71,16 @@ async function labels(
 }
 
 async function* readLines(context: CliContext, file: string): AsyncIterable<string> {
-  const input =
-    file === "-"
-      ? Readable.from(context.terminal.stdin)
-      : createReadStream(resolve(context.terminal.cwd, file));
-  // readline passes a stream's error on to nobody.
-  let failure: Error | undefined;
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  input.on("error", (error: Error) => {
-    failure = error;
-    lines.close();
-  });
-  yield* lines;
-  if (failure !== undefined)
-    throw new SlipwayError("SPEC_UNREADABLE", `${file} can't be read: ${failure.message}`, {
+  const { stdin, cwd } = context.terminal;
+  if (file === "-") return yield* linesOf(stdin);
+  try {
+    yield* linesOf(createReadStream(resolve(cwd, file)));
+  } catch (error) {
+    throw new SlipwayError("LABELS_INVALID", `${file} can't be read: ${(error as Error).message}`, {
       hint: "Name a file of JSON lines, or - for standard input.",
+      cause: error,
     });
+  }
 }
 
 function parseLabel(line: string, where: string, sent: () => number): Label {

@@ -1,0 +1,265 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { fakePlatform, json } from "./fake-platform.ts";
+import type { Answer, FakePlatform } from "./fake-platform.ts";
+import { run } from "./run.ts";
+import type { Around, Ran } from "./run.ts";
+
+let platform: FakePlatform | undefined;
+afterEach(async () => {
+  await platform?.close();
+  platform = undefined;
+});
+
+/** Runs a command line against a platform that answers by the routes. */
+async function against(routes: Record<string, Answer>, argv: string[], around: Around = {}): Promise<Ran> {
+  platform = await fakePlatform(routes);
+  return run(argv, { ...around, env: { SLIPWAY_URL: `${platform.url}/`, ...around.env } });
+}
+
+const SERVICE = {
+  name: "digits",
+  champion: { version: 1 },
+  challenger: { version: 2 },
+  weight: 25,
+  state: "progressing",
+  requestsPerSecond: 120.34,
+  rollout: {
+    id: "ro-1",
+    state: "progressing",
+    reason: null,
+    sentence: "errors: undecided after 900 requests",
+  },
+  commit: "0123456789abcdef",
+};
+const RUN = {
+  id: "pr-1",
+  project: "digits",
+  commit: "fedcba9876543210",
+  state: "failed",
+  createdAt: 1_700_000_000_000 - 90_000,
+  model: null,
+  version: null,
+  reason: "step train failed\u001b[2J",
+};
+
+test("status shows services, rollouts and the latest pipeline runs", async () => {
+  const { code, out } = await against(
+    {
+      "GET /services": json(200, { services: [SERVICE] }),
+      "GET /pipeline-runs": json(200, { pipelineRuns: [RUN] }),
+    },
+    ["status"],
+  );
+  expect(code).toBe(0);
+  expect(out).toBe(`SERVICE  CHAMPION   CHALLENGER         STATE        REQ/S  COMMIT
+digits   version 1  version 2 at 25 %  progressing  120.3  01234567
+digits: rollout ro-1 is progressing: errors: undecided after 900 requests
+
+PIPELINE RUN  PROJECT  COMMIT    STATE   STARTED   MODEL  REASON
+pr-1          digits   fedcba98  failed  90 s ago  -      step train failed
+`);
+});
+
+test("status of one service, as JSON, with the token", async () => {
+  const { out } = await against(
+    { "GET /services/digits": json(200, SERVICE) },
+    ["status", "digits", "--json"],
+    {
+      env: { SLIPWAY_TOKEN: "t0ken" },
+    },
+  );
+  expect(JSON.parse(out)).toEqual(SERVICE);
+  expect(platform?.calls).toEqual([
+    { method: "GET", path: "/services/digits", token: "Bearer t0ken", body: undefined },
+  ]);
+});
+
+test("a name is never taken for a path", async () => {
+  const { code, err } = await against({}, ["status", "../projects?x"]);
+  expect(platform?.calls[0]?.path).toBe("/services/..%2Fprojects%3Fx");
+  expect(code).toBe(5);
+  expect(err).toContain("→ Look again. (NOT_FOUND)");
+});
+
+test.each(["promote", "rollback", "hold", "resume", "approve"])(
+  "%s sends the reason and shows the rollout",
+  async (word) => {
+    const rollout = { id: "ro-1", state: "held", reason: "by-hand", sentence: "held by a person" };
+    const { code, out } = await against({ [`POST /services/digits/${word}`]: json(200, rollout) }, [
+      word,
+      "digits",
+      "--reason",
+      "because",
+    ]);
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: "digits: rollout ro-1 is held (by-hand): held by a person\n",
+    });
+    expect(platform?.calls[0]?.body).toEqual({ reason: "because" });
+  },
+);
+
+test("a refusal ends with exit code 4 and the platform's own words", async () => {
+  const error = { code: "CONFLICT", message: "there is no challenger", hint: "Push one.", given: "digits" };
+  const { code, err } = await against({ "POST /services/digits/promote": json(409, { error }) }, [
+    "promote",
+    "digits",
+  ]);
+  expect(code).toBe(4);
+  expect(err).toBe("slipway: there is no challenger\n  given:   digits\n  → Push one. (CONFLICT)\n");
+});
+
+test("something else at the address isn't taken for a platform", async () => {
+  const html: Answer = (_, response) =>
+    void response.writeHead(200, { "content-type": "text/html" }).end("<p>hello");
+  const { code, err } = await against({ "GET /services/digits": html }, ["status", "digits"]);
+  expect(code).toBe(3);
+  expect(err).toContain("(PLATFORM_UNEXPECTED)");
+});
+
+test("runs, cancel and rerun call what they say", async () => {
+  await against({ "GET /pipeline-runs": json(200, { pipelineRuns: [RUN] }) }, [
+    "runs",
+    "digits",
+    "--limit",
+    "3",
+  ]);
+  expect(platform?.calls[0]?.path).toBe("/pipeline-runs?limit=3&project=digits");
+  await platform?.close();
+  await against({ "POST /pipeline-runs/pr-1/cancel": json(200, RUN) }, ["cancel", "run/pr-1"]);
+  expect(platform?.calls[0]?.path).toBe("/pipeline-runs/pr-1/cancel");
+  await platform?.close();
+  const { out } = await against({ "POST /projects/digits/pipeline-runs": json(201, RUN) }, [
+    "rerun",
+    "digits",
+    "--no-cache",
+    "--commit",
+    "abc",
+  ]);
+  expect(platform?.calls[0]?.body).toEqual({ commit: "abc", cache: false });
+  expect(out).toContain("slipway logs run/pr-1 --follow");
+});
+
+/** Answers in pieces, each a chunk of its own; `null` breaks the connection. */
+function pieces(...turns: (string | null)[][]): Answer {
+  let turn = 0;
+  return (_, response) => {
+    response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
+    for (const piece of turns[turn++] ?? []) {
+      if (piece === null) {
+        // After the pieces before it have left.
+        response.write("", () => response.destroy());
+        return;
+      }
+      response.write(piece);
+    }
+    response.end();
+  };
+}
+
+test("logs are followed across a broken connection, each line once; the exit code is the pipeline run's", async () => {
+  const { code, out, err } = await against(
+    {
+      "GET /pipeline-runs/pr-1/logs": pieces(
+        ["train | one\ntrain | tw", "o\n", null],
+        ["train | one\ntrain | two\ntrain | three \u001b[2J\u001b[31mred\u001b[0m\n"],
+      ),
+      "GET /pipeline-runs/pr-1": json(200, RUN),
+    },
+    ["logs", "run/pr-1", "--follow"],
+  );
+  expect(out).toBe("train | one\ntrain | two\ntrain | three \u001b[31mred\u001b[0m\n");
+  expect(code).toBe(1);
+  expect(err).toContain("slipway why run/pr-1");
+});
+
+test("logs of a step as JSON lines, logs of a service", async () => {
+  const { out } = await against({ "GET /pipeline-runs/pr-1/logs": pieces(["train | a | b\n"]) }, [
+    "logs",
+    "step/pr-1/train",
+    "--json",
+  ]);
+  expect(JSON.parse(out)).toEqual({ step: "train", line: "a | b" });
+  expect(platform?.calls[0]?.path).toBe("/pipeline-runs/pr-1/logs?step=train");
+  await platform?.close();
+  const service = await against({ "GET /services/digits/logs": json(200, { lines: ["x", "y"] }) }, [
+    "logs",
+    "service/digits",
+    "--lines",
+    "2",
+  ]);
+  expect(service.out).toBe("x\ny\n");
+});
+
+test("labels are sent in batches and counted together", async () => {
+  const answer = { accepted: 1, duplicate: 2, unknown: 3, late: 4, conflicting: 5 };
+  const lines = Array.from({ length: 1500 }, (_, index) =>
+    JSON.stringify({ id: `r${index}`, label: index % 10 }),
+  );
+  const { code, out } = await against(
+    { "POST /services/digits/labels": json(200, answer) },
+    ["labels", "digits", "-"],
+    { stdin: `${lines.join("\n")}\n\n` },
+  );
+  expect({ code, out }).toEqual({
+    code: 0,
+    out: "2 accepted, 4 duplicate, 6 unknown, 8 late, 10 conflicting\n",
+  });
+  expect(platform?.calls.map(({ body }) => (body as { labels: unknown[] }).labels.length)).toEqual([
+    1000, 500,
+  ]);
+});
+
+test("a line that is no label names its place", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "slipway-labels-"));
+  try {
+    writeFileSync(join(folder, "l.jsonl"), '{"id":"a","label":1}\n{"id":"b"}\n');
+    const { code, err } = await against({}, ["labels", "digits", "l.jsonl"], { cwd: folder });
+    expect(code).toBe(1);
+    expect(err).toContain("where:   l.jsonl:2");
+    expect(err).toContain("0 labels before it were sent");
+    const missing = await run(["labels", "digits", "none.jsonl"], { cwd: folder });
+    expect(missing.code).toBe(1);
+    expect(missing.err).toContain("none.jsonl can't be read");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("why is a staircase from the symptom to the root cause", async () => {
+  const at = 1_700_000_000_000 - 60_000;
+  const answer = {
+    subject: "run/pr-1",
+    chain: [
+      {
+        kind: "run",
+        name: "pr-1",
+        state: "failed",
+        message: "step train failed",
+        at,
+        commit: "fedcba9876543210",
+      },
+      {
+        kind: "step",
+        name: "pr-1/train",
+        state: "failed",
+        message: "exit code 1",
+        at,
+        log: ["KeyError: 'x'"],
+      },
+    ],
+    rootCause: "step/pr-1/train is failed: exit code 1",
+  };
+  const { out } = await against({ "GET /why/run/pr-1": json(200, answer) }, ["why", "run/pr-1"]);
+  expect(out).toBe(`run/pr-1 failed (60 s ago, commit fedcba98)
+  step train failed
+└─ step/pr-1/train failed (60 s ago)
+     exit code 1
+     │ KeyError: 'x'
+
+Root cause: step/pr-1/train is failed: exit code 1
+`);
+});

@@ -1,0 +1,224 @@
+import Fastify from "fastify";
+import { expect, test } from "vitest";
+import { toSlipwayError } from "../../src/http/errors.ts";
+import type { WhyAnswer } from "../../src/why/answer.ts";
+import { whyRoutes } from "../../src/why/routes.ts";
+import type {
+  WhyEvent,
+  WhyPipelineRun,
+  WhyRollout,
+  WhyService,
+  WhySources,
+  WhyVersion,
+} from "../../src/why/sources.ts";
+
+interface World {
+  runs?: WhyPipelineRun[];
+  versions?: WhyVersion[];
+  rollouts?: WhyRollout[];
+  services?: WhyService[];
+  events?: Record<string, WhyEvent[]>;
+  stepLogs?: Record<string, string[]>;
+  variantLogs?: Record<string, string[]>;
+}
+
+function sources(world: World): WhySources {
+  return {
+    pipelineRun: async (id) => world.runs?.find((run) => run.id === id),
+    version: async (model, version) =>
+      world.versions?.find((v) => v.model === model && v.version === version),
+    rollout: async (id) => world.rollouts?.find((rollout) => rollout.id === id),
+    service: async (model) => world.services?.find((service) => service.name === model),
+    rolloutOf: async (model, version) =>
+      world.rollouts?.find((r) => r.model === model && r.version === version),
+    events: async (subject) => world.events?.[subject] ?? [],
+    stepLog: async (run, step, lines) => (world.stepLogs?.[`${run}/${step}`] ?? []).slice(-lines),
+    variantLog: async (model, version, lines) =>
+      (world.variantLogs?.[`${model}/${version}`] ?? []).slice(-lines),
+  };
+}
+
+/** Asks the route; answers status and body. */
+async function ask(world: World, name: string): Promise<{ status: number; body: WhyAnswer }> {
+  const app = Fastify();
+  app.setErrorHandler((thrown, _, reply) => {
+    const error = toSlipwayError(thrown);
+    return reply.status(error.status).send(error.toJSON());
+  });
+  whyRoutes(app, { sources: sources(world) });
+  const response = await app.inject(`/api/slipway/v1/why/${name}`);
+  await app.close();
+  return { status: response.statusCode, body: response.json<WhyAnswer>() };
+}
+
+const RUN: WhyPipelineRun = {
+  id: "pr-1",
+  project: "digits",
+  commit: "c0ffee",
+  state: "succeeded",
+  reason: null,
+  createdAt: 100,
+  finishedAt: 200,
+  steps: [{ name: "train", state: "succeeded", reason: null, finishedAt: 150 }],
+  model: "digits",
+  version: 2,
+};
+const VERSION: WhyVersion = {
+  model: "digits",
+  version: 2,
+  createdAt: 200,
+  aliases: [],
+  pipelineRunId: "pr-1",
+  commit: "c0ffee",
+};
+const ROLLOUT: WhyRollout = {
+  id: "ro-1",
+  model: "digits",
+  version: 2,
+  state: "rolledback",
+  reason: "worse",
+  sentence: "accuracy is worse by more than 1pp",
+  createdAt: 300,
+  changedAt: 400,
+  pipelineRunId: "pr-1",
+  commit: "c0ffee",
+  failedCheck: false,
+};
+const SERVICE: WhyService = {
+  name: "digits",
+  state: "rolledback",
+  champion: 1,
+  challenger: null,
+  weight: 0,
+  rolloutId: "ro-1",
+  commit: "e0",
+  changedAt: 500,
+  notReady: [],
+};
+const WORLD: World = { runs: [RUN], versions: [VERSION], rollouts: [ROLLOUT], services: [SERVICE] };
+
+function names({ chain }: WhyAnswer): string[] {
+  return chain.map((link) => `${link.kind}/${link.name}`);
+}
+
+test("a failed pipeline run is led to the step that failed first, with its log and commit", async () => {
+  const run: WhyPipelineRun = {
+    ...RUN,
+    state: "failed",
+    model: null,
+    version: null,
+    steps: [
+      { name: "check", state: "failed", reason: "exit code 2", finishedAt: 180 },
+      { name: "train", state: "failed", reason: "exit code 1", finishedAt: 150 },
+      { name: "last", state: "skipped", reason: null, finishedAt: null },
+    ],
+  };
+  const log = [...Array.from({ length: 50 }, (_, index) => `line ${index}`), "KeyError: 'age'"];
+  const { status, body } = await ask({ runs: [run], stepLogs: { "pr-1/train": log } }, "run/pr-1");
+  expect(status).toBe(200);
+  expect(names(body)).toEqual(["run/pr-1", "step/pr-1/train"]);
+  expect(body.chain[0]).toMatchObject({
+    commit: "c0ffee",
+    at: 200,
+    message: "project digits: step train failed",
+  });
+  expect(body.chain[1]?.log?.at(-1)).toBe("KeyError: 'age'");
+  expect(body.chain[1]?.log).toHaveLength(8);
+  expect(body.rootCause).toBe("step/pr-1/train is failed: exit code 1");
+});
+
+test("a failed gate is the pipeline run's own reason", async () => {
+  const run = { ...RUN, state: "failed", reason: "gate failed: accuracy is 0.81, at least 0.9 is needed" };
+  const { body } = await ask({ runs: [run] }, "run/pr-1");
+  expect(body.rootCause).toContain("accuracy is 0.81, at least 0.9 is needed");
+});
+
+test("a service is led by its rollout to the verdict; what made the version is shown, not blamed", async () => {
+  const { body } = await ask(WORLD, "service/digits");
+  expect(names(body)).toEqual(["service/digits", "rollout/ro-1", "version/digits/2", "run/pr-1"]);
+  expect(body.rootCause).toBe(
+    "rollout/ro-1 is rolledback (worse): version 2 of digits: accuracy is worse by more than 1pp",
+  );
+  expect(body.chain.map((link) => link.commit)).toEqual(["e0", "c0ffee", "c0ffee", "c0ffee"]);
+});
+
+test("a version is led to its rollout, a rollout to its version", async () => {
+  expect(names((await ask(WORLD, "version/digits/2")).body)).toEqual([
+    "version/digits/2",
+    "rollout/ro-1",
+    "run/pr-1",
+  ]);
+  expect(names((await ask(WORLD, "rollout/ro-1")).body)).toEqual([
+    "rollout/ro-1",
+    "version/digits/2",
+    "run/pr-1",
+  ]);
+});
+
+test("a failed contract check shows what the worker said", async () => {
+  const rollout = { ...ROLLOUT, reason: "contract-check", sentence: "it can't be loaded", failedCheck: true };
+  const world = {
+    ...WORLD,
+    rollouts: [rollout],
+    variantLogs: { "digits/2": ["Load model failed: bad protobuf"] },
+  };
+  const { body } = await ask(world, "rollout/ro-1");
+  expect(body.chain[0]).toMatchObject({ log: ["Load model failed: bad protobuf"] });
+  expect(body.rootCause).toContain("it can't be loaded");
+});
+
+test("a variant that isn't ready is the cause, though its rollout went well", async () => {
+  const service = {
+    ...SERVICE,
+    state: "degraded",
+    champion: 2,
+    notReady: [{ version: 2, reason: "killed by SIGSEGV" }],
+  };
+  const world = {
+    ...WORLD,
+    rollouts: [{ ...ROLLOUT, state: "promoted", reason: null }],
+    services: [service],
+    variantLogs: { "digits/2": ["segmentation fault"] },
+  };
+  const { body } = await ask(world, "service/digits");
+  expect(body.chain[0]).toMatchObject({
+    message: "version 2 isn't ready: killed by SIGSEGV",
+    log: ["segmentation fault"],
+  });
+  expect(body.rootCause).toBe("service/digits is degraded: version 2 isn't ready: killed by SIGSEGV");
+});
+
+test("where nothing is wrong it says so", async () => {
+  const { body } = await ask({ runs: [RUN] }, "run/pr-1");
+  expect(body.rootCause).toBe("nothing is wrong: project digits: made version 2 of digits");
+});
+
+test("the newest error about a cancelled pipeline run is its reason when it gave none", async () => {
+  const events: WhyEvent[] = [
+    { at: 3, level: "info", kind: "pipeline-run.finished", message: "done" },
+    { at: 2, level: "warn", kind: "w", message: "slow disk" },
+    { at: 1, level: "error", kind: "e", message: "cancelled by ana" },
+  ];
+  const { body } = await ask(
+    { runs: [{ ...RUN, state: "cancelled" }], events: { "pipeline-run/pr-1": events } },
+    "run/pr-1",
+  );
+  expect(body.rootCause).toContain("cancelled by ana");
+});
+
+test("long texts are cut: one screen", async () => {
+  const { body } = await ask({ runs: [{ ...RUN, state: "failed", reason: "x".repeat(5000) }] }, "run/pr-1");
+  expect(body.chain[0]?.message.length).toBe(200);
+});
+
+test.each([
+  ["run/none", 404],
+  ["service/none", 404],
+  ["version/digits/9", 404],
+  ["version/digits/x", 400],
+  ["version/digits", 400],
+  ["run/a/b", 400],
+  ["thing/a", 400],
+])("%s answers %i", async (name, status) => {
+  expect((await ask({}, name)).status).toBe(status);
+});

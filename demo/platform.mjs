@@ -1,7 +1,9 @@
 // The platform under demonstration: `slipway up` in a process of its own, known by what it prints and answers.
 import { spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
 import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 export const SLIPWAY = fileURLToPath(new URL("../bin/slipway", import.meta.url));
@@ -11,18 +13,20 @@ const ENDED_WITHIN_MS = 12_000;
 export class Platform {
   #child;
 
-  /** Resolves when it is ready: its first line says where it is. `logFile` gets what it prints after that. */
-  static async start({ dataDir, logFile, cwd }) {
+  /**
+   * Resolves when it is ready: its first line says where it is. It writes into files in `logDir`, not into
+   * pipes of ours, so that it can outlive the demo.
+   */
+  static async start({ dataDir, logDir, cwd }) {
     const platform = new Platform();
     const args = [SLIPWAY, "up", "--port", "0", "--json", "--data", dataDir];
+    const files = ["platform.json", "platform.log"].map((name) => join(logDir, name));
+    const [out, err] = files.map((file) => openSync(file, "w"));
     // In a process group of its own: Ctrl-C ends the demo, and the demo ends the platform.
-    const child = spawn(process.execPath, args, { cwd, stdio: ["ignore", "pipe", "pipe"], detached: true });
-    platform.#child = child;
-    const log = createWriteStream(logFile);
-    child.stderr.pipe(log, { end: false });
-    const line = await firstLine(child, logFile);
-    child.stdout.pipe(log, { end: false });
-    Object.assign(platform, JSON.parse(line));
+    platform.#child = spawn(process.execPath, args, { cwd, stdio: ["ignore", out, err], detached: true });
+    closeSync(out);
+    closeSync(err);
+    Object.assign(platform, JSON.parse(await firstLine(platform.#child, files)));
     return platform;
   }
 
@@ -37,8 +41,6 @@ export class Platform {
   /** Lets the demo end and the platform go on. */
   letGo() {
     this.#child.unref();
-    this.#child.stdout.destroy();
-    this.#child.stderr.destroy();
   }
 
   async stop() {
@@ -51,24 +53,19 @@ export class Platform {
   }
 }
 
-function firstLine(child, logFile) {
-  return new Promise((resolve, reject) => {
-    let text = "";
-    const late = setTimeout(() => {
+async function firstLine(child, [out, err]) {
+  const deadline = Date.now() + STARTED_WITHIN_MS;
+  for (;;) {
+    const text = readFileSync(out, "utf8");
+    if (text.includes("\n")) return text.split("\n")[0];
+    const said = readFileSync(err, "utf8").trim().slice(-1_000);
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`slipway up ended (${child.signalCode ?? `exit code ${child.exitCode}`}): ${said}`);
+    }
+    if (Date.now() > deadline) {
       child.kill("SIGKILL");
-      reject(new Error(`slipway up was not ready within ${STARTED_WITHIN_MS / 1000} s; see ${logFile}`));
-    }, STARTED_WITHIN_MS);
-    const onData = (chunk) => {
-      text += chunk;
-      if (!text.includes("\n")) return;
-      clearTimeout(late);
-      child.stdout.off("data", onData);
-      resolve(text.split("\n")[0]);
-    };
-    child.stdout.on("data", onData);
-    child.once("exit", (code, signal) => {
-      clearTimeout(late);
-      reject(new Error(`slipway up ended (${signal ?? `exit code ${code}`}); see ${logFile}`));
-    });
-  });
+      throw new Error(`slipway up was not ready within ${STARTED_WITHIN_MS / 1000} s: ${said}`);
+    }
+    await sleep(20);
+  }
 }

@@ -48,7 +48,7 @@ async function play() {
   say(`their true labels follow ${LABEL_DELAY_MS / 1000} s later`);
   const dataDir = join(folder, "data");
   mkdirSync(dataDir);
-  platform = await Platform.start({ dataDir, logFile: join(folder, "platform.log"), cwd: folder });
+  platform = await Platform.start({ dataDir, logDir: folder, cwd: folder });
   say(`slipway up: ${platform.url} (ready after ${duration(Date.now() - startedAt)})`);
   await load.start({
     url: platform.url,

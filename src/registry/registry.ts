@@ -19,8 +19,17 @@ export interface Registry {
   /** Projection of the environment repository; null removes the alias. Does not call `onChampionRequested`. */
   projectAlias(model: string, alias: "champion" | "challenger", version: number | null): Promise<void>;
   /** Set once by the composition root: a client set `champion` by MLflow's API. The answer is passed on to it. */
-  onChampionRequested(handler: (model: string, version: number) => Promise<void>): void;
+  onChampionRequested(handler: ChampionHandler): void;
 }
+
+/**
+ * Asks for a version to become champion. An error reaches the client. "no-service": nothing serves this model,
+ * the alias is written as any other. A note replaces the sentence that the client gets in `x-slipway-note`.
+ */
+export type ChampionHandler = (
+  model: string,
+  version: number,
+) => Promise<void | "no-service" | { note: string }>;
 
 export interface ModelVersion {
   model: string;

@@ -1,4 +1,16 @@
-import { runWriterThread } from "../store/sqlite/writer.ts";
+import { gitCommands } from "../git/commands.ts";
+import { pipelineCommands } from "../pipelines/commands.ts";
+import { commands as registryCommands } from "../registry/commands.ts";
+import { rolloutCommands } from "../rollout/commands.ts";
 import { commands as eventCommands } from "../store/events.ts";
+import { runWriterThread } from "../store/sqlite/writer.ts";
+import { commands as trackingCommands } from "../tracking/commands.ts";
 
-runWriterThread([...eventCommands]);
+runWriterThread([
+  ...eventCommands,
+  ...trackingCommands,
+  ...registryCommands,
+  ...gitCommands,
+  ...pipelineCommands,
+  ...rolloutCommands,
+]);

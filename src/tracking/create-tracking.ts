@@ -26,9 +26,9 @@ export async function createTracking(
 
   const write = async (
     runId: string,
-    what: { metrics?: MetricPoint[]; tags?: KeyValue[] },
+    what: { metrics?: MetricPoint[]; params?: KeyValue[]; tags?: KeyValue[] },
   ): Promise<void> => {
-    await db.write(logToRun, { runId, metrics: what.metrics ?? [], params: [], tags: what.tags ?? [] });
+    await db.write(logToRun, { runId, metrics: [], params: [], tags: [], ...what });
   };
 
   return {
@@ -44,8 +44,7 @@ export async function createTracking(
       }
       return { experimentId: String(known.experiment_id) };
     },
-    async createRun({ experimentId, runName, tags }) {
-      const runId = ids.hex();
+    async createRun({ experimentId, runName, tags, runId = ids.hex() }) {
       const { artifactUri } = await db.write(createRun, {
         runId,
         experimentId: Number(experimentId),
@@ -64,6 +63,10 @@ export async function createTracking(
         metrics: Object.entries(metrics).map(([key, value]) => point(key, value, timestamp)),
       });
       logged.publish(runId, { metrics, params: {} });
+    },
+    async logParams(runId, params) {
+      await write(runId, { params: entries(params) });
+      logged.publish(runId, { metrics: {}, params });
     },
     async finishRun(runId, status) {
       await db.write(updateRun, { runId, status, endTime: clock.now() });

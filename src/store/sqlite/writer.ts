@@ -11,8 +11,7 @@ import type { FromWriter, ToWriter, WriteReply, WriteRequest, WriterData } from 
 const GROUP = 512;
 
 /** A command of any shape; the database hands it the arguments that its own type asks for. */
-// oxlint-disable-next-line typescript/no-explicit-any
-export type AnyCommand = Command<any, unknown>;
+type AnyCommand = Command<never, unknown>;
 
 /**
  * The body of the writer's thread: the one writer of the SQLite file. Commands that wait are taken together
@@ -127,7 +126,7 @@ class Writer {
     connection.run("SAVEPOINT command");
     const tx = new WriterTx(connection);
     try {
-      const result = await command.run(tx, deserialize(request.args));
+      const result = await command.run(tx, deserialize(request.args) as never);
       connection.run("RELEASE command");
       return { id, ok: true, result };
     } catch (thrown) {

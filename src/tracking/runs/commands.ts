@@ -15,10 +15,14 @@ interface CreateArgs {
   tags: KeyValue[];
 }
 
-/** A new tracking run; where its artifacts go. */
+/** A new tracking run, or the one that has this id already; where its artifacts go. */
 export const createRun = defineCommand(
   "tracking.create-run",
   async (tx, args: CreateArgs): Promise<{ artifactUri: string }> => {
+    const known = await tx.get<{ artifact_uri: string }>("SELECT artifact_uri FROM runs WHERE run_id = ?", [
+      args.runId,
+    ]);
+    if (known) return { artifactUri: known.artifact_uri };
     const experiment = await activeExperiment(tx, args.experimentId);
     const artifactUri = joinUri(experiment.artifact_location, args.runId, "artifacts");
     const row = await tx.get<{ rid: number }>(

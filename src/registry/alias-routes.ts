@@ -1,0 +1,59 @@
+import { string } from "../tracking/wire/fields.ts";
+import type { MlflowCall, MlflowRoute } from "../tracking/wire/routes.ts";
+import { setAlias } from "./alias-commands.ts";
+import type { RegistryCore } from "./create-registry.ts";
+import type { RegistryDeps } from "./deps.ts";
+import { aliasName, versionNumber } from "./fields.ts";
+import { versionMessages } from "./messages.ts";
+import { aliasedVersion, versionRow } from "./queries.ts";
+
+/** Tells a client, in a header, that its call did something else than it says. */
+const NOTE = "x-slipway-note";
+
+export function aliasRoutes({ db, registry }: RegistryDeps & { registry: RegistryCore }): MlflowRoute[] {
+  async function set({ fields, header }: MlflowCall): Promise<object> {
+    const [name, alias, version] = [string(fields, "name"), aliasName(fields), versionNumber(fields)];
+    if (alias === "champion") {
+      const note = await requestChampion(name, version);
+      if (note !== undefined) {
+        header(NOTE, note);
+        return {};
+      }
+    }
+    await db.write(setAlias, { name, alias, version, projected: false });
+    return {};
+  }
+
+  /** The note for the client; undefined when nothing serves the model and the alias is one like any other. */
+  async function requestChampion(name: string, version: number): Promise<string | undefined> {
+    const handler = registry.championHandler();
+    if (!handler) return undefined;
+    await db.read((tx) => versionRow(tx, name, version));
+    const answer = await handler(name, version);
+    if (answer === "no-service") return undefined;
+    return (
+      answer?.note ?? `a rollout of ${name} version ${version} was requested; the alias follows its verdict`
+    );
+  }
+
+  async function remove({ fields }: MlflowCall): Promise<object> {
+    const args = { name: string(fields, "name"), alias: aliasName(fields), version: null, projected: false };
+    await db.write(setAlias, args);
+    return {};
+  }
+
+  async function get({ fields }: MlflowCall): Promise<object> {
+    const [name, alias] = [string(fields, "name"), string(fields, "alias")];
+    return db.read(async (tx) => {
+      const [message] = await versionMessages(tx, [await aliasedVersion(tx, name, alias)]);
+      return { model_version: message };
+    });
+  }
+
+  const path = "registered-models/alias";
+  return [
+    { method: "POST", path, handle: set },
+    { method: "DELETE", path, handle: remove },
+    { method: "GET", path, handle: get },
+  ];
+}

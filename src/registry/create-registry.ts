@@ -1,0 +1,106 @@
+import { SlipwayError } from "../http/errors.ts";
+import type { KeyValue } from "../tracking/wire/limits.ts";
+import { setAlias } from "./alias-commands.ts";
+import type { RegistryDeps } from "./deps.ts";
+import { createModel } from "./model-commands.ts";
+import { findVersion, VERSION_COLUMNS, versionExtras, versionKey, type VersionRow } from "./queries.ts";
+import type { ChampionHandler, ModelVersion, Registry } from "./registry.ts";
+import { PROMPT_TAG } from "./search.ts";
+import { resolveSource, type SourceLookups } from "./source.ts";
+import { createVersion, setVersionTags } from "./version-commands.ts";
+import type { ReadTx } from "../store/database.ts";
+
+/** What a client or the platform registers. */
+export interface NewVersion {
+  name: string;
+  source: string;
+  runId: string;
+  runLink?: string;
+  modelId?: string;
+  description?: string;
+  tags: KeyValue[];
+  reuse: boolean;
+}
+
+/** The registry, and what its routes need beyond the interface. */
+export interface RegistryCore extends Registry {
+  register(version: NewVersion): Promise<number>;
+  /** Undefined until the composition root has set it. */
+  championHandler(): ChampionHandler | undefined;
+}
+
+export function createRegistry(deps: RegistryDeps): RegistryCore {
+  const { db, clock } = deps;
+  const lookups: SourceLookups = {
+    runArtifactUri: deps.artifactUris.ofRun,
+    loggedModelArtifactUri: deps.artifactUris.ofLoggedModel,
+    versionPath: async (model, version) =>
+      (await db.read((tx) => findVersion(tx, model, version)))?.artifact_path,
+  };
+  let handler: ChampionHandler | undefined;
+
+  async function register(version: NewVersion): Promise<number> {
+    const isPrompt = version.tags.some(({ key, value }) => key === PROMPT_TAG && value === "true");
+    const artifactPath = await resolveSource(version.source, isPrompt, lookups);
+    return db.write(createVersion, {
+      name: version.name,
+      source: version.source,
+      artifactPath,
+      runId: version.runId,
+      runLink: version.runLink ?? "",
+      modelId: version.modelId ?? /^models:\/(m-[\w-]+)$/.exec(version.source)?.[1] ?? "",
+      description: version.description ?? "",
+      userId: "",
+      tags: version.tags,
+      now: clock.now(),
+      reuse: version.reuse,
+    });
+  }
+
+  return {
+    register,
+    championHandler: () => handler,
+    onChampionRequested(given) {
+      if (handler) throw new SlipwayError("INTERNAL", "the champion handler is set twice");
+      handler = given;
+    },
+    ensureModel: (name) =>
+      db.write(createModel, { name, description: "", tags: [], now: clock.now(), ifMissing: true }),
+    async createVersion({ model, source, runId, tags }) {
+      const version = await register({ name: model, source, runId, tags: entries(tags), reuse: true });
+      const [made] = await db.read(async (tx) => asVersions(tx, [await findVersion(tx, model, version)]));
+      if (!made) throw new SlipwayError("NOT_FOUND", `version ${version} of ${model} was deleted meanwhile`);
+      return made;
+    },
+    getVersion: (model, version) =>
+      db.read(async (tx) => (await asVersions(tx, [await findVersion(tx, model, version)]))[0]),
+    listVersions: (model, limit) =>
+      db.read(async (tx) => {
+        const sql = `SELECT ${VERSION_COLUMNS} FROM model_versions v WHERE name = ? ORDER BY version DESC LIMIT ?`;
+        return asVersions(tx, await tx.all<VersionRow>(sql, [model, limit]));
+      }),
+    setVersionTags: (model, version, tags) =>
+      db.write(setVersionTags, { name: model, version, tags: entries(tags) }),
+    projectAlias: (model, alias, version) =>
+      db.write(setAlias, { name: model, alias, version, projected: true }),
+  };
+}
+
+async function asVersions(tx: ReadTx, found: readonly (VersionRow | undefined)[]): Promise<ModelVersion[]> {
+  const rows = found.filter((row) => row !== undefined);
+  const { tags, aliases } = await versionExtras(tx, rows);
+  return rows.map((row) => ({
+    model: row.name,
+    version: row.version,
+    source: row.source,
+    artifactPath: row.artifact_path,
+    runId: row.run_id,
+    createdAt: row.creation_time,
+    aliases: aliases.get(versionKey(row)) ?? [],
+    tags: Object.fromEntries((tags.get(versionKey(row)) ?? []).map(({ key, value }) => [key, value])),
+  }));
+}
+
+function entries(record: Record<string, string>): KeyValue[] {
+  return Object.entries(record).map(([key, value]) => ({ key, value }));
+}

@@ -1,0 +1,26 @@
+import type { Migration } from "../store/database.ts";
+
+/** Names are unique within a workspace; versions count from 1 within a model and are never given twice. */
+export const registryMigrations: readonly Migration[] = [
+  {
+    id: "registry-001",
+    statements: [
+      `CREATE TABLE registered_models (workspace TEXT NOT NULL DEFAULT 'default', name TEXT NOT NULL,
+        description TEXT NOT NULL, creation_time BIGINT NOT NULL, last_update_time BIGINT NOT NULL,
+        last_version BIGINT NOT NULL, PRIMARY KEY (workspace, name))`,
+      `CREATE TABLE registered_model_tags (name TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (name, key))`,
+      `CREATE TABLE model_versions (name TEXT NOT NULL, version BIGINT NOT NULL, description TEXT NOT NULL,
+        user_id TEXT NOT NULL, stage TEXT NOT NULL, source TEXT NOT NULL, artifact_path TEXT NOT NULL,
+        run_id TEXT NOT NULL, run_link TEXT NOT NULL, model_id TEXT NOT NULL, status TEXT NOT NULL,
+        creation_time BIGINT NOT NULL, last_update_time BIGINT NOT NULL, PRIMARY KEY (name, version))`,
+      "CREATE INDEX model_versions_of_run ON model_versions (run_id, name)",
+      `CREATE TABLE model_version_tags (name TEXT NOT NULL, version BIGINT NOT NULL, key TEXT NOT NULL,
+        value TEXT NOT NULL, PRIMARY KEY (name, version, key))`,
+      // projected = 1: written by a rollout; clients may read it only.
+      `CREATE TABLE model_aliases (name TEXT NOT NULL, alias TEXT NOT NULL, version BIGINT NOT NULL,
+        projected SMALLINT NOT NULL, PRIMARY KEY (name, alias))`,
+      "CREATE INDEX model_aliases_of_version ON model_aliases (name, version)",
+    ],
+  },
+];

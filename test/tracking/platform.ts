@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { FastifyInstance } from "fastify";
+import { systemClock, type Clock } from "../../src/base/clock.ts";
+import { systemIds } from "../../src/base/ids.ts";
+import { createApp } from "../../src/http/server.ts";
+import { createRegistry, type RegistryCore } from "../../src/registry/create-registry.ts";
+import { registryRoutes } from "../../src/registry/routes.ts";
+import { registryMigrations } from "../../src/registry/schema.ts";
+import type { BlobStore } from "../../src/store/blobs.ts";
+import { createFolderBlobs } from "../../src/store/folder-blobs.ts";
+import { openSqlite, type SqliteDatabase } from "../../src/store/sqlite.ts";
+import { createLogged } from "../../src/tracking/logged.ts";
+import { createTracking } from "../../src/tracking/create-tracking.ts";
+import { trackingRoutes } from "../../src/tracking/routes.ts";
+import { trackingMigrations } from "../../src/tracking/schema.ts";
+import { temporaryFolder } from "../store/support.ts";
+
+/** Tracking and registry as the control process serves them, on a real database in a folder of their own. */
+export interface TestPlatform {
+  app: FastifyInstance;
+  db: SqliteDatabase;
+  blobs: BlobStore;
+  folder: string;
+  tracking: Awaited<ReturnType<typeof createTracking>>;
+  registry: RegistryCore;
+  /** What was logged as a defect. */
+  defects: unknown[];
+  /** A call of MLflow's API below /api/2.0/mlflow; throws unless the status is the expected one. */
+  call<Answer = Record<string, never>>(
+    method: "GET" | "POST" | "PATCH" | "DELETE",
+    path: string,
+    fields?: object,
+    status?: number,
+  ): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export async function startPlatform(
+  options: { clock?: Clock; maxArtifactBytes?: number } = {},
+): Promise<TestPlatform> {
+  const clock = options.clock ?? systemClock;
+  const folder = await temporaryFolder();
+  const db = await openSqlite({
+    file: join(folder.path, "slipway.db"),
+    writerFile: fileURLToPath(new URL("../../dist/writer-thread.js", import.meta.url)),
+    migrations: [...trackingMigrations, ...registryMigrations],
+    clock,
+  });
+  const defects: unknown[] = [];
+  const logDefect = (error: unknown): void => void defects.push(error);
+  const app = await createApp({ guard: () => null, logDefect, version: "0.0.0" });
+  const blobs = createFolderBlobs(join(folder.path, "artifacts"));
+  const logged = createLogged();
+  const deps = { db, clock, ids: systemIds(() => clock.now()), artifactRoot: "mlflow-artifacts:/", logged };
+  const tracking = await createTracking(deps);
+  const registry = createRegistry({ db, clock, artifactUris: tracking.artifactUris });
+  const { maxArtifactBytes } = options;
+  trackingRoutes(app, {
+    ...deps,
+    blobs,
+    logDefect,
+    ...(maxArtifactBytes === undefined ? {} : { maxArtifactBytes }),
+  });
+  registryRoutes(app, { db, clock, artifactUris: tracking.artifactUris, registry, logDefect });
+  await app.ready();
+  return {
+    app,
+    db,
+    blobs,
+    folder: folder.path,
+    tracking,
+    registry,
+    defects,
+    call: (method, path, fields = {}, status = 200) => call(app, method, path, fields, status),
+    async close() {
+      await app.close();
+      await db.close();
+      await folder.dispose();
+    },
+  };
+}
+
+async function call<Answer>(
+  app: FastifyInstance,
+  method: "GET" | "POST" | "PATCH" | "DELETE",
+  path: string,
+  fields: object,
+  status: number,
+): Promise<Answer> {
+  const url = path.startsWith("/") ? path : `/api/2.0/mlflow/${path}`;
+  const answer = await app.inject({
+    method,
+    url,
+    ...(method === "GET" ? { query: fields as Record<string, string> } : { payload: fields }),
+  });
+  if (answer.statusCode !== status) {
+    throw new Error(`${method} ${path} answered ${answer.statusCode}: ${answer.body}`);
+  }
+  return answer.json() as Answer;
+}

@@ -4,7 +4,8 @@ export interface PipelineRunAnswer {
   id: string;
   project: string;
   commit: string;
-  state: "queued" | "running" | "succeeded" | "failed" | "cancelled" | (string & {});
+  /** `succeeded`, `failed` and `cancelled` are final. */
+  state: string;
   createdAt: number;
   finishedAt?: number | null;
   model?: string | null;
@@ -30,6 +31,8 @@ export interface ServiceAnswer {
   requestsPerSecond?: number | null;
   rollout?: RolloutAnswer | null;
   commit?: string | null;
+  /** What the controller is stuck at. */
+  problem?: string | null;
 }
 
 export interface LabelsAnswer {

@@ -48,7 +48,7 @@ const RUN = {
 test("status shows services, rollouts and the latest pipeline runs", async () => {
   const { code, out } = await against(
     {
-      "GET /services": json(200, { services: [SERVICE] }),
+      "GET /services": json(200, { services: [{ ...SERVICE, problem: "the repository\ndiverged" }] }),
       "GET /pipeline-runs": json(200, { pipelineRuns: [RUN] }),
     },
     ["status"],
@@ -57,6 +57,7 @@ test("status shows services, rollouts and the latest pipeline runs", async () =>
   expect(out).toBe(`SERVICE  CHAMPION   CHALLENGER         STATE        REQ/S  COMMIT
 digits   version 1  version 2 at 25 %  progressing  120.3  01234567
 digits: rollout ro-1 is progressing: errors: undecided after 900 requests
+digits: the repository diverged
 
 PIPELINE RUN  PROJECT  COMMIT    STATE   STARTED   MODEL  REASON
 pr-1          digits   fedcba98  failed  90 s ago  -      step train failed
@@ -174,6 +175,19 @@ test("logs are followed across a broken connection, each line once; the exit cod
   expect(out).toBe("train | one\ntrain | two\ntrain | three \u001b[31mred\u001b[0m\n");
   expect(code).toBe(1);
   expect(err).toContain("slipway why run/pr-1");
+});
+
+test("a pipeline run that still registers when its steps have ended is waited for", async () => {
+  const states = ["running", "registering", "succeeded"];
+  const { code, err } = await against(
+    {
+      "GET /pipeline-runs/pr-1/logs": pieces(["train | done\n"]),
+      "GET /pipeline-runs/pr-1": (call, response) =>
+        json(200, { ...RUN, state: states.shift() })(call, response),
+    },
+    ["logs", "run/pr-1", "--follow"],
+  );
+  expect({ code, err, left: states }).toEqual({ code: 0, err: "", left: [] });
 });
 
 test("logs of a step as JSON lines, logs of a service", async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
 import type { PipelineRunAnswer } from "../api.ts";
@@ -13,6 +14,9 @@ interface LogsOptions extends PlatformOptions {
 }
 
 const MAX_LINES = 10_000;
+const ENDED = new Set(["succeeded", "failed", "cancelled"]);
+const ENDS_WITHIN_MS = 60_000;
+const LOOK_EVERY_MS = 200;
 
 /** `slipway logs KIND/NAME`: output of a pipeline run, of one step, or of a service's workers. */
 export function addLogs(program: Command, context: CliContext): void {
@@ -46,11 +50,21 @@ async function logs(context: CliContext, text: string, options: LogsOptions): Pr
   const run = `/pipeline-runs/${encodeURIComponent(name)}`;
   for await (const line of client.stream(`${run}/logs?${query}`)) printLine(context, line, options);
   if (options.follow !== true) return EXIT.ok;
-  const { state, reason } = await client.get<PipelineRunAnswer>(run);
+  const { state, reason } = await ended(() => client.get<PipelineRunAnswer>(run));
   if (state === "succeeded") return EXIT.ok;
   const why = reason ? `: ${tame(reason)}` : "";
   context.terminal.writeError(`pipeline run ${name} is ${state}${why}\n  → slipway why run/${name}\n`);
   return EXIT.failed;
+}
+
+/** After its last line a pipeline run still registers what it made; waits for that, not for ever. */
+async function ended(look: () => Promise<PipelineRunAnswer>): Promise<PipelineRunAnswer> {
+  let run = await look();
+  for (let waited = 0; waited < ENDS_WITHIN_MS && !ENDED.has(run.state); waited += LOOK_EVERY_MS) {
+    await sleep(LOOK_EVERY_MS);
+    run = await look();
+  }
+  return run;
 }
 
 async function serviceLogs(context: CliContext, model: string, options: LogsOptions): Promise<number> {

@@ -74,14 +74,16 @@ function formatChallenger({ challenger, weight }: ServiceAnswer): string {
     : `version ${challenger.version} at ${weight ?? 0} %`;
 }
 
-function formatRollout({ name, rollout }: ServiceAnswer): string {
-  if (rollout === null || rollout === undefined) return "";
-  const reason = rollout.reason ? ` (${rollout.reason})` : "";
-  const sentence = rollout.sentence ? `: ${rollout.sentence}` : "";
-  return (
-    tame(`${name}: rollout ${rollout.id} is ${rollout.state}${reason}${sentence}`).replaceAll("\n", " ") +
-    "\n"
-  );
+/** Lines below the table: the rollout, and what the controller is stuck at. */
+function formatRollout({ name, rollout, problem }: ServiceAnswer): string {
+  const lines: string[] = [];
+  if (rollout !== null && rollout !== undefined) {
+    const reason = rollout.reason ? ` (${rollout.reason})` : "";
+    const sentence = rollout.sentence ? `: ${rollout.sentence}` : "";
+    lines.push(`${name}: rollout ${rollout.id} is ${rollout.state}${reason}${sentence}`);
+  }
+  if (problem) lines.push(`${name}: ${problem}`);
+  return lines.map((line) => `${tame(line).replaceAll("\n", " ")}\n`).join("");
 }
 
 /** A table of pipeline runs, as `status` and `runs` show it. */

@@ -1,0 +1,170 @@
+import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { appendFile, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { PredictionPage, PredictionRecord } from "../outcomes.ts";
+
+export interface PredictionLogOptions {
+  dir: string;
+  /** Of this process; sorts behind those of the processes before. */
+  incarnation: string;
+  segmentBytes: number;
+  totalBytes: number;
+}
+
+const FLUSH_MS = 20;
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+const READ_BYTES = 1024 * 1024;
+
+interface Segment {
+  name: string;
+  bytes: number;
+}
+
+/**
+ * Answered predictions as lines of JSON in segments of bounded size; the oldest segments go first. Written
+ * beside the requests, in batches: a full or slow disk costs records (and says so by a gap), never an answer.
+ */
+export class PredictionLog {
+  readonly #options: PredictionLogOptions;
+  readonly #segments: Segment[];
+  #sequence = 0;
+  #lines: string[] = [];
+  #waitingBytes = 0;
+  #flushing: Promise<void> | undefined;
+  /** Name of the newest segment that was dropped, or in which records were. */
+  #droppedUpTo = "";
+
+  constructor(options: PredictionLogOptions) {
+    this.#options = options;
+    mkdirSync(options.dir, { recursive: true });
+    this.#segments = readdirSync(options.dir)
+      .filter((name) => name.endsWith(".jsonl"))
+      .sort()
+      .map((name) => ({ name, bytes: statSync(join(options.dir, name)).size }));
+  }
+
+  add(record: PredictionRecord): void {
+    const line = `${JSON.stringify(record)}\n`;
+    if (this.#waitingBytes + line.length > MAX_WAITING_BYTES) return this.#lose();
+    this.#lines.push(line);
+    this.#waitingBytes += line.length;
+    this.#flushing ??= this.#flushSoon();
+    return undefined;
+  }
+
+  /** Resolves when all that was added is in the file. */
+  async flush(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+  }
+
+  /** Records behind the cursor, at most `limit`; "" begins with the oldest. */
+  async read(cursor: string, limit: number): Promise<PredictionPage> {
+    const colon = cursor.lastIndexOf(":");
+    let name = colon === -1 ? "" : cursor.slice(0, colon);
+    let offset = colon === -1 ? 0 : Number(cursor.slice(colon + 1)) || 0;
+    const records: PredictionRecord[] = [];
+    const gap =
+      cursor !== "" && name <= this.#droppedUpTo && !this.#segments.some((own) => own.name === name);
+    const list = this.#segments.filter((own) => own.name >= name);
+    for (const segment of list) {
+      if (segment.name !== name) [name, offset] = [segment.name, 0];
+      while (records.length < limit && offset < segment.bytes) {
+        const read = await this.#readLines(segment, offset, limit - records.length);
+        if (read.bytes === 0) break;
+        records.push(...read.records);
+        offset += read.bytes;
+      }
+      if (records.length >= limit) break;
+    }
+    return { records, cursor: name === "" ? cursor : `${name}:${offset}`, gap };
+  }
+
+  async #readLines(
+    segment: Segment,
+    offset: number,
+    limit: number,
+  ): Promise<{ records: PredictionRecord[]; bytes: number }> {
+    const room = new Uint8Array(Math.min(READ_BYTES, segment.bytes - offset));
+    const file = await open(join(this.#options.dir, segment.name), "r").catch(() => undefined);
+    if (file === undefined) return { records: [], bytes: 0 };
+    try {
+      const { bytesRead } = await file.read(room, 0, room.length, offset);
+      const records: PredictionRecord[] = [];
+      let start = 0;
+      while (records.length < limit) {
+        const end = room.indexOf(10, start);
+        if (end === -1 || end >= bytesRead) break;
+        const record = parseLine(room.subarray(start, end));
+        if (record !== undefined) records.push(record);
+        start = end + 1;
+      }
+      return { records, bytes: start };
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #flushSoon(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
+    while (this.#lines.length > 0) {
+      const text = this.#lines.join("");
+      this.#lines = [];
+      this.#waitingBytes = 0;
+      await this.#append(text);
+    }
+    this.#flushing = undefined;
+  }
+
+  async #append(text: string): Promise<void> {
+    const { dir, incarnation, segmentBytes } = this.#options;
+    let segment = this.#segments.at(-1);
+    if (
+      segment === undefined ||
+      !segment.name.startsWith(`${incarnation}-`) ||
+      segment.bytes >= segmentBytes
+    ) {
+      this.#sequence += 1;
+      segment = { name: `${incarnation}-${String(this.#sequence).padStart(8, "0")}.jsonl`, bytes: 0 };
+      this.#segments.push(segment);
+    }
+    try {
+      await appendFile(join(dir, segment.name), text, { mode: 0o600 });
+      segment.bytes += Buffer.byteLength(text);
+    } catch {
+      // What was half written would join the next line: the next batch begins a new segment.
+      this.#lose();
+      segment.bytes = Number.MAX_SAFE_INTEGER;
+      segment.bytes = statSync(join(dir, segment.name), { throwIfNoEntry: false })?.size ?? 0;
+      this.#sequence += 1;
+      this.#segments.push({
+        name: `${incarnation}-${String(this.#sequence).padStart(8, "0")}.jsonl`,
+        bytes: 0,
+      });
+    }
+    await this.#dropOldest();
+  }
+
+  async #dropOldest(): Promise<void> {
+    let total = this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    while (total > this.#options.totalBytes && this.#segments.length > 1) {
+      const oldest = this.#segments.shift();
+      if (oldest === undefined) return;
+      total -= oldest.bytes;
+      this.#droppedUpTo = oldest.name;
+      await rm(join(this.#options.dir, oldest.name), { force: true });
+    }
+  }
+
+  #lose(): void {
+    this.#droppedUpTo = this.#segments.at(-1)?.name ?? this.#droppedUpTo;
+  }
+}
+
+/** undefined for a line that a killed process left unfinished. */
+function parseLine(bytes: Uint8Array): PredictionRecord | undefined {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as PredictionRecord;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,89 @@
+/** What a request to a prediction path asks for. */
+export type PredictionRoute =
+  | { kind: "infer"; protocol: "v1" | "v2"; model: string; version?: number }
+  | { kind: "metadata"; protocol: "v1" | "v2"; model: string; version?: number }
+  | { kind: "model-ready"; model: string; version?: number }
+  | { kind: "server" }
+  | { kind: "live" }
+  | { kind: "ready" }
+  | { kind: "models"; protocol: "v1" | "v2" }
+  | { kind: "unimplemented"; what: string }
+  | { kind: "wrong-method"; allowed: string }
+  | { kind: "unknown" };
+
+/** Whether the path of a request belongs to predictions, which serve answers itself. `path` may carry a query. */
+export function isPredictionPath(path: string): boolean {
+  return (
+    path.startsWith("/v2/") ||
+    path.startsWith("/v1/models/") ||
+    /^\/(?:v2|v1\/models|health\/live)(?:\?|$)/.test(path)
+  );
+}
+
+/** Reads method and path (with or without a query) as a route of Open Inference V1 or V2. */
+export function parseRoute(method: string, url: string): PredictionRoute {
+  const query = url.indexOf("?");
+  const segments = (query === -1 ? url : url.slice(0, query)).split("/").slice(1);
+  if (segments.at(-1) === "") segments.pop();
+  const [root, ...rest] = segments;
+  if (root === "health") return get(method, { kind: "live" });
+  if (root === "v2") return parseV2(method, rest);
+  return root === "v1" && rest[0] === "models" ? parseV1(method, rest.slice(1)) : { kind: "unknown" };
+}
+
+function parseV2(method: string, [area, ...rest]: string[]): PredictionRoute {
+  if (area === undefined) return get(method, { kind: "server" });
+  if (area === "health" && rest.length === 1) {
+    if (rest[0] === "live") return get(method, { kind: "live" });
+    if (rest[0] === "ready") return get(method, { kind: "ready" });
+  }
+  if (area === "repository") return { kind: "unimplemented", what: "the repository extension" };
+  if (area !== "models") return { kind: "unknown" };
+  const [encoded, ...tail] = rest;
+  if (encoded === undefined) return get(method, { kind: "models", protocol: "v2" });
+  const model = decode(encoded);
+  if (model === undefined) return { kind: "unknown" };
+  let target: { model: string; version?: number } = { model };
+  if (tail[0] === "versions") {
+    const version = tail[1] !== undefined && /^[1-9]\d{0,8}$/.test(tail[1]) ? Number(tail[1]) : undefined;
+    if (version === undefined) return { kind: "unknown" };
+    target = { model, version };
+    tail.splice(0, 2);
+  }
+  const [action] = tail;
+  if (tail.length > 1) return { kind: "unknown" };
+  if (action === undefined) return get(method, { kind: "metadata", protocol: "v2", ...target });
+  if (action === "ready") return get(method, { kind: "model-ready", ...target });
+  if (action === "infer") return post(method, { kind: "infer", protocol: "v2", ...target });
+  return { kind: "unimplemented", what: `/${action}` };
+}
+
+function parseV1(method: string, [encoded, ...rest]: string[]): PredictionRoute {
+  if (encoded === undefined) return get(method, { kind: "models", protocol: "v1" });
+  if (rest.length > 0) return { kind: "unknown" };
+  // A model's own name may hold a colon; the verb is behind the last.
+  const colon = encoded.lastIndexOf(":");
+  const verb = colon === -1 ? undefined : encoded.slice(colon + 1);
+  const model = decode(verb === "predict" || verb === "explain" ? encoded.slice(0, colon) : encoded);
+  if (model === undefined) return { kind: "unknown" };
+  if (verb === "explain") return { kind: "unimplemented", what: ":explain" };
+  if (verb === "predict") return post(method, { kind: "infer", protocol: "v1", model });
+  return get(method, { kind: "metadata", protocol: "v1", model });
+}
+
+function get(method: string, route: PredictionRoute): PredictionRoute {
+  return method === "GET" || method === "HEAD" ? route : { kind: "wrong-method", allowed: "GET" };
+}
+
+function post(method: string, route: PredictionRoute): PredictionRoute {
+  return method === "POST" ? route : { kind: "wrong-method", allowed: "POST" };
+}
+
+function decode(segment: string): string | undefined {
+  try {
+    const name = decodeURIComponent(segment);
+    return name === "" ? undefined : name;
+  } catch {
+    return undefined;
+  }
+}

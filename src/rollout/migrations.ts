@@ -7,9 +7,10 @@ export const rolloutMigrations: readonly Migration[] = [
     statements: [
       `CREATE TABLE rollout_environment (
         id INTEGER PRIMARY KEY CHECK (id = 1), projected_commit TEXT, projected_order BIGINT NOT NULL,
+        order_offset BIGINT NOT NULL,
         diverged TEXT, adopt INTEGER NOT NULL, join_seq BIGINT NOT NULL, prediction_seq BIGINT NOT NULL,
         prediction_cursor TEXT NOT NULL)`,
-      `INSERT INTO rollout_environment VALUES (1, NULL, 0, NULL, 0, 0, 0, '')`,
+      `INSERT INTO rollout_environment VALUES (1, NULL, 0, 0, NULL, 0, 0, 0, '')`,
       `CREATE TABLE rollout_services (
         name TEXT PRIMARY KEY, project TEXT NOT NULL, champion BIGINT, challenger BIGINT,
         weight DOUBLE PRECISION NOT NULL, previous_champion BIGINT, commit_id TEXT, commit_order BIGINT NOT NULL,

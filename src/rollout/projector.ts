@@ -40,10 +40,14 @@ async function project(deps: RolloutDeps): Promise<Projection> {
       await deps.db.write(recordDivergence, { head: head?.commit ?? "none" });
       return deps.db.read(selectProjection);
     }
-    await projectOne(deps, head);
+    // What is in force has an order of the history that was left; the adopted head must be newer.
+    const orderOffset = Math.max(0, projection.order + 1 - head.order);
+    await projectOne(deps, head, orderOffset);
     return deps.db.read(selectProjection);
   }
-  for (const commit of await commitsToApply(deps, projection.commit, head)) await projectOne(deps, commit);
+  for (const commit of await commitsToApply(deps, projection.commit, head)) {
+    await projectOne(deps, commit, projection.orderOffset);
+  }
   return deps.db.read(selectProjection);
 }
 
@@ -72,12 +76,14 @@ async function commitsToApply(
   return [head];
 }
 
-async function projectOne(deps: RolloutDeps, commit: EnvironmentCommit): Promise<void> {
+async function projectOne(deps: RolloutDeps, commit: EnvironmentCommit, orderOffset: number): Promise<void> {
   const { previous, changes, intent } = await compare(deps, commit);
-  if (intent) await deliver(deps, commit, intent);
+  const order = commit.order + orderOffset;
+  if (intent) await deliver(deps, { commit: commit.commit, order }, intent);
   const args: CommitToProject = {
     commit: commit.commit,
-    order: commit.order,
+    order,
+    orderOffset,
     at: commit.at,
     author: commit.author,
     subject: commit.message.split("\n")[0] ?? "",
@@ -132,7 +138,11 @@ function isSame(
 }
 
 /** Step (4) for a commit of ours. Its variants were ready when it was decided; serve may have been restarted since. */
-async function deliver(deps: RolloutDeps, commit: EnvironmentCommit, intent: Intent): Promise<void> {
+async function deliver(
+  deps: RolloutDeps,
+  commit: { commit: string; order: number },
+  intent: Intent,
+): Promise<void> {
   const { service, rollout, contracts } = await deps.db.read(async (tx) => ({
     service: await selectService(tx, intent.service),
     rollout: await selectRollout(tx, intent.after.rolloutId),

@@ -77,12 +77,16 @@ export async function selectProjection(tx: ReadTx): Promise<Projection> {
   const row = await tx.get<{
     projected_commit: string | null;
     projected_order: number;
+    order_offset: number;
     diverged: string | null;
     adopt: number;
-  }>("SELECT projected_commit, projected_order, diverged, adopt FROM rollout_environment WHERE id = 1");
+  }>(
+    "SELECT projected_commit, projected_order, order_offset, diverged, adopt FROM rollout_environment WHERE id = 1",
+  );
   return {
     commit: row?.projected_commit ?? null,
     order: Number(row?.projected_order ?? 0),
+    orderOffset: Number(row?.order_offset ?? 0),
     diverged: row?.diverged ?? null,
     adopt: row?.adopt === 1,
   };

@@ -110,6 +110,8 @@ export interface Intent {
 export interface Projection {
   commit: string | null;
   order: number;
+  /** Added to the order that Git counts, so that a head that was adopted is newer than all before it. */
+  orderOffset: number;
   /** Head that is no descendant of `commit`. */
   diverged: string | null;
   /** A person said to take the diverged head as the truth. */

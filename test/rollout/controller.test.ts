@@ -196,8 +196,12 @@ describe("rollout controller", () => {
     expect(await world.rollout(2)).toMatchObject({ state: "held", reason: "repository-diverged" });
     expect(world.backend.rules.get("m")?.champion).toBe(1);
     await rollouts.byHand({ service: "m", do: "resume", who: "ada", roles: "all", reason: "" });
-    await rollouts.pass("m");
+    await world.settle(rollouts);
     expect(await world.state(2)).toBe("superseded");
+    expect(world.backend.rules.get("m")?.champion).toBe(2);
+    world.environment.push([{ name: "m", champion: 1, weight: 0 }]);
+    await world.settle(rollouts);
+    expect(world.backend.rules.get("m")?.champion).toBe(1);
   });
 
   it("turns an alias request into a rollout, or a switch where the project says so", async () => {

@@ -7,7 +7,9 @@ import { enqueueEvent, ensureService, subjectsOf, writeAudit } from "./common.ts
 /** What one commit changed, as read from Git. */
 export interface CommitToProject {
   commit: string;
+  /** With the offset. */
   order: number;
+  orderOffset: number;
   at: number;
   author: string;
   subject: string;
@@ -67,8 +69,8 @@ export const projectCommit = defineCommand(
       args.previous ?? "",
     ]);
     await tx.run(
-      "UPDATE rollout_environment SET projected_commit = ?, projected_order = ?, diverged = NULL, adopt = 0 WHERE id = 1",
-      [args.commit, args.order],
+      "UPDATE rollout_environment SET projected_commit = ?, projected_order = ?, order_offset = ?, diverged = NULL, adopt = 0 WHERE id = 1",
+      [args.commit, args.order, args.orderOffset],
     );
     return { done: true };
   },

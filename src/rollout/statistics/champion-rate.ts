@@ -11,13 +11,15 @@ const DECAY_SECONDS = 300;
 /** Where nothing is known: half a loss in ten units. The test's validity needs nothing of this, only its speed. */
 const PRIOR: ArmCount = { units: 10, loss: 0.5 };
 const SMALLEST = 1e-5;
+/** Nearer to 1 the factors lose digits, and nobody's margin lies there. */
+const LARGEST = 0.999;
 
 export const unknownRate: ChampionRate = { units: 0, loss: 0 };
 
 /** The rate as it was known after the last interval; strictly between 0 and 1. */
 export function currentRate(rate: ChampionRate): number {
   const mean = (rate.loss + PRIOR.loss) / (rate.units + PRIOR.units);
-  return Math.min(1 - SMALLEST, Math.max(SMALLEST, mean));
+  return Math.min(LARGEST, Math.max(SMALLEST, mean));
 }
 
 export function updateRate(rate: ChampionRate, seconds: number, counts: readonly ArmCount[]): ChampionRate {

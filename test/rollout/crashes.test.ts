@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest";
+import type { RolloutDeps } from "../../src/rollout/deps.ts";
+import type { Rollouts } from "../../src/rollout/rollouts.ts";
+import { World } from "./world.ts";
+
+/** Calls that change something; a controller may be killed before and after each. */
+const EFFECTS = {
+  db: ["write"],
+  events: ["emit"],
+  backend: ["prepare", "remove", "route", "stopChallenger"],
+  environment: ["commit"],
+  registry: ["projectAlias"],
+  models: ["materialise"],
+} as const satisfies Partial<Record<keyof RolloutDeps, readonly string[]>>;
+
+interface Killer {
+  deps: RolloutDeps;
+  effects(): number;
+  dead(): boolean;
+}
+
+/** The deps of one life: dies at the given effect, before or after it took place, and answers nothing any more. */
+function mortal(world: World, dieAt: number, when: "before" | "after"): Killer {
+  const plain = world.deps();
+  let count = 0;
+  let isDead = false;
+  const wrap = <Target extends object>(target: Target, names: readonly string[]): Target =>
+    new Proxy(target, {
+      get(object, name) {
+        const value: unknown = Reflect.get(object, name);
+        if (typeof value !== "function") return value;
+        // Registering listeners is not asynchronous and belongs to no life.
+        if (String(name).startsWith("on")) return value.bind(object);
+        return async (...args: unknown[]): Promise<unknown> => {
+          if (isDead) throw new Error("killed");
+          const isEffect = names.includes(String(name));
+          const isLast = isEffect && ++count === dieAt;
+          if (isLast && when === "before") isDead = true;
+          if (isDead) throw new Error("killed");
+          const result: unknown = await Reflect.apply(value, object, args);
+          if (isLast) isDead = true;
+          if (isDead) throw new Error("killed");
+          return result;
+        };
+      },
+    });
+  const deps: RolloutDeps = {
+    ...plain,
+    db: wrap(plain.db, EFFECTS.db),
+    events: wrap(plain.events, EFFECTS.events),
+    backend: wrap(plain.backend, EFFECTS.backend),
+    environment: wrap(plain.environment, EFFECTS.environment),
+    registry: wrap(plain.registry, EFFECTS.registry),
+    models: wrap(plain.models, EFFECTS.models),
+  };
+  return { deps, effects: () => count, dead: () => isDead };
+}
+
+/** First champion, an equal version promoted, a bad one taken out. Answers the number of effects of one life. */
+async function mainJob(world: World, dieAt: number, when: "before" | "after"): Promise<number> {
+  world.versions.set(1, { fails: 0.01 }).set(2, { fails: 0.01 }).set(3, { fails: 0.4 });
+  const life = mortal(world, dieAt, when);
+  let rollouts: Rollouts = world.open(life.deps);
+  let isReborn = false;
+  const survive = async (work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      if (!life.dead() || isReborn) throw error;
+      isReborn = true;
+      rollouts = world.open();
+      await work();
+    }
+  };
+  for (const [version, end] of [
+    [1, "promoted"],
+    [2, "promoted"],
+    [3, "rolledback"],
+  ] as const) {
+    await survive(() => rollouts.request(world.request(version)));
+    await survive(() =>
+      world.run(rollouts, async () => (await world.state(version)) === end, { perTick: 2000 }),
+    );
+  }
+  await survive(() => world.settle(rollouts));
+  if (dieAt !== Infinity) expect(isReborn).toBe(true);
+  return life.effects();
+}
+
+async function checkWorld(world: World): Promise<void> {
+  expect(world.backend.violations).toEqual([]);
+  const head = await world.environment.head();
+  expect(world.environment.headState("m")).toEqual({ name: "m", champion: 2, weight: 0 });
+  expect(world.registry.aliases).toEqual(new Map([["champion", 2]]));
+  expect(world.backend.rules.get("m")).toMatchObject({ commit: head?.commit, champion: 2, share: 0 });
+  expect([...world.backend.variants]).toEqual(["m/2"]);
+  expect(world.backend.stops).toContain(3);
+  await world.db.read(async (tx) => {
+    const projected = await tx.get<{ projected_commit: string; outbox: number }>(
+      `SELECT projected_commit, (SELECT COUNT(*) FROM rollout_outbox) AS outbox FROM rollout_environment`,
+    );
+    expect(projected).toEqual({ projected_commit: head?.commit, outbox: 0 });
+    // Every commit is ours, is in the history once, and was asked by one intent.
+    const history = await tx.all<{ commit_id: string; intent_id: string }>(
+      "SELECT commit_id, intent_id FROM rollout_history ORDER BY commit_order",
+    );
+    expect(history).toEqual(
+      world.environment.commits.map((commit) => ({
+        commit_id: commit.commit,
+        intent_id: commit.trailers["Slipway-Intent"],
+      })),
+    );
+    const rollouts = await tx.all<{ id: string; version: number; state: string; judgement: string }>(
+      "SELECT id, version, state, judgement FROM rollouts ORDER BY seq",
+    );
+    expect(rollouts.map(({ version, state }) => [version, state])).toEqual([
+      [1, "promoted"],
+      [2, "promoted"],
+      [3, "rolledback"],
+    ]);
+    await checkCounts(tx, rollouts);
+  });
+  for (const kind of ["rollout.promoted", "rollout.rolledback", "service.champion"]) {
+    expect(world.events.map((event) => event.kind)).toContain(kind);
+  }
+}
+
+/** The judge has counted each unit that the cursors passed once. */
+async function checkCounts(
+  tx: Parameters<Parameters<World["db"]["read"]>[0]>[0],
+  rollouts: { id: string; judgement: string | null }[],
+): Promise<void> {
+  for (const { id, judgement } of rollouts) {
+    if (judgement === null) continue;
+    const seen = await tx.all<{ arm: string; units: number; loss: number }>(
+      `SELECT arm, SUM(finished) AS units, SUM(failed) AS loss FROM rollout_cursors WHERE rollout_id = ? GROUP BY arm`,
+      [id],
+    );
+    const { metrics } = JSON.parse(judgement) as { metrics: Record<string, object>[] };
+    for (const { arm, units, loss } of seen) expect(metrics[0]?.[arm]).toEqual({ units, loss });
+  }
+}
+
+describe("a controller killed at any effect and started again", () => {
+  it("ends in the same place as one that lives", async () => {
+    const effects = await mainJob(new World(), Infinity, "before");
+    expect(effects).toBeGreaterThan(40);
+    for (const when of ["before", "after"] as const) {
+      for (let dieAt = 1; dieAt <= effects; dieAt++) {
+        const world = new World();
+        try {
+          await mainJob(world, dieAt, when);
+          await checkWorld(world);
+        } catch (error) {
+          throw new Error(`killed ${when} effect ${dieAt} of ${effects}`, { cause: error });
+        }
+        await world.db.close();
+      }
+    }
+  }, 60_000);
+});

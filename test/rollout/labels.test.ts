@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import { labelLoss } from "../../src/rollout/loss.ts";
+import { LABEL_BOUNDS } from "../../src/rollout/prediction-log.ts";
+import type { Rollouts } from "../../src/rollout/rollouts.ts";
+import { policy, World } from "./world.ts";
+
+const labelled = {
+  ...policy,
+  metrics: [
+    { name: "errors" as const, worseBy: 0.02 },
+    { name: "accuracy", from: "labels" as const, worseBy: 0.1 },
+  ],
+};
+
+async function onTrial(wrong: number): Promise<{ world: World; rollouts: Rollouts }> {
+  const world = new World();
+  world.versions.set(1, { fails: 0, wrong: 0.05 }).set(2, { fails: 0, wrong });
+  const rollouts = world.open();
+  for (const version of [1, 2]) {
+    await rollouts.request(world.request(version, { policy: labelled }));
+    await world.settle(rollouts);
+  }
+  return { world, rollouts };
+}
+
+const none = { accepted: 0, duplicate: 0, conflicting: 0, unknown: 0, late: 0 };
+
+describe("the loss of a labelled prediction", () => {
+  it.each([
+    [["a"], "a", 0],
+    [["a"], "b", 1],
+    [[1], "1", 0],
+    [["1"], true, 0],
+    [["a", "b", "b", "b"], ["a", "b", "a", "a"], 0.5],
+    [null, "a", 1],
+    [["a", "b"], "a", undefined],
+    [[], "a", undefined],
+  ] as const)("of %j against %j is %j", (prediction, label, loss) => {
+    expect(labelLoss(prediction, label as never)).toBe(loss);
+  });
+});
+
+describe("labels", () => {
+  it("take out a version whose answers are wrong and otherwise look well", async () => {
+    const { world, rollouts } = await onTrial(0.6);
+    let told = 0;
+    await world.run(
+      rollouts,
+      async () => {
+        const labels = world.backend.log.slice(told).map(({ requestId }) => ({ id: requestId, label: "a" }));
+        told = world.backend.log.length;
+        if (labels.length > 0) await rollouts.labels("m", labels);
+        return (await world.state(2)) === "rolledback";
+      },
+      { predictions: true },
+    );
+    expect((await world.rollout(2)).sentence).toMatch(
+      /version 2 was wrong on \d+ of \d+ labelled \(accuracy\)/,
+    );
+    const { requestId = "" } = world.backend.log.at(-1) ?? {};
+    expect((await rollouts.labels("m", [{ id: requestId, label: "b" }])).conflicting).toBe(1);
+  });
+
+  it("count once: repeats have no effect, another label for the same request is refused", async () => {
+    const { world, rollouts } = await onTrial(0.05);
+    world.backend.serve("m", 100, { predictions: true });
+    await world.settle(rollouts);
+    const label = [{ id: "r0", label: "b" }];
+    expect(await rollouts.labels("m", label)).toEqual({ ...none, accepted: 1 });
+    expect(await rollouts.labels("m", label)).toEqual({ ...none, duplicate: 1 });
+    expect(await rollouts.labels("m", [{ id: "r0", label: "a" }])).toEqual({ ...none, conflicting: 1 });
+    await world.settle(rollouts);
+    expect(await counted(world)).toEqual({ units: 1, loss: 0 });
+  });
+
+  it("wait for their prediction, and are unknown when none comes", async () => {
+    const { world, rollouts } = await onTrial(0.05);
+    const answer = await rollouts.labels("m", [
+      { id: "r0", label: "a" },
+      { id: "nobody", label: "a" },
+    ]);
+    expect(answer).toEqual({ ...none, accepted: 2 });
+    world.backend.serve("m", 20, { predictions: true });
+    await world.settle(rollouts);
+    expect(await counted(world)).toMatchObject({ units: 1 });
+    world.clock.time += LABEL_BOUNDS.grace + 20_000;
+    await world.settle(rollouts);
+    expect(await rollouts.labels("m", [{ id: "nobody", label: "a" }])).toEqual({ ...none, unknown: 1 });
+  });
+
+  it("are late once the rollout has ended, and predictions by version in the path never count", async () => {
+    const { world, rollouts } = await onTrial(0.05);
+    world.backend.serve("m", 100, { predictions: true });
+    const direct = world.backend.log[1];
+    if (direct) direct.direct = true;
+    await world.settle(rollouts);
+    await rollouts.labels("m", [{ id: "r1", label: "b" }]);
+    await world.settle(rollouts);
+    expect(await counted(world)).toMatchObject({ units: 0 });
+    await rollouts.byHand({ service: "m", do: "rollback", who: "ada", roles: "all", reason: "" });
+    await world.settle(rollouts);
+    expect(await rollouts.labels("m", [{ id: "r2", label: "a" }])).toEqual({ ...none, late: 1 });
+  });
+
+  it("are refused for a service that doesn't exist", async () => {
+    const { rollouts } = await onTrial(0);
+    await expect(rollouts.labels("x", [])).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+});
+
+async function counted(world: World): Promise<{ units: number; loss: number } | undefined> {
+  const row = await world.db.read((tx) =>
+    tx.get<{ judgement: string }>("SELECT judgement FROM rollouts WHERE version = 2"),
+  );
+  const { metrics } = JSON.parse(row?.judgement ?? "{}") as {
+    metrics: { metric: string; champion: { units: number; loss: number } }[];
+  };
+  return metrics.find(({ metric }) => metric === "accuracy")?.champion;
+}

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { SlipwayError } from "../http/errors.ts";
@@ -24,6 +25,13 @@ export interface PushedEnvironment extends EnvironmentRepository {
   pushed(): void;
 }
 
+interface Tree {
+  id: string;
+  /** Entries beside the folder of services. */
+  others: readonly TreeEntry[];
+  services: readonly TreeEntry[];
+}
+
 type Change = Parameters<EnvironmentRepository["commit"]>[0];
 
 /** Commits never change, so what was read of one may be kept; this many of them. */
@@ -41,6 +49,8 @@ class BareEnvironment implements PushedEnvironment {
   readonly #commits = new Map<string, EnvironmentCommit>();
   readonly #services = new Map<string, Map<string, ServiceState>>();
   readonly #listeners: (() => void)[] = [];
+  /** What the last commit of our own holds: most often the next one's parent. */
+  #newest: (Tree & { commit: string }) | undefined;
   /** Our own commits go one after the other; people's pushes meet them at the compare-and-swap. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -108,20 +118,19 @@ class BareEnvironment implements PushedEnvironment {
     if (found !== change.parent) return { conflict: found };
     const written: string[] = [];
     const tree = await this.#tree(change, written);
-    const id = await this.#commitTree(change, tree);
+    const id = await this.#commitTree(change, tree.id);
     written.push(id);
     await this.#syncObjects(written);
     const moved = await this.#move(id, change.parent);
     if (moved !== true) return moved;
     await this.#syncBranch();
+    this.#newest = { ...tree, commit: id };
     return { commit: await this.#describe(id) };
   }
 
   /** The parent's tree with one file replaced or removed. Adds what it wrote to `written`. */
-  async #tree(change: Change, written: string[]): Promise<string> {
-    const root = change.parent === null ? [] : await this.#entries(change.parent);
-    const folder = root.find((entry) => entry.path === SERVICES);
-    const services = folder ? await this.#entries(folder.object) : [];
+  async #tree(change: Change, written: string[]): Promise<Tree> {
+    const { others, services } = await this.#treeOf(change.parent);
     const file = serviceFilePath(change.service).slice(SERVICES.length + 1);
     const kept = services.filter((entry) => entry.path !== file);
     if (change.state !== null) {
@@ -129,15 +138,26 @@ class BareEnvironment implements PushedEnvironment {
       written.push(blob);
       kept.push({ mode: "100644", object: blob, path: file });
     }
-    const others = root.filter((entry) => entry.path !== SERVICES);
+    const root = [...others];
     if (kept.length > 0) {
       const object = await this.#makeTree(kept);
       written.push(object);
-      others.push({ mode: "040000", object, path: SERVICES });
+      root.push({ mode: "040000", object, path: SERVICES });
     }
-    const tree = await this.#makeTree(others);
-    written.push(tree);
-    return tree;
+    const id = await this.#makeTree(root);
+    written.push(id);
+    return { id, others, services: kept };
+  }
+
+  async #treeOf(commit: string | null): Promise<Omit<Tree, "id">> {
+    if (commit === null) return { others: [], services: [] };
+    if (this.#newest?.commit === commit) return this.#newest;
+    const root = await this.#entries(commit);
+    const folder = root.find((entry) => entry.path === SERVICES);
+    return {
+      others: root.filter((entry) => entry.path !== SERVICES),
+      services: folder ? await this.#entries(folder.object) : [],
+    };
   }
 
   async #entries(tree: string): Promise<TreeEntry[]> {
@@ -205,7 +225,10 @@ class BareEnvironment implements PushedEnvironment {
     await syncFolder(dirname(branch));
   }
 
+  /** Reads the branch's own file, as it is asked for often; Git answers when the branch is packed or isn't there. */
   async #headId(): Promise<string | null> {
+    const loose = await readFile(join(this.#path, MAIN), "latin1").catch(() => "");
+    if (/^[0-9a-f]{40,64}\n$/.test(loose)) return loose.trimEnd();
     const answer = await this.#git.run(["rev-parse", "--verify", "--quiet", MAIN], {
       repository: this.#path,
       answers: [1],

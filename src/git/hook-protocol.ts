@@ -1,3 +1,6 @@
+/** Environment variable that joins a hook with the request that carries its push. */
+export const PUSH_VARIABLE = "SLIPWAY_PUSH";
+
 /** What a hook of Git tells the control process, as JSON over the hooks socket. */
 export interface HookRequest {
   /** Absolute path of the bare repository. */

@@ -217,9 +217,10 @@ async function chooseDefaultBranch(
 function follow(deps: HookRoutesDeps): (report: Report) => Conversation {
   return async function* (report) {
     report.push?.accepted();
-    const heads = join(report.objects.repository, "refs", "heads");
-    // Git flushes a reference's content, not its name.
-    await syncFolder(heads).catch(() => {});
+    // Git flushes packs and references, not their names.
+    for (const folder of ["objects/pack", "refs/heads"]) {
+      await syncFolder(join(report.objects.repository, folder)).catch(() => {});
+    }
     if (kindOf(report.name) === "environment") yield* followEnvironment(deps, report);
     else yield* followProject(deps, report);
     return 0;
@@ -245,21 +246,33 @@ async function* followEnvironment(deps: HookRoutesDeps, { updates }: Report): As
 }
 
 async function* followProject(deps: HookRoutesDeps, report: Report): AsyncGenerator<string> {
-  const { repositories, projectPushes } = deps;
+  const { repositories } = deps;
   const ref = await repositories.defaultBranch(report.name);
   for (const update of report.updates) {
     if (update.ref !== ref) {
       yield `slipway: ${update.ref.replace(/^refs\/(?:heads|tags)\//, "")} is stored; only ${ref.slice("refs/heads/".length)} runs`;
       continue;
     }
-    const { pipelineRunId } = await projectPushes.accept({
-      project: report.name,
-      ...update,
-      pusher: report.push?.pusher ?? "unknown",
-    });
+    const pipelineRunId = await start(deps, report, update);
+    if (pipelineRunId === undefined) {
+      yield "slipway: stored, but the pipeline run couldn't be started; the platform tries again when it starts";
+      continue;
+    }
     yield `slipway: ${shortId(update.commit)} of ${report.name} starts pipeline run ${pipelineRunId}`;
     yield "slipway: Ctrl-C stops watching, not the pipeline run";
     if (report.signal.aborted) return;
     yield* deps.followPush(pipelineRunId, report.signal);
+  }
+}
+
+/** The push is in, so a failure to start its pipeline run is no failure of the push. */
+async function start(deps: HookRoutesDeps, report: Report, update: RefUpdate): Promise<string | undefined> {
+  try {
+    const pusher = report.push?.pusher ?? "unknown";
+    const push = await deps.projectPushes.accept({ project: report.name, ...update, pusher });
+    return push.pipelineRunId;
+  } catch (error) {
+    deps.logDefect(error, `starting the pipeline run of ${report.name} at ${update.commit}`);
+    return undefined;
   }
 }

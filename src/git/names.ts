@@ -1,5 +1,5 @@
 import { SlipwayError } from "../http/errors.ts";
-import { LABEL } from "../spec/fields.ts";
+import { LABEL, LABEL_WORDS } from "../spec/names.ts";
 
 /** The environment repository's name; no project may have it. */
 export const ENVIRONMENT = "environment";
@@ -21,7 +21,7 @@ export function checkRepositoryName(name: string): void {
   if (isRepositoryName(name)) return;
   throw new SlipwayError("GIT_NAME_INVALID", `${JSON.stringify(name)} can't be a repository's name`, {
     given: name,
-    allowed: "1 to 63 lower-case letters, digits and hyphens, from a letter on and not ending in a hyphen",
+    allowed: LABEL_WORDS,
   });
 }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../base/clock.ts";
 import type { Ids } from "../base/ids.ts";
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
+import { PUSH_VARIABLE } from "./hook-protocol.ts";
 import { startBackend, type Backend } from "./http-backend.ts";
 import { checkRepositoryName, ENVIRONMENT } from "./names.ts";
 import type { OpenPush, Pushes } from "./pushes.ts";
@@ -44,9 +45,6 @@ export interface GitRoutesDeps {
   /** Where a failure of Git goes that its caller can do nothing about. */
   logDefect: (error: unknown, where: string) => void;
 }
-
-/** Name of the environment variable that joins a hook with the request that carries its push. */
-export const PUSH_VARIABLE = "SLIPWAY_PUSH";
 
 interface Served {
   slots: Slots;
@@ -139,7 +137,12 @@ async function serve(
 ): Promise<FastifyReply> {
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
+  if (request.raw.socket.destroyed) gone.abort();
   const release = await served.slots.take(gone.signal);
+  if (gone.signal.aborted) {
+    release();
+    throw new SlipwayError("UNAVAILABLE", "the caller went away");
+  }
   const pusher = deps.pusher(request);
   const push = what.push
     ? deps.pushes.begin({ id: deps.ids.hex(), pusher, onAccepted: () => accepted() })
@@ -166,7 +169,6 @@ async function serve(
   feed(request, backend);
   // A fetch ends with its reader. A push goes on without one: only nobody watches it any more.
   const leave = push ? () => push.leave() : () => backend.end();
-  if (gone.signal.aborted) leave();
   gone.signal.addEventListener("abort", leave, { once: true });
   const answer = await backend.answer;
   return reply.code(answer.status).headers(answer.headers).send(detached(answer.body));

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { resolve } from "node:path";
 import type { Invocation } from "../base/invocation.ts";
-import type { HookAnswer, HookRequest, RefUpdate } from "../git/hook-protocol.ts";
+import { PUSH_VARIABLE, type HookAnswer, type HookRequest, type RefUpdate } from "../git/hook-protocol.ts";
 
 /**
  * `__role git-hook <pre-receive|post-receive> <socket>`: tells the control process what was pushed and shows
@@ -29,7 +29,7 @@ const LATER = "slipway: stored. The platform doesn't answer; the pipeline run st
 
 function hookRequest(env: Invocation["env"]): HookRequest {
   const quarantine = env["GIT_QUARANTINE_PATH"];
-  const push = env["SLIPWAY_PUSH"];
+  const push = env[PUSH_VARIABLE];
   return {
     repository: resolve(env["GIT_DIR"] ?? "."),
     updates: readUpdates(readFileSync(0, "utf8")),

@@ -5,7 +5,6 @@ export class Lanes {
     string,
     { queue: string[]; active: { id: string; done: Promise<void> } | undefined }
   >();
-  readonly #listeners = new Set<() => void>();
   #closed = false;
 
   constructor(work: (id: string) => Promise<void>) {
@@ -31,25 +30,9 @@ export class Lanes {
     return this.#work(id);
   }
 
-  /** Resolves when it no longer waits, or the signal is aborted. */
-  async started(id: string, signal: AbortSignal): Promise<void> {
-    const waits = (): boolean => [...this.#lanes.values()].some(({ queue }) => queue.includes(id));
-    while (waits() && !signal.aborted && !this.#closed)
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          this.#listeners.delete(wake);
-          signal.removeEventListener("abort", wake);
-          resolve();
-        };
-        this.#listeners.add(wake);
-        signal.addEventListener("abort", wake, { once: true });
-      });
-  }
-
   /** Starts nothing more and waits for what is under way. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const wake of Array.from(this.#listeners)) wake();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.active?.done));
   }
 
@@ -66,6 +49,5 @@ export class Lanes {
       this.#pump(project);
     });
     lane.active = { id, done };
-    for (const wake of Array.from(this.#listeners)) wake();
   }
 }

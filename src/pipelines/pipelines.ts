@@ -83,7 +83,7 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
       if (asked) {
         await engine.cancel(id).catch((error: unknown) => {
           // It is queued, or past its steps: the reconciler looks at the request itself.
-          if (!(error instanceof SlipwayError && error.code === "NOT_FOUND")) throw error;
+          if (!isNotFound(error)) throw error;
         });
         await lanes.hurry(run.project, id);
       }
@@ -93,12 +93,19 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
     },
 
     async *logs(id, options) {
-      const run = await load(id);
-      if (!run) throw new SlipwayError("NOT_FOUND", `there is no pipeline run ${id}`);
-      // The engine knows a run only once its turn has come.
-      if (run.state === "queued" && options.follow) await lanes.started(id, options.signal);
-      else if (run.state === "queued") return;
-      yield* engine.logs(id, options);
+      for (;;) {
+        const run = await load(id);
+        if (!run) throw new SlipwayError("NOT_FOUND", `there is no pipeline run ${id}`);
+        try {
+          return yield* engine.logs(id, options);
+        } catch (error) {
+          // The engine knows a pipeline run only once its turn has come.
+          if (!isNotFound(error) || !run.steps.some(({ name }) => name === (options.step ?? name)))
+            throw error;
+        }
+        if (!options.follow || hasEnded(run) || options.signal.aborted) return;
+        await clock.sleep(TURN_MS, options.signal).catch(() => {});
+      }
     },
 
     followLines: (id, signal) => followLines(id, deps, signal),
@@ -108,6 +115,13 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
       await lanes.close();
     },
   };
+}
+
+/** How often a follower of logs looks whether a queued pipeline run's turn has come. */
+const TURN_MS = 100;
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof SlipwayError && error.code === "NOT_FOUND";
 }
 
 function newRun(request: PipelineTrigger, id: string, trackingRunId: string, now: number): PipelineRun {

@@ -126,9 +126,9 @@ export async function logLines(engine: PipelineEngine, id: string, step?: string
   return lines;
 }
 
-/** Waits until the condition holds, for at most ten seconds. */
+/** Waits until the condition holds, for at most twenty seconds. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 20_000;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`waited too long until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -70,7 +70,7 @@ function noSpec(commit: string, others: readonly string[]): Refusal {
   if (others.includes(SPEC_SOURCE)) {
     return refuse(
       missing,
-      `${SPEC_SOURCE} is never evaluated here: run \`slipway validate\`, which writes ${SPEC_FILE} from it, and commit that.`,
+      `${SPEC_SOURCE} is never evaluated here: \`slipway validate ${SPEC_SOURCE} --write\` writes ${SPEC_FILE} from it; commit that.`,
     );
   }
   if (others.includes("slipway.yml"))

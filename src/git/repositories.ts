@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { SlipwayError } from "../http/errors.ts";
-import { syncFolder } from "./durable.ts";
+import { syncFile, syncFolder } from "./durable.ts";
 import { removeStaleLocks, removeStaleQuarantines } from "./leftovers.ts";
 import { checkRepositoryName, isRepositoryName, kindOf, type RepositoryKind } from "./names.ts";
 import type { Git } from "./plumbing.ts";
@@ -92,9 +92,10 @@ async function makeRepository(deps: RepositoriesDeps, name: string, path: string
   const temporary = await mkdtemp(join(root, HALF_MADE));
   try {
     await git.run(["init", "--bare", "--quiet", "--template=", "--initial-branch=main", temporary]);
-    for (const [key, value] of repositorySettings(kindOf(name), maxPackBytes)) {
-      await git.run(["config", key, value], { repository: temporary });
-    }
+    const config = join(temporary, "config");
+    // In one go: a process per setting would be most of the time that the first start takes.
+    await appendFile(config, renderSettings(repositorySettings(kindOf(name), maxPackBytes)));
+    await syncFile(config);
     await syncFolder(temporary);
     await rename(temporary, path);
     await syncFolder(root);
@@ -130,6 +131,15 @@ function repositorySettings(kind: RepositoryKind, maxPackBytes: number): [string
     ["transfer.hideRefs", "refs/slipway"],
     ["uploadpack.allowAnySHA1InWant", "false"],
   ];
+}
+
+/** `section.name` pairs as a configuration file has them; a section may stand there more than once. */
+function renderSettings(settings: readonly (readonly [string, string])[]): string {
+  const lines = settings.map(([key, value]) => {
+    const [section, name] = key.split(".");
+    return `[${section}]\n\t${name} = ${value}\n`;
+  });
+  return lines.join("");
 }
 
 async function clean(root: string, clock: Clock): Promise<void> {

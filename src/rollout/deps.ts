@@ -9,7 +9,7 @@ import type { RolloutPolicy, ServingSpec } from "../spec/project.ts";
 import type { Database } from "../store/database.ts";
 
 /** The example that a model brings, and whether an answer is the recorded one. */
-export interface ContractCheck {
+interface ContractCheck {
   /** Of `contract.json` in the model's folder; MODEL_* errors say what is wrong with it. */
   read(modelDir: string): Promise<Contract>;
   /** Null when the answer is the recorded one within tolerance; otherwise what differs, for a person. */

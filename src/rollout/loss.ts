@@ -1,5 +1,5 @@
 /** The true answer of one row. */
-export type LabelValue = string | number | boolean;
+type LabelValue = string | number | boolean;
 /** Of a request with one row, or of each row in order. */
 export type Label = LabelValue | LabelValue[];
 

@@ -3,13 +3,14 @@ import { act, type ToldStops } from "./act.ts";
 import { type Action, decide, type Situation } from "./decide.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { takeLook } from "./look.ts";
+import type { Projector } from "./projector.ts";
 import { selectContracts, selectRollouts, selectService } from "./rows.ts";
 import { isOnTrial, type Projection, type Rollout } from "./state.ts";
 
 export interface PassDeps<State> {
   deps: RolloutDeps;
   judge: Judge<State>;
-  project: () => Promise<Projection>;
+  projector: Projector;
   ingest: () => Promise<void>;
   told: ToldStops;
 }
@@ -21,7 +22,7 @@ export async function passOnce<State>(
   signal: AbortSignal,
 ): Promise<Action | undefined> {
   const { deps } = context;
-  const projection = await context.project();
+  const projection = await context.projector.project();
   const running = await readRunning(deps, name);
   if (running && isOnTrial(running)) {
     const usesLabels = running.request.policy.metrics.some((metric) => "from" in metric);
@@ -31,7 +32,12 @@ export async function passOnce<State>(
   const situation = await gather(context, name, projection);
   if (!situation) return undefined;
   const action = decide(situation);
-  await act({ deps, situation, told: context.told, signal }, action);
+  try {
+    await act({ deps, situation, told: context.told, signal }, action);
+  } finally {
+    // Also when it failed: the commit may have been made all the same.
+    if (action.do === "commit") context.projector.headMayHaveMoved();
+  }
   return action;
 }
 

@@ -18,6 +18,16 @@ import {
 import type { Intent, Projection } from "./state.ts";
 import { applyRule, isAboutVersion, trafficRule } from "./traffic.ts";
 
+export interface Projector {
+  /** Brings the database to the repository's head, if that may have moved since the last time. */
+  project(): Promise<Projection>;
+  /** A person pushed, or we committed. */
+  headMayHaveMoved(): void;
+}
+
+/** Reading the head costs a process; nothing but pushes and our own commits moves it, so rarely otherwise. */
+const READ_ANYWAY_MS = 5_000;
+
 /** More commits than this since the last look are taken as one: the head's. */
 const MOST_COMMITS = 10_000;
 
@@ -26,9 +36,28 @@ const MOST_COMMITS = 10_000;
  * commit and acknowledges it, then the database learns of it, once. Safe to kill anywhere: what was projected is
  * one row, moved in the same transaction.
  */
-export function createProjector(deps: RolloutDeps): () => Promise<Projection> {
+export function createProjector(deps: RolloutDeps): Projector {
   const alone = createMutex();
-  return () => alone(() => project(deps));
+  let isStale = true;
+  let readAt = 0;
+  return {
+    headMayHaveMoved: () => void (isStale = true),
+    project: () =>
+      alone(async () => {
+        const age = deps.clock.now() - readAt;
+        if (!isStale && age >= 0 && age < READ_ANYWAY_MS) return deps.db.read(selectProjection);
+        // Before reading, so that a push in between is not forgotten; a failure is tried again.
+        isStale = false;
+        try {
+          const projection = await project(deps);
+          readAt = deps.clock.now();
+          return projection;
+        } catch (error) {
+          isStale = true;
+          throw error;
+        }
+      }),
+  };
 }
 
 async function project(deps: RolloutDeps): Promise<Projection> {

@@ -31,17 +31,18 @@ export interface Rollouts extends RolloutRequests {
 }
 
 const TICK_MS = 200;
+const LABELS_PER_WRITE = 500;
 /** Without a running rollout: whether serve still has what Git says, and the prediction log before it is dropped. */
 const IDLE_MS = 5_000;
 
 /** Wires the loops; registers for pushes and alias requests at once. */
 export function createRollouts(deps: RolloutDeps): Rollouts {
   const judge = createEProcessJudge();
-  const project = createProjector(deps);
+  const projector = createProjector(deps);
   const publish = createOutbox(deps);
   const log = createPredictionLog(deps);
   const told: ToldStops = new Map();
-  const context = { deps, judge, project, ingest: log.ingest, told };
+  const context = { deps, judge, projector, ingest: log.ingest, told };
 
   async function pass(name: string, signal = new AbortController().signal): Promise<Action | undefined> {
     try {
@@ -75,14 +76,17 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     },
     async names() {
       // A push may name services that no request has named.
-      await project();
+      await projector.project();
       await log.ingest();
       return (await deps.db.read(selectServices)).map((service) => service.name);
     },
     idleMs: IDLE_MS,
     log: deps.log,
   });
-  deps.environment.onPush(() => loops.wakeAll());
+  deps.environment.onPush(() => {
+    projector.headMayHaveMoved();
+    loops.wakeAll();
+  });
 
   async function request(rollout: RolloutRequest, kind: RolloutKind): Promise<{ rolloutId: string }> {
     const answer = await deps.db.write(requestRollout, {
@@ -102,6 +106,8 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     request: (rollout) => request(rollout, "canary"),
     async byHand(what) {
       const { rolloutId, champion } = await deps.db.write(actByHand, { ...what, now: deps.clock.now() });
+      // A resume may have said to adopt a head that was read before.
+      projector.headMayHaveMoved();
       if (champion) return request(await backToPrevious(deps, what), "direct");
       loops.wakeAll();
       return { rolloutId };
@@ -131,8 +137,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
       const known = await deps.db.read((tx) => selectService(tx, service));
       if (!known) throw new SlipwayError("NOT_FOUND", `there is no service ${service}`);
       log.keepFor(service);
-      const answer = await deps.db.write(acceptLabels, { service, labels, now: deps.clock.now() });
-      return answer;
+      return acceptInParts(deps, service, labels);
     },
   };
   deps.registry.onChampionRequested(async (model, version) => {
@@ -161,4 +166,19 @@ async function backToPrevious(deps: RolloutDeps, what: Omit<ByHand, "now">): Pro
 async function settleProblem(deps: RolloutDeps, service: string, problem: string | null): Promise<void> {
   const known = await deps.db.read((tx) => selectService(tx, service));
   if (known && known.problem !== problem) await deps.db.write(recordProblem, { service, problem });
+}
+
+/** One command per part: thousands of labels in one would keep every other write waiting. */
+async function acceptInParts(
+  { db, clock }: RolloutDeps,
+  service: string,
+  labels: readonly { id: string; label: Label }[],
+): Promise<LabelsAnswer> {
+  const sum: LabelsAnswer = { accepted: 0, duplicate: 0, conflicting: 0, unknown: 0, late: 0 };
+  for (let from = 0; from < labels.length; from += LABELS_PER_WRITE) {
+    const part = labels.slice(from, from + LABELS_PER_WRITE);
+    const answer = await db.write(acceptLabels, { service, labels: part, now: clock.now() });
+    for (const key of Object.keys(sum) as (keyof LabelsAnswer)[]) sum[key] += answer[key];
+  }
+  return sum;
 }

@@ -19,7 +19,7 @@ export type HeldReason = "not-enough-data" | "by-hand" | "needs-approval" | "rep
 export type RolloutKind = "canary" | "direct";
 
 /** What a person asked of a running rollout; acted on at the next pass. */
-export interface Wish {
+interface Wish {
   do: "promote" | "rollback";
   by: string;
   reason: string;
@@ -125,8 +125,6 @@ export interface ContractVerdict {
   message: string;
   modelDir: string;
 }
-
-export const ACTIVE: readonly RolloutState[] = ["checking", "progressing", "held"];
 
 /** True while the rollout may have traffic and its outcomes count. */
 export function isOnTrial(rollout: Pick<Rollout, "state" | "heldFrom">): boolean {

@@ -221,4 +221,58 @@ describe("rollout controller", () => {
     await world.settle(rollouts);
     expect(world.environment.headState("m")).toEqual({ name: "m", champion: 1, weight: 0 });
   });
+
+  it("decides anew when a person pushes between its decision and its commit", async () => {
+    const { world, rollouts } = await withChampion();
+    world.versions.set(2, { fails: 0.01 }).set(3, { fails: 0 });
+    await rollouts.request(world.request(2));
+    const commit = world.environment.commit.bind(world.environment);
+    let isFirst = true;
+    world.environment.commit = (change) => {
+      if (isFirst) world.environment.push([{ name: "m", champion: 3, weight: 0 }]);
+      isFirst = false;
+      return commit(change);
+    };
+    await world.settle(rollouts);
+    expect(await world.state(2)).toBe("progressing");
+    expect(world.environment.headState("m")).toEqual({ name: "m", champion: 3, challenger: 2, weight: 5 });
+    const intents = await world.db.read((tx) =>
+      tx.all<{ state: string }>("SELECT state FROM rollout_intents ORDER BY created_at, id"),
+    );
+    expect(intents.map(({ state }) => state)).toEqual(["done", "superseded", "done"]);
+    expect(world.backend.violations).toEqual([]);
+  });
+
+  it("goes on from the evidence when the same version is on trial again", async () => {
+    const { world, rollouts } = await withChampion();
+    world.versions.set(2, { fails: 0.3 });
+    await rollouts.request(world.request(2));
+    await world.run(rollouts, async () => (await world.state(2)) === "rolledback");
+    const requests = world.backend.counters.size;
+    await rollouts.request(world.request(2, { key: "again" }));
+    await world.settle(rollouts);
+    expect(await world.state(2)).toBe("rolledback");
+    expect(world.backend.counters.size).toBe(requests);
+  });
+
+  it("counts on when serve was restarted, and loses nothing that it had seen", async () => {
+    const { world, rollouts } = await withChampion();
+    world.versions.set(2, { fails: 0.01 });
+    await rollouts.request(world.request(2));
+    await world.settle(rollouts);
+    world.backend.serve("m", 100);
+    await world.settle(rollouts);
+    world.backend.incarnation = "i2";
+    world.backend.rules.clear();
+    world.backend.variants.clear();
+    await world.settle(rollouts);
+    expect(world.backend.rules.get("m")).toMatchObject({ champion: 1, challenger: 2, share: 0.05 });
+    world.backend.serve("m", 100);
+    await world.settle(rollouts);
+    const seen = await world.db.read((tx) =>
+      tx.get<{ units: number }>("SELECT SUM(finished) AS units FROM rollout_cursors"),
+    );
+    expect(seen?.units).toBe(200);
+    expect(world.backend.violations).toEqual([]);
+  });
 });

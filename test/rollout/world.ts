@@ -31,7 +31,7 @@ export const policy: RolloutPolicy = {
 };
 
 /** Environment repository in memory; keeps what every commit said. */
-export class FakeEnvironment implements EnvironmentRepository {
+class FakeEnvironment implements EnvironmentRepository {
   readonly commits: (EnvironmentCommit & { services: Map<string, ServiceState> })[] = [];
   #headId: string | null = null;
   readonly #listeners: (() => void)[] = [];
@@ -126,7 +126,7 @@ export interface Behaviour {
 }
 
 /** Serves in memory; refuses and records what must never happen. */
-export class FakeBackend implements ServingBackend {
+class FakeBackend implements ServingBackend {
   readonly rules = new Map<string, TrafficRule>();
   readonly variants = new Set<string>();
   readonly counters = new Map<string, OutcomeCounter>();
@@ -136,10 +136,10 @@ export class FakeBackend implements ServingBackend {
   incarnation = "i1";
   stopped = new Set<string>();
 
-  readonly environment: FakeEnvironment;
+  environment: Pick<EnvironmentRepository, "read">;
   readonly versions: Map<number, Behaviour>;
 
-  constructor(environment: FakeEnvironment, versions: Map<number, Behaviour>) {
+  constructor(environment: Pick<EnvironmentRepository, "read">, versions: Map<number, Behaviour>) {
     this.environment = environment;
     this.versions = versions;
   }
@@ -275,7 +275,7 @@ export class FakeBackend implements ServingBackend {
   }
 }
 
-export class FakeRegistry implements Registry {
+class FakeRegistry implements Registry {
   readonly aliases = new Map<string, number>();
   readonly known: Map<number, Behaviour>;
   handler: (model: string, version: number) => Promise<void> = async () => {};
@@ -306,7 +306,7 @@ export class FakeRegistry implements Registry {
 }
 
 /** A clock that moves only when told. */
-export class FakeClock implements Clock {
+class FakeClock implements Clock {
   time = 1_700_000_000_000;
   now(): number {
     return this.time;

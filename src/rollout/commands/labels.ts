@@ -1,8 +1,7 @@
 import type { PredictionRecord } from "../../serving/outcomes.ts";
 import { defineCommand, type Tx } from "../../store/database.ts";
 import { type Label, labelLoss } from "../loss.ts";
-import { selectRollout } from "../rows.ts";
-import { isOnTrial } from "../state.ts";
+import { isOnTrial, type RolloutState } from "../state.ts";
 
 /** What became of the labels of one call. */
 export interface LabelsAnswer {
@@ -127,7 +126,10 @@ async function joinLabel(tx: Tx, service: string, id: string, label: Label): Pro
       )
     : undefined;
   if (!epoch) return settle("stored");
-  const rollout = await selectRollout(tx, epoch.rollout_id);
+  const rollout = await tx.get<{ id: string; state: RolloutState; heldFrom: RolloutState | null }>(
+    'SELECT id, state, held_from AS "heldFrom" FROM rollouts WHERE id = ?',
+    [epoch.rollout_id],
+  );
   if (!rollout || !isOnTrial(rollout)) return settle("late");
   const answered = prediction.prediction === null ? null : (JSON.parse(prediction.prediction) as string[]);
   const loss = labelLoss(answered, label);

@@ -7,7 +7,7 @@ import { describeCounts } from "./sentence.ts";
 import { eValue, play, startWealth, type Wealth } from "./wealth.ts";
 
 /** One metric's tests. */
-export interface MetricState {
+interface MetricState {
   kind: "errors" | "labels";
   ratio: number;
   margin: number;

@@ -20,7 +20,7 @@ export function edge(hypothesis: Hypothesis, p0: number): number {
 export type Alternative = number | undefined;
 
 /** Alternatives per process; the wealth has as many parts. */
-export const ALTERNATIVES = 12;
+const ALTERNATIVES = 12;
 
 /** Odds ratios to the edge, log-spaced: from 1.25 (2 % against an edge of 1.6 %) to 100 (60 % against 1.5 %). */
 const WORSE = logSpaced(1.25, 100, ALTERNATIVES);

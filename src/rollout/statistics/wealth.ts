@@ -48,7 +48,7 @@ export function play(
 }
 
 /** Logarithm of the e-value now, units under way counted in the way that speaks least against the null. */
-export function logWealth(wealth: Wealth): number {
+function logWealth(wealth: Wealth): number {
   return wealth.bets.reduce(
     (sum, bet, i) => logAdd(sum, bet + Math.min(0, wealth.pending[i] ?? 0)),
     wealth.cash,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { PipelineRunSpec, PipelineRunStatus, StepStatus } from "../../../pipelines/engine.ts";
@@ -43,6 +44,8 @@ export class LocalRun {
     this.#file = new StateFile(join(folder, "state.json"), record);
     this.#steps = new Map(spec.project.pipeline.steps.map((step) => [step.name, step]));
     this.#scan = new WorkScan(this.workDir);
+    // Every step listens, and every follower; Node would take that for a leak.
+    setMaxListeners(0, this.#abort.signal);
   }
 
   get steps(): readonly Step[] {

@@ -154,11 +154,15 @@ export const CATALOGUE = {
   PORT_IN_USE: { status: 409, hint: "Choose another with --port, or --port 0 for any free one." },
   ADDRESS_UNUSABLE: { status: 400, hint: "Name an address of this machine with --host, such as 127.0.0.1." },
   ROLE_NOT_STARTED: { status: 500, hint: "The process's own log in the data folder's logs/ says why." },
-  MODEL_FILE_MISSING: {
+  MODEL_MISSING: {
     status: 422,
-    hint: "Let the training step write the named file into the model's folder.",
+    hint: "Let the training step log a folder with model.onnx in it; slipway.yaml's `model.artifact` names the folder.",
   },
-  MODEL_CONTRACT_INVALID: {
+  CONTRACT_MISSING: {
+    status: 422,
+    hint: "Let the training step write contract.json into the model's folder: an example request with its answer.",
+  },
+  CONTRACT_INVALID: {
     status: 422,
     hint: "contract.json holds {request: {inputs}, response: {outputs}}, both in Open Inference V2.",
   },
@@ -170,9 +174,13 @@ export const CATALOGUE = {
     status: 422,
     hint: "Load model.onnx with onnxruntime where it was made, and save it again.",
   },
-  MODEL_OUTPUT_UNSUPPORTED: {
+  MODEL_UNSUPPORTED_TYPE: {
     status: 422,
-    hint: "Every output must be a tensor; from scikit-learn, convert with options={'zipmap': False}.",
+    hint: "Every input and output must be a tensor; from scikit-learn, convert with options={'zipmap': False}.",
+  },
+  MODEL_OPSET: {
+    status: 422,
+    hint: "Export the model with an older opset or IR version, such as target_opset=21, and push again.",
   },
   MODEL_OUT_OF_MEMORY: { status: 507, hint: "Raise the memory of a worker, or serve a smaller model." },
   VARIANT_NOT_READY: { status: 409, hint: "`slipway logs` of the version shows its workers' last lines." },

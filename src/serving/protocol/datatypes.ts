@@ -1,4 +1,4 @@
-import { BadInput, shown } from "./bad-input.ts";
+import { shown } from "./bad-input.ts";
 import { fromFloat16, toFloat16 } from "./float16.ts";
 
 export type TensorData =
@@ -21,135 +21,210 @@ export interface Datatype {
   family: "bool" | "int" | "float" | "bytes";
   /** Room for `length` elements. */
   make(length: number): TensorData;
-  /** Writes one value from JSON; throws BadInput when it isn't of this type. */
-  write(data: TensorData, index: number, value: unknown): void;
-  /** Elements from `start` as JSON array items, joined by commas. */
+  /** Writes JSON values from `at` on; answers the index of the first that isn't of this type, or -1. */
+  read(values: readonly unknown[], into: TensorData, at: number): number;
+  /** What is wrong with a value that `read` refused. */
+  complaint(value: unknown): string;
+  /** Elements from `start` to before `end` as items of a JSON array, joined by commas. */
   toJson(data: TensorData, start: number, end: number): string;
+  /** One element as a number, string or, beyond 2^53, its digits. */
+  plain(data: TensorData, index: number): number | string;
 }
 
-function refuse(value: unknown, name: string, why = ""): never {
-  throw new BadInput(`${shown(value)} isn't ${name}${why}`);
+/** The part of a typed array's interface that all of them share, for loops that are compiled once per datatype. */
+type Numbers = Int32Array;
+
+function readNumbers(
+  values: readonly unknown[],
+  into: Numbers,
+  at: number,
+  min: number,
+  max: number,
+): number {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) return i;
+    into[at + i] = value;
+  }
+  return -1;
 }
 
 function int(
   name: string,
   onnx: string,
-  min: number,
-  max: number,
-  make: (n: number) => TensorData,
+  [min, max]: readonly [number, number],
+  make: (length: number) => TensorData,
 ): Datatype {
-  const why = `: an integer from ${min} to ${max} is needed`;
   return {
     name,
     onnx,
     family: "int",
     make,
-    write(data, index, value) {
-      if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max)
-        refuse(value, name, why);
-      (data as Int32Array)[index] = value;
-    },
-    toJson: (data, start, end) => (data as Int32Array).subarray(start, end).join(","),
+    read: (values, into, at) => readNumbers(values, into as Numbers, at, min, max),
+    complaint: (value) => `${shown(value)} isn't ${name}: an integer from ${min} to ${max} is needed`,
+    toJson: (data, start, end) => (data as Numbers).subarray(start, end).join(","),
+    plain: (data, index) => (data as Numbers)[index] ?? 0,
   };
 }
 
-function bigInt(name: string, onnx: string, signed: boolean, make: (n: number) => TensorData): Datatype {
+/**
+ * 64-bit integers. JSON numbers beyond 2^53 have lost digits before they are seen here, so they are refused;
+ * answers carry all digits, which Python and Java read exactly.
+ */
+function bigInt(name: string, onnx: string, min: number, make: (length: number) => TensorData): Datatype {
   return {
     name,
     onnx,
     family: "int",
     make,
-    write(data, index, value) {
+    read(values, into, at) {
+      const numbers = into as BigInt64Array;
+      for (let i = 0; i < values.length; i++) {
+        const value = values[i];
+        if (typeof value !== "number" || !Number.isSafeInteger(value) || value < min) return i;
+        numbers[at + i] = BigInt(value);
+      }
+      return -1;
+    },
+    complaint(value) {
       if (typeof value !== "number" || !Number.isInteger(value))
-        refuse(value, name, ": an integer is needed");
-      // JSON numbers beyond 2^53 have lost digits before we see them: refused rather than changed in silence.
-      if (!Number.isSafeInteger(value)) refuse(value, name, " that JSON carries exactly (beyond 2^53)");
-      if (!signed && value < 0) refuse(value, name, ": it is negative");
-      (data as BigInt64Array)[index] = BigInt(value);
+        return `${shown(value)} isn't ${name}: an integer is needed`;
+      if (value < min) return `${shown(value)} isn't ${name}: it is negative`;
+      return `${shown(value)} is beyond 2^53, where JSON numbers lose digits`;
     },
     toJson: (data, start, end) => (data as BigInt64Array).subarray(start, end).join(","),
+    plain(data, index) {
+      const value = (data as BigInt64Array)[index] ?? 0n;
+      return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+    },
   };
 }
 
-/** JSON has no NaN or infinity; a model that answers one is shown as null. */
+/** JSON has no NaN or infinity. They are strings, as in protobuf's JSON mapping: numpy reads them back. */
+const NOT_FINITE = new Map<unknown, number>([
+  ["NaN", Number.NaN],
+  ["Infinity", Infinity],
+  ["-Infinity", -Infinity],
+]);
+
 function floatText(value: number): string {
-  return Number.isFinite(value) ? String(value) : "null";
+  return Number.isFinite(value) ? String(value) : `"${value}"`;
 }
 
-function float(name: string, onnx: string, max: number, make: (n: number) => TensorData): Datatype {
+function floatComplaint(name: string, max: number, value: unknown): string {
+  if (value === null) return `null isn't ${name}: a missing value is written "NaN"`;
+  if (typeof value !== "number") return `${shown(value)} isn't ${name}: a number is needed`;
+  return `${shown(value)} isn't ${name}: the largest is ${max}`;
+}
+
+function float(name: string, onnx: string, max: number, make: (length: number) => TensorData): Datatype {
   return {
     name,
     onnx,
     family: "float",
     make,
-    write(data, index, value) {
-      if (typeof value !== "number") refuse(value, name, ": a number is needed");
-      if (!(value <= max && value >= -max)) refuse(value, name, ": it is beyond its range");
-      (data as Float32Array)[index] = value;
+    read(values, into, at) {
+      const numbers = into as Float32Array;
+      for (let i = 0; i < values.length; i++) {
+        const value = values[i];
+        if (typeof value === "number" && value <= max && value >= -max) numbers[at + i] = value;
+        else {
+          const special = NOT_FINITE.get(value);
+          if (special === undefined) return i;
+          numbers[at + i] = special;
+        }
+      }
+      return -1;
     },
+    complaint: (value) => floatComplaint(name, max, value),
     toJson(data, start, end) {
       const values = data as Float32Array;
       let text = "";
-      for (let i = start; i < end; i++) text += (i === start ? "" : ",") + floatText(values[i] ?? 0);
+      for (let i = start; i < end; i++) {
+        const value = values[i] ?? 0;
+        text += (i === start ? "" : ",") + (Number.isFinite(value) ? value : floatText(value));
+      }
       return text;
     },
+    plain: (data, index) => (data as Float32Array)[index] ?? 0,
   };
 }
 
 const FLOAT32_MAX = 3.4028234663852886e38;
 const FLOAT16_MAX = 65_504;
-const float16 = float("FP16", "float16", FLOAT16_MAX, (n) => new Uint16Array(n));
+const halves = float("FP16", "float16", FLOAT16_MAX, (length) => new Uint16Array(length));
+
+const FLOAT16: Datatype = {
+  ...halves,
+  read(values, into, at) {
+    const numbers = new Float64Array(values.length);
+    const bad = halves.read(values, numbers, 0);
+    const bits = into as Uint16Array;
+    for (let i = 0; i < numbers.length; i++) bits[at + i] = toFloat16(numbers[i] ?? 0);
+    return bad;
+  },
+  toJson: (data, start, end) =>
+    Array.from((data as Uint16Array).subarray(start, end), (half) => floatText(fromFloat16(half))).join(","),
+  plain: (data, index) => fromFloat16((data as Uint16Array)[index] ?? 0),
+};
+
+const BOOL: Datatype = {
+  name: "BOOL",
+  onnx: "bool",
+  family: "bool",
+  make: (length) => new Uint8Array(length),
+  read(values, into, at) {
+    const bits = into as Uint8Array;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
+      if (typeof value !== "boolean") return i;
+      bits[at + i] = value ? 1 : 0;
+    }
+    return -1;
+  },
+  complaint: (value) => `${shown(value)} isn't BOOL: true or false is needed`,
+  toJson: (data, start, end) =>
+    Array.from((data as Uint8Array).subarray(start, end), (value) => value !== 0).join(","),
+  plain: (data, index) => (data as Uint8Array)[index] ?? 0,
+};
+
+const BYTES: Datatype = {
+  name: "BYTES",
+  onnx: "string",
+  family: "bytes",
+  make: (length) => Array.from<string>({ length }).fill(""),
+  read(values, into, at) {
+    const texts = into as string[];
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
+      if (typeof value !== "string") return i;
+      texts[at + i] = value;
+    }
+    return -1;
+  },
+  complaint: (value) => `${shown(value)} isn't BYTES: a string is needed`,
+  toJson: (data, start, end) =>
+    (data as string[])
+      .slice(start, end)
+      .map((text) => JSON.stringify(text))
+      .join(","),
+  plain: (data, index) => (data as string[])[index] ?? "",
+};
 
 const ALL: readonly Datatype[] = [
-  {
-    name: "BOOL",
-    onnx: "bool",
-    family: "bool",
-    make: (n) => new Uint8Array(n),
-    write(data, index, value) {
-      if (typeof value !== "boolean") refuse(value, "BOOL", ": true or false is needed");
-      (data as Uint8Array)[index] = value ? 1 : 0;
-    },
-    toJson: (data, start, end) =>
-      Array.from((data as Uint8Array).subarray(start, end), (value) => value !== 0).join(","),
-  },
-  int("INT8", "int8", -128, 127, (n) => new Int8Array(n)),
-  int("INT16", "int16", -32_768, 32_767, (n) => new Int16Array(n)),
-  int("INT32", "int32", -2_147_483_648, 2_147_483_647, (n) => new Int32Array(n)),
-  bigInt("INT64", "int64", true, (n) => new BigInt64Array(n)),
-  int("UINT8", "uint8", 0, 255, (n) => new Uint8Array(n)),
-  int("UINT16", "uint16", 0, 65_535, (n) => new Uint16Array(n)),
-  int("UINT32", "uint32", 0, 4_294_967_295, (n) => new Uint32Array(n)),
-  bigInt("UINT64", "uint64", false, (n) => new BigUint64Array(n)),
-  float("FP32", "float32", FLOAT32_MAX, (n) => new Float32Array(n)),
-  float("FP64", "float64", Number.MAX_VALUE, (n) => new Float64Array(n)),
-  {
-    ...float16,
-    write(data, index, value) {
-      const checked = [0] as unknown as Float32Array;
-      float16.write(checked, 0, value);
-      (data as Uint16Array)[index] = toFloat16(checked[0] ?? 0);
-    },
-    toJson: (data, start, end) =>
-      Array.from((data as Uint16Array).subarray(start, end), (half) => floatText(fromFloat16(half))).join(
-        ",",
-      ),
-  },
-  {
-    name: "BYTES",
-    onnx: "string",
-    family: "bytes",
-    make: (n) => Array.from<string>({ length: n }).fill(""),
-    write(data, index, value) {
-      if (typeof value !== "string") refuse(value, "BYTES", ": a string is needed");
-      (data as string[])[index] = value;
-    },
-    toJson: (data, start, end) =>
-      (data as string[])
-        .slice(start, end)
-        .map((text) => JSON.stringify(text))
-        .join(","),
-  },
+  BOOL,
+  int("INT8", "int8", [-128, 127], (length) => new Int8Array(length)),
+  int("INT16", "int16", [-32_768, 32_767], (length) => new Int16Array(length)),
+  int("INT32", "int32", [-2_147_483_648, 2_147_483_647], (length) => new Int32Array(length)),
+  bigInt("INT64", "int64", -Infinity, (length) => new BigInt64Array(length)),
+  int("UINT8", "uint8", [0, 255], (length) => new Uint8Array(length)),
+  int("UINT16", "uint16", [0, 65_535], (length) => new Uint16Array(length)),
+  int("UINT32", "uint32", [0, 4_294_967_295], (length) => new Uint32Array(length)),
+  bigInt("UINT64", "uint64", 0, (length) => new BigUint64Array(length)),
+  FLOAT16,
+  float("FP32", "float32", FLOAT32_MAX, (length) => new Float32Array(length)),
+  float("FP64", "float64", Number.MAX_VALUE, (length) => new Float64Array(length)),
+  BYTES,
 ];
 
 const BY_ONNX = new Map(ALL.map((datatype) => [datatype.onnx, datatype]));
@@ -164,3 +239,6 @@ export function datatypeOfOnnx(onnx: string): Datatype | undefined {
 export function datatypeNamed(name: string): Datatype | undefined {
   return BY_NAME.get(name);
 }
+
+/** Every datatype's name, for messages. */
+export const DATATYPE_NAMES: readonly string[] = ALL.map(({ name }) => name);

@@ -3,8 +3,10 @@ import type { Datatype, TensorData } from "./datatypes.ts";
 
 export interface Tensor {
   datatype: Datatype;
-  shape: number[];
+  shape: readonly number[];
   data: TensorData;
+  /** Index of its first element in `data`, which a joined inference shares among several answers. */
+  start: number;
 }
 
 /** An input or output of a model: -1 is a dimension that the request chooses. */
@@ -12,8 +14,16 @@ export interface TensorPort {
   name: string;
   datatype: Datatype;
   /** undefined: the model doesn't say, any shape may come. */
-  shape: number[] | undefined;
+  shape: readonly number[] | undefined;
 }
+
+/** What a model takes and gives, in its own order. */
+export interface ModelPorts {
+  inputs: readonly TensorPort[];
+  outputs: readonly TensorPort[];
+}
+
+const MAX_DIMENSIONS = 16;
 
 /** Elements of a shape. */
 export function elements(shape: readonly number[]): number {
@@ -22,82 +32,124 @@ export function elements(shape: readonly number[]): number {
   return product;
 }
 
-/** Throws BadInput unless the shape is one that the model takes. `at` names the input in the message. */
-export function checkShape(at: string, given: readonly number[], port: TensorPort): void {
+/** How an input is called in messages. */
+export function inputName(port: TensorPort): string {
+  return `input ${JSON.stringify(port.name)}`;
+}
+
+/** Throws BadInput unless the shape is one that the model takes. */
+export function checkShape(port: TensorPort, given: readonly unknown[]): asserts given is readonly number[] {
+  if (given.length > MAX_DIMENSIONS)
+    throw new BadInput(`${inputName(port)}: ${given.length} dimensions, ${MAX_DIMENSIONS} are allowed`);
   for (const size of given)
-    if (!Number.isSafeInteger(size) || size < 1)
-      throw new BadInput(`${at}: ${shown(size)} in its shape isn't a size`);
+    if (!Number.isSafeInteger(size) || (size as number) < 1)
+      throw new BadInput(
+        `${inputName(port)}: its shape is ${shown(given)}, but ${shown(size)} isn't a size: an integer from 1 is needed`,
+      );
   const wanted = port.shape;
   if (wanted === undefined) return;
-  const fits =
-    given.length === wanted.length && wanted.every((size, index) => size === -1 || size === given[index]);
-  if (!fits) throw new BadInput(`${at}: its shape is ${shown(given)}, but the model takes ${shown(wanted)}`);
+  let fits = given.length === wanted.length;
+  for (let i = 0; fits && i < wanted.length; i++) fits = wanted[i] === -1 || wanted[i] === given[i];
+  if (!fits) {
+    const any = wanted.includes(-1) ? " (-1: any size)" : "";
+    throw new BadInput(
+      `${inputName(port)}: its shape is ${shown(given)}, but the model takes ${shown(wanted)}${any}`,
+    );
+  }
 }
 
 /** Flat or nested JSON data as a tensor of exactly this shape; throws BadInput naming the first bad place. */
-export function readTensor(at: string, data: unknown, shape: readonly number[], datatype: Datatype): Tensor {
-  if (!Array.isArray(data)) throw new BadInput(`${at}: its data is ${shown(data)}, an array is needed`);
+export function readTensor(port: TensorPort, data: unknown, shape: readonly number[]): Tensor {
+  const { datatype } = port;
+  if (!Array.isArray(data))
+    throw new BadInput(`${inputName(port)}: its \`data\` is ${shown(data)}, an array is needed`);
   const count = elements(shape);
-  const isNested = Array.isArray(data[0]);
+  const isNested = Array.isArray(data[0]) && shape.length > 1;
   // Compared before memory is taken: a shape may claim any size.
-  if (!isNested && data.length !== count)
-    throw new BadInput(`${at}: ${data.length} values, but its shape ${shown(shape)} has ${count}`);
-  if (isNested && data.length !== shape[0])
-    throw new BadInput(`${at}: ${data.length} rows, but its shape is ${shown(shape)}`);
-  if (isNested) checkNesting(at, data, shape, 0);
+  if (isNested) checkNesting(port, data, shape, 0);
+  else if (data.length !== count)
+    throw new BadInput(
+      `${inputName(port)}: its shape ${shown(shape)} has ${count} values, but ${data.length} are given`,
+    );
   const values = datatype.make(count);
-  let index = 0;
-  const fill = (part: readonly unknown[], depth: number): void => {
-    for (const value of part) {
-      if (isNested && depth < shape.length - 1) fill(value as unknown[], depth + 1);
-      else index = writeValue(at, datatype, values, index, value);
-    }
-  };
-  fill(data, 0);
-  return { datatype, shape: [...shape], data: values };
+  if (isNested) readNested(port, data, values, 0, shape, 0);
+  else readLeaf(port, data, values, 0, undefined);
+  return { datatype, shape, data: values, start: 0 };
 }
 
-function writeValue(
-  at: string,
-  datatype: Datatype,
-  values: TensorData,
-  index: number,
-  value: unknown,
+function readNested(
+  port: TensorPort,
+  part: readonly unknown[],
+  into: TensorData,
+  at: number,
+  shape: readonly number[],
+  depth: number,
 ): number {
-  try {
-    datatype.write(values, index, value);
-  } catch (error) {
-    if (error instanceof BadInput) throw new BadInput(`${at}: value ${index}: ${error.message}`);
-    throw error;
+  if (depth === shape.length - 1) {
+    readLeaf(port, part, into, at, shape);
+    return at + part.length;
   }
-  return index + 1;
+  let next = at;
+  for (const inner of part) next = readNested(port, inner as unknown[], into, next, shape, depth + 1);
+  return next;
 }
 
-function checkNesting(at: string, part: unknown, shape: readonly number[], depth: number): void {
-  if (depth === shape.length) {
-    if (Array.isArray(part))
-      throw new BadInput(`${at}: its data is nested deeper than its shape ${shown(shape)}`);
-    return;
+function readLeaf(
+  port: TensorPort,
+  values: readonly unknown[],
+  into: TensorData,
+  at: number,
+  nestedShape: readonly number[] | undefined,
+): void {
+  const bad = port.datatype.read(values, into, at);
+  if (bad < 0) return;
+  const place = nestedShape === undefined ? `[${at + bad}]` : placeOf(at + bad, nestedShape);
+  throw new BadInput(`${inputName(port)}: data${place}: ${port.datatype.complaint(values[bad])}`);
+}
+
+/** `[row][column]…` of an element. */
+export function placeOf(index: number, shape: readonly number[]): string {
+  let rest = index;
+  let place = "";
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const size = shape[axis] ?? 1;
+    place = `[${rest % size}]${place}`;
+    rest = Math.floor(rest / size);
   }
+  return place;
+}
+
+/** Down to, but without, the values themselves. */
+function checkNesting(port: TensorPort, part: unknown, shape: readonly number[], depth: number): void {
   if (!Array.isArray(part) || part.length !== shape[depth]) {
     const found = Array.isArray(part) ? `${part.length} values` : shown(part);
     throw new BadInput(
-      `${at}: ${found} at depth ${depth + 1}, but its shape is ${shown(shape)} (ragged data?)`,
+      `${inputName(port)}: its shape ${shown(shape)} asks for ${shape[depth]} values at depth ${depth + 1} of \`data\`, but one place has ${found}`,
     );
   }
-  for (const inner of part) checkNesting(at, inner, shape, depth + 1);
+  if (depth === shape.length - 1) return;
+  for (const inner of part as unknown[]) checkNesting(port, inner, shape, depth + 1);
 }
 
-/** A tensor's data from the first to the last row as nested JSON, each row an item. */
-export function rowsToJson(tensor: Tensor, row: number): string {
+/** One row of a tensor as JSON: a value, or nested arrays. */
+export function rowToJson(tensor: Tensor, row: number): string {
   const inner = tensor.shape.slice(1);
-  const size = elements(inner);
-  const nest = (start: number, shape: readonly number[]): string => {
-    if (shape.length === 0) return tensor.datatype.toJson(tensor.data, start, start + 1);
-    const [, ...rest] = shape;
-    if (rest.length === 0) return `[${tensor.datatype.toJson(tensor.data, start, start + (shape[0] ?? 0))}]`;
-    const step = elements(rest);
-    return `[${Array.from({ length: shape[0] ?? 0 }, (_, i) => nest(start + i * step, rest)).join(",")}]`;
-  };
-  return nest(row * size, inner);
+  return nested(tensor, tensor.start + row * elements(inner), inner);
+}
+
+/** A whole tensor as nested JSON arrays. */
+export function tensorToJson(tensor: Tensor): string {
+  return nested(tensor, tensor.start, tensor.shape);
+}
+
+function nested(tensor: Tensor, start: number, shape: readonly number[]): string {
+  const { datatype, data } = tensor;
+  const [size] = shape;
+  if (size === undefined) return datatype.toJson(data, start, start + 1);
+  if (shape.length === 1) return `[${datatype.toJson(data, start, start + size)}]`;
+  const rest = shape.slice(1);
+  const step = elements(rest);
+  let text = "";
+  for (let i = 0; i < size; i++) text += (i === 0 ? "" : ",") + nested(tensor, start + i * step, rest);
+  return `[${text}]`;
 }

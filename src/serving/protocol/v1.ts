@@ -1,51 +1,54 @@
 import { BadInput, shown } from "./bad-input.ts";
-import { checkShape, readTensor, rowsToJson } from "./tensor.ts";
-import type { Tensor, TensorPort } from "./tensor.ts";
+import { checkShape, inputName, readTensor, rowToJson, tensorToJson } from "./tensor.ts";
+import type { ModelPorts, Tensor, TensorPort } from "./tensor.ts";
 import { isObject, parseObject } from "./v2.ts";
 import type { InferRequest } from "./v2.ts";
 
+const MAX_DEPTH = 16;
+
 /**
  * An Open Inference V1 request: `instances` (or `inputs`) is a list of rows. A model with one input takes rows
- * as arrays; one with several takes objects that name each input's row.
+ * as values or arrays; rows may be objects that name each input's row, and must be for several inputs.
  */
-export function readV1(
-  body: Buffer,
-  inputs: readonly TensorPort[],
-  outputs: readonly TensorPort[],
-): InferRequest {
+export function readV1(body: Buffer, { inputs }: ModelPorts): InferRequest {
   const request = parseObject(body);
-  const instances = request.instances ?? request.inputs;
-  if (!Array.isArray(instances)) throw new BadInput("`instances` is missing: an array of rows is needed");
+  const instances = request["instances"] ?? request["inputs"];
+  if (!Array.isArray(instances))
+    throw new BadInput(
+      instances === undefined
+        ? "`instances` is missing: an array of rows is needed"
+        : `\`instances\` is ${shown(instances)}, an array of rows is needed`,
+    );
   if (instances.length === 0) throw new BadInput("`instances` is empty");
   const rows = instances as unknown[];
-  const tensors = new Map(
-    inputs.map((port) => [port.name, readColumn(columnOf(rows, port, inputs.length), port)]),
-  );
-  return { inputs: tensors, outputs: outputs.map((port) => port.name) };
+  const tensors = inputs.map((port) => readColumn(columnOf(rows, port, inputs), port));
+  return { inputs: tensors, outputs: undefined, id: undefined };
 }
 
-function columnOf(rows: readonly unknown[], port: TensorPort, inputs: number): readonly unknown[] {
-  if (inputs === 1 && !isObject(rows[0])) return rows;
+function columnOf(
+  rows: readonly unknown[],
+  port: TensorPort,
+  inputs: readonly TensorPort[],
+): readonly unknown[] {
+  if (inputs.length === 1 && !isObject(rows[0])) return rows;
   return rows.map((row, index) => {
-    if (!isObject(row) || row[port.name] === undefined)
-      throw new BadInput(`instance ${index}: ${shown(row)} doesn't name input ${shown(port.name)}`);
-    return row[port.name];
+    if (!isObject(row))
+      throw new BadInput(
+        `instances[${index}] is ${shown(row)}; an object is needed that names ${inputs.map(({ name }) => JSON.stringify(name)).join(", ")}`,
+      );
+    const value = Object.hasOwn(row, port.name) ? row[port.name] : undefined;
+    if (value === undefined)
+      throw new BadInput(`instances[${index}]: ${inputName(port)} is missing in ${shown(row)}`);
+    return value;
   });
 }
 
 function readColumn(rows: readonly unknown[], port: TensorPort): Tensor {
-  const at = `input ${shown(port.name)}`;
   const shape = shapeOf(rows);
   // A model of shape [n, 1] is also called with plain values.
-  const wanted = port.shape;
-  if (wanted?.length === 2 && wanted[1] === 1 && shape.length === 1) shape.push(1);
-  checkShape(at, shape, port);
-  return readTensor(
-    at,
-    shape.length === 2 && !Array.isArray(rows[0]) ? rows.map((row) => [row]) : rows,
-    shape,
-    port.datatype,
-  );
+  if (port.shape?.length === 2 && port.shape[1] === 1 && shape.length === 1) shape.push(1);
+  checkShape(port, shape);
+  return readTensor(port, rows, shape);
 }
 
 /** Sizes along the first elements; whether the rest agrees is checked when the values are read. */
@@ -53,26 +56,29 @@ function shapeOf(value: unknown): number[] {
   const shape: number[] = [];
   for (let part = value; Array.isArray(part); part = (part as unknown[])[0]) {
     shape.push(part.length);
-    if (shape.length > 16) throw new BadInput("the rows are nested too deep");
+    if (shape.length > MAX_DEPTH) throw new BadInput(`the rows are nested deeper than ${MAX_DEPTH}`);
   }
   return shape;
 }
 
-/** An Open Inference V1 answer: rows of the one output, or objects that name each output's row. */
-export function writeV1(request: InferRequest, outputs: ReadonlyMap<string, Tensor>): string {
-  const columns = request.outputs.map((name) => {
-    const tensor = outputs.get(name);
-    if (tensor === undefined) throw new Error(`the model gave no output ${name}`);
-    return { name, tensor };
-  });
-  const rows = columns[0]?.tensor.shape[0] ?? 0;
-  if (columns.some(({ tensor }) => tensor.shape[0] !== rows))
-    throw new BadInput("this model's outputs aren't rows; call it by Open Inference V2", 501);
-  const only = columns.length === 1 ? columns[0] : undefined;
-  const predictions = Array.from({ length: rows }, (_, row) =>
-    only === undefined
-      ? `{${columns.map(({ name, tensor }) => `${JSON.stringify(name)}:${rowsToJson(tensor, row)}`).join(",")}}`
-      : rowsToJson(only.tensor, row),
-  );
-  return `{"predictions":[${predictions.join(",")}]}`;
+/**
+ * An Open Inference V1 answer: rows of the one output, or objects that name each output's row. Outputs that
+ * aren't rows are given whole.
+ */
+export function writeV1(ports: readonly TensorPort[], outputs: readonly Tensor[]): string {
+  const rows = outputs[0]?.shape[0] ?? 0;
+  const areRows = outputs.every(({ shape }) => shape.length > 0 && shape[0] === rows);
+  const only = outputs.length === 1 ? outputs[0] : undefined;
+  if (!areRows)
+    return `{"predictions":${only ? tensorToJson(only) : named(ports, (index) => tensorToJson(outputs[index] as Tensor))}}`;
+  let text = "";
+  for (let row = 0; row < rows; row++) {
+    text += row === 0 ? "" : ",";
+    text += only ? rowToJson(only, row) : named(ports, (index) => rowToJson(outputs[index] as Tensor, row));
+  }
+  return `{"predictions":[${text}]}`;
+}
+
+function named(ports: readonly TensorPort[], json: (index: number) => string): string {
+  return `{${ports.map(({ name }, index) => `${JSON.stringify(name)}:${json(index)}`).join(",")}}`;
 }

@@ -1,17 +1,17 @@
 import { BadInput, errorBody } from "../protocol/bad-input.ts";
 import { summarise } from "../protocol/summary.ts";
+import type { Tensor } from "../protocol/tensor.ts";
 import { readV1, writeV1 } from "../protocol/v1.ts";
-import { readV2, writeV2 } from "../protocol/v2.ts";
+import { V2Writer, readV2 } from "../protocol/v2.ts";
 import type { InferRequest } from "../protocol/v2.ts";
-import { joinRows, rowsOf, sameRowShape, splitRows } from "./join-rows.ts";
-import type { Tensors } from "./join-rows.ts";
-import { firstLine } from "./onnx-model.ts";
+import { haveRows, joinRows, rowsFrom, rowsOf, sameRowShape } from "./join-rows.ts";
+import { inferenceError, isCallersFault } from "./load-error.ts";
 import type { Model } from "./onnx-model.ts";
 
 /** One request that waits for the model. */
 export interface Job {
-  protocol: "v1" | "v2";
-  body: Buffer;
+  readonly protocol: "v1" | "v2";
+  readonly body: Buffer;
   /** Set once nobody waits for the answer; such a job is answered with 499 when its turn comes, without the model. */
   cancelled: boolean;
   answer(status: number, prediction: string, body: string): void;
@@ -20,7 +20,8 @@ export interface Job {
 interface ReadJob {
   job: Job;
   request: InferRequest;
-  rows: number | undefined;
+  /** 0 when it can't be joined with others. */
+  rows: number;
 }
 
 export interface BatcherOptions {
@@ -28,7 +29,14 @@ export interface BatcherOptions {
   service: string;
   version: number;
   maxBatchRows: number;
+  /** True when requests may be joined along the rows. */
+  joins: boolean;
+  /** Called after each run, when its jobs are answered. */
+  onAnswered?(): void;
 }
+
+/** What nobody reads any more. */
+const CLIENT_CLOSED_REQUEST = 499;
 
 /**
  * Brings requests to the model one after the other. An idle model runs at once; requests that came while it was
@@ -37,17 +45,28 @@ export interface BatcherOptions {
  */
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #waiting: Job[] = [];
+  readonly #writer: V2Writer;
+  #waiting: Job[] = [];
+  /** Index of the oldest waiting job: shifting an array of thousands moves them all. */
+  #head = 0;
+  #waitingBytes = 0;
   #joins: boolean;
   #running: Promise<void> | undefined;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
-    this.#joins = options.model.joinsRows;
+    this.#joins = options.joins;
+    this.#writer = new V2Writer(options.service, options.version, options.model.outputs);
+  }
+
+  /** Bytes of the bodies that wait. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   add(job: Job): void {
     this.#waiting.push(job);
+    this.#waitingBytes += job.body.length;
     this.#running ??= this.#pump();
   }
 
@@ -57,41 +76,53 @@ export class Batcher {
   }
 
   async #pump(): Promise<void> {
-    // One turn later: `#running` is set by then, and what came in the same chunk is here.
-    await Promise.resolve();
     let held: ReadJob | undefined;
     for (;;) {
-      const first: ReadJob | undefined = held ?? this.#next();
-      held = undefined;
-      if (first === undefined) break;
-      const batch = [first];
-      let rows = first.rows ?? 0;
-      while (this.#joins && first.rows !== undefined && this.#waiting.length > 0) {
-        const next = this.#next();
-        if (next === undefined) break;
-        const fits = next.rows !== undefined && rows + next.rows <= this.#options.maxBatchRows;
-        if (!fits || !sameRowShape(first.request.inputs, next.request.inputs)) {
-          held = next;
-          break;
-        }
-        batch.push(next);
-        rows += next.rows ?? 0;
-      }
-      await this.#runBatch(batch);
+      // One turn of the event loop: all that has arrived meanwhile is read and can be joined.
+      await new Promise<void>(nextTurn);
+      const batch = this.#nextBatch(held);
+      held = batch.held;
+      if (batch.jobs.length > 0) await this.#run(batch.jobs, batch.rows);
+      this.#options.onAnswered?.();
+      if (held === undefined && this.#head === this.#waiting.length) break;
     }
+    this.#waiting = [];
+    this.#head = 0;
     this.#running = undefined;
   }
 
-  /** The next readable job; those with bad input are answered on the way. */
+  /** The oldest job and those behind it that can be joined with it; `held` is the first that can't. */
+  #nextBatch(first: ReadJob | undefined): { jobs: ReadJob[]; rows: number; held: ReadJob | undefined } {
+    const jobs: ReadJob[] = first === undefined ? [] : [first];
+    let rows = first?.rows ?? 0;
+    for (;;) {
+      const [oldest] = jobs;
+      if (oldest !== undefined && (!this.#joins || oldest.rows === 0)) break;
+      const next = this.#next();
+      if (next === undefined) break;
+      if (oldest !== undefined) {
+        const fits = next.rows > 0 && rows + next.rows <= this.#options.maxBatchRows;
+        if (!fits || !sameRowShape(oldest.request.inputs, next.request.inputs))
+          return { jobs, rows, held: next };
+      }
+      jobs.push(next);
+      rows += next.rows;
+    }
+    return { jobs, rows, held: undefined };
+  }
+
+  /** The next readable job; cancelled ones and those with bad input are answered on the way. */
   #next(): ReadJob | undefined {
-    for (let job = this.#waiting.shift(); job !== undefined; job = this.#waiting.shift()) {
+    while (this.#head < this.#waiting.length) {
+      const job = this.#waiting[this.#head++] as Job;
+      this.#waitingBytes -= job.body.length;
       if (job.cancelled) {
-        job.answer(499, "", "");
+        job.answer(CLIENT_CLOSED_REQUEST, "", "");
         continue;
       }
       try {
-        const { inputs, outputs } = this.#options.model;
-        const request = (job.protocol === "v1" ? readV1 : readV2)(job.body, inputs, outputs);
+        const read = job.protocol === "v1" ? readV1 : readV2;
+        const request = read(job.body, this.#options.model);
         return { job, request, rows: rowsOf(request.inputs) };
       } catch (error) {
         answerError(job, error);
@@ -100,47 +131,57 @@ export class Batcher {
     return undefined;
   }
 
-  async #runBatch(batch: readonly ReadJob[]): Promise<void> {
-    if (batch.length === 1) return this.#runAlone(batch);
-    let split: Tensors[] | undefined;
+  async #run(batch: readonly ReadJob[], rows: number): Promise<void> {
+    const [only] = batch;
+    if (batch.length === 1 && only) return this.#runAlone(only);
+    let outputs: Tensor[] | undefined;
     try {
-      const outputs = await this.#options.model.run(joinRows(batch.map(({ request }) => request.inputs)));
-      split = splitRows(
-        outputs,
-        batch.map(({ rows }) => rows ?? 0),
-      );
-      if (split === undefined) this.#joins = false;
+      outputs = await this.#options.model.run(joinRows(batch.map(({ request }) => request.inputs)));
+      // Its first dimension isn't one of rows after all.
+      if (!haveRows(outputs, rows)) {
+        this.#joins = false;
+        outputs = undefined;
+      }
     } catch {
       // Which of them the model refuses shows when each runs alone.
     }
-    if (split === undefined) return this.#runAlone(batch);
-    for (const [index, { job, request }] of batch.entries())
-      this.#answer(job, request, split[index] ?? new Map());
-  }
-
-  async #runAlone(batch: readonly ReadJob[]): Promise<void> {
-    for (const { job, request } of batch) {
-      try {
-        this.#answer(job, request, await this.#options.model.run(request.inputs));
-      } catch (error) {
-        answerError(job, error);
-      }
+    if (outputs === undefined) {
+      for (const one of batch) await this.#runAlone(one);
+      return undefined;
     }
+    let row = 0;
+    for (const one of batch) {
+      this.#answer(one, rowsFrom(outputs, row, one.rows));
+      row += one.rows;
+    }
+    return undefined;
   }
 
-  #answer(job: Job, request: InferRequest, outputs: Tensors): void {
+  async #runAlone(one: ReadJob): Promise<void> {
+    if (one.job.cancelled) return one.job.answer(CLIENT_CLOSED_REQUEST, "", "");
     try {
-      const { service, version } = this.#options;
-      const body =
-        job.protocol === "v1" ? writeV1(request, outputs) : writeV2(service, version, request, outputs);
-      job.answer(200, summarise(outputs.values()), body);
+      this.#answer(one, await this.#options.model.run(one.request.inputs));
     } catch (error) {
-      answerError(job, error);
+      answerError(one.job, error);
     }
+    return undefined;
   }
+
+  #answer({ job, request }: ReadJob, outputs: readonly Tensor[]): void {
+    const body =
+      job.protocol === "v1"
+        ? writeV1(this.#options.model.outputs, outputs)
+        : this.#writer.write(request, outputs);
+    job.answer(200, summarise(outputs), body);
+  }
+}
+
+function nextTurn(resolve: () => void): void {
+  setImmediate(resolve);
 }
 
 function answerError(job: Job, error: unknown): void {
   if (error instanceof BadInput) job.answer(error.status, "", errorBody(error.message));
-  else job.answer(500, "", errorBody(`the model failed on this input: ${firstLine(error)}`));
+  else if (isCallersFault(error)) job.answer(400, "", errorBody(inferenceError(error)));
+  else job.answer(500, "", errorBody(`the model failed on this input: ${inferenceError(error)}`));
 }

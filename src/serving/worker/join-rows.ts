@@ -1,70 +1,56 @@
 import { elements } from "../protocol/tensor.ts";
 import type { Tensor } from "../protocol/tensor.ts";
-import type { TensorData } from "../protocol/datatypes.ts";
 
-export type Tensors = Map<string, Tensor>;
-
-/** Rows of a request, or undefined when its inputs disagree: such a request runs alone. */
-export function rowsOf(inputs: Tensors): number | undefined {
-  let rows: number | undefined;
-  for (const tensor of inputs.values()) {
-    const own = tensor.shape[0];
-    if (own === undefined || (rows !== undefined && own !== rows)) return undefined;
-    rows = own;
-  }
+/** Rows of a request, or 0 when its inputs disagree: such a request runs alone. */
+export function rowsOf(inputs: readonly Tensor[]): number {
+  const rows = inputs[0]?.shape[0] ?? 0;
+  for (const tensor of inputs) if (tensor.shape[0] !== rows) return 0;
   return rows;
 }
 
 /** Requests may be joined when each input's shape behind the first dimension is the same. */
-export function sameRowShape(a: Tensors, b: Tensors): boolean {
-  for (const [name, tensor] of a) {
-    const other = b.get(name);
-    if (other === undefined || other.shape.length !== tensor.shape.length) return false;
-    if (tensor.shape.some((size, index) => index > 0 && size !== other.shape[index])) return false;
+export function sameRowShape(a: readonly Tensor[], b: readonly Tensor[]): boolean {
+  for (let i = 0; i < a.length; i++) {
+    const one = a[i]?.shape ?? [];
+    const other = b[i]?.shape ?? [];
+    if (one.length !== other.length) return false;
+    for (let axis = 1; axis < one.length; axis++) if (one[axis] !== other[axis]) return false;
   }
   return true;
 }
 
-/** One request with the rows of all, in order. */
-export function joinRows(requests: readonly Tensors[]): Tensors {
-  const [first] = requests;
-  if (first === undefined || requests.length === 1) return first ?? new Map();
-  const joined: Tensors = new Map();
-  for (const [name, { datatype, shape }] of first) {
-    const parts = requests.flatMap((request) => request.get(name) ?? []);
-    const rows = parts.reduce((sum, part) => sum + (part.shape[0] ?? 0), 0);
+/** The inputs of one inference with the rows of all requests, in order. Every request has `sameRowShape`. */
+export function joinRows(requests: readonly (readonly Tensor[])[]): readonly Tensor[] {
+  const [first = []] = requests;
+  if (requests.length === 1) return first;
+  let rows = 0;
+  for (const request of requests) rows += request[0]?.shape[0] ?? 0;
+  return first.map(({ datatype, shape }, input) => {
     const whole = [rows, ...shape.slice(1)];
-    joined.set(name, { datatype, shape: whole, data: joinData(datatype.make(elements(whole)), parts) });
-  }
-  return joined;
-}
-
-function joinData(room: TensorData, parts: readonly Tensor[]): TensorData {
-  if (Array.isArray(room)) return parts.flatMap((part) => part.data as string[]);
-  let offset = 0;
-  for (const part of parts) {
-    (room as Float32Array).set(part.data as Float32Array, offset);
-    offset += part.data.length;
-  }
-  return room;
-}
-
-/**
- * The answer's rows given back to the requests they belong to; undefined when an output hasn't one row per row of
- * input, so that the model's first dimension wasn't one of rows after all.
- */
-export function splitRows(outputs: Tensors, rows: readonly number[]): Tensors[] | undefined {
-  const total = rows.reduce((sum, own) => sum + own, 0);
-  for (const tensor of outputs.values()) if (tensor.shape[0] !== total) return undefined;
-  let start = 0;
-  return rows.map((own) => {
-    const split: Tensors = new Map();
-    for (const [name, { datatype, shape, data }] of outputs) {
-      const size = elements(shape.slice(1));
-      const part = data.slice(start * size, (start + own) * size) as TensorData;
-      split.set(name, { datatype, shape: [own, ...shape.slice(1)], data: part });
+    const data = datatype.make(elements(whole));
+    let offset = 0;
+    for (const request of requests) {
+      const part = request[input] as Tensor;
+      if (Array.isArray(data)) for (const text of part.data as string[]) data[offset++] = text;
+      else {
+        (data as Float32Array).set(part.data as Float32Array, offset);
+        offset += part.data.length;
+      }
     }
-    start += own;
-    return split;
+    return { datatype, shape: whole, data, start: 0 };
+  });
+}
+
+/** True when every output has one row per row of input, so that rows can be given back. */
+export function haveRows(outputs: readonly Tensor[], rows: number): boolean {
+  for (const { shape } of outputs) if (shape[0] !== rows) return false;
+  return true;
+}
+
+/** Some rows of an inference's outputs, sharing their memory. */
+export function rowsFrom(outputs: readonly Tensor[], row: number, rows: number): Tensor[] {
+  return outputs.map(({ datatype, shape, data, start }) => {
+    const own = [rows, ...shape.slice(1)];
+    return { datatype, shape: own, data, start: start + (row * elements(own)) / rows };
   });
 }

@@ -1,104 +1,188 @@
+import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { bytesOf } from "../../base/bytes.ts";
 import { FRAME_KIND, FrameReader, decodeRequest, encodeAnswer } from "../frames.ts";
 import type { RequestFrame } from "../frames.ts";
-import type { TensorPort } from "../protocol/tensor.ts";
-import type { TensorSpec, WorkerArguments, WorkerMetadata } from "../worker-arguments.ts";
+import { errorBody } from "../protocol/bad-input.ts";
 import { Batcher } from "./batcher.ts";
 import type { Job } from "./batcher.ts";
+import type { WorkerConfig, WorkerMetadata } from "./config.ts";
 import type { Model } from "./onnx-model.ts";
 
-/** Of one frame; the router refuses larger bodies long before. */
-const MAX_FRAME_BYTES = 1 << 30;
+const DEFAULT_BATCH_ROWS = 256;
+/** Of requests that wait; while there are more, nothing is read from the sockets. */
+const WAITING_BYTES = 64 * 1024 * 1024;
+/** Of answers that a connection hasn't taken; while there are more, no requests of it are read. */
+const UNREAD_BYTES = 16 * 1024 * 1024;
 
 export interface WorkerServer {
+  /** Connections at this moment. */
+  readonly connections: number;
   /** Answers what has come, then closes every connection. */
   close(): Promise<void>;
 }
 
-/** Listens on the worker's socket and answers frames from the model. Resolves when it can be reached. */
-export async function startWorkerServer(
-  socketPath: string,
-  model: Model,
-  options: WorkerArguments,
-): Promise<WorkerServer> {
-  const { id, service, version, maxBatchRows } = options;
-  const batcher = new Batcher({ model, service, version, maxBatchRows });
-  const metadata: WorkerMetadata = {
-    id,
-    service,
-    version,
-    inputs: model.inputs.map(specOf),
-    outputs: model.outputs.map(specOf),
-  };
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-    attend(socket, batcher, JSON.stringify(metadata));
-  });
-  await listen(server, socketPath);
-  return {
-    async close() {
-      server.close();
-      await batcher.idle();
-      for (const socket of sockets) socket.destroySoon();
-    },
-  };
+export interface WorkerServerOptions {
+  model: Model;
+  config: WorkerConfig;
+  metadata: WorkerMetadata;
+  /** True when requests may be joined along the rows. */
+  joins: boolean;
+  /** A connection came or went. */
+  onConnections?(): void;
 }
 
-function specOf({ name, datatype, shape }: TensorPort): TensorSpec {
-  return { name, datatype: datatype.name, shape: shape ?? [] };
+/** Listens on the worker's socket and answers frames from the model. Resolves when it can be reached. */
+export async function startWorkerServer(options: WorkerServerOptions): Promise<WorkerServer> {
+  const { model, config, joins, onConnections } = options;
+  const links = new Set<Link>();
+  const batcher = new Batcher({
+    model,
+    service: config.service,
+    version: config.version,
+    maxBatchRows: config.maxBatchRows ?? DEFAULT_BATCH_ROWS,
+    joins,
+    onAnswered() {
+      for (const link of links) link.flush();
+    },
+  });
+  const metadata = JSON.stringify(options.metadata);
+  const server = createServer((socket) => {
+    const link = new Link(socket, batcher, metadata, config.maxFrameBytes);
+    links.add(link);
+    socket.on("close", () => {
+      links.delete(link);
+      onConnections?.();
+    });
+    onConnections?.();
+  });
+  // Left by a worker that was killed.
+  await rm(config.socketPath, { force: true });
+  await listen(server, config.socketPath);
+  return {
+    get connections() {
+      return links.size;
+    },
+    async close() {
+      server.close();
+      // What has already arrived is read in this turn.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      await batcher.idle();
+      await Promise.all([...links].map((link) => link.end()));
+    },
+  };
 }
 
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(path, () => resolve());
+    server.listen(path, () => {
+      server.off("error", reject);
+      resolve();
+    });
   });
 }
 
-function attend(socket: Socket, batcher: Batcher, metadata: string): void {
-  const jobs = new Map<number, Job>();
-  const reader = new FrameReader(MAX_FRAME_BYTES);
-  const reply = (id: number, status: number, prediction: string, body: string) => {
-    jobs.delete(id);
-    if (socket.destroyed) return;
-    // Answers of one batch leave in one write.
-    if (socket.writableCorked === 0) {
-      socket.cork();
-      setImmediate(() => socket.uncork());
-    }
-    socket.write(bytesOf(encodeAnswer({ id, status, prediction, body: Buffer.from(body) })));
-  };
-  const take = ({ id, kind, body }: RequestFrame) => {
-    const known = jobs.get(id);
-    if (kind === FRAME_KIND.metadata) return reply(id, 200, "", metadata);
-    if (kind === FRAME_KIND.cancel) {
-      if (known) known.cancelled = true;
-      return undefined;
-    }
-    const job: Job = {
-      protocol: kind === FRAME_KIND.v1 ? "v1" : "v2",
-      body,
-      cancelled: false,
-      answer: (status, prediction, text) => reply(id, status, prediction, text),
-    };
-    jobs.set(id, job);
-    batcher.add(job);
-    return undefined;
-  };
-  socket.on("data", (chunk: Buffer) => {
+/** One router's connection. Answers of one run leave in one write. */
+class Link {
+  readonly #socket: Socket;
+  readonly #batcher: Batcher;
+  readonly #metadata: string;
+  readonly #reader: FrameReader;
+  readonly #jobs = new Map<number, Job>();
+
+  constructor(socket: Socket, batcher: Batcher, metadata: string, maxFrameBytes: number) {
+    this.#socket = socket;
+    this.#batcher = batcher;
+    this.#metadata = metadata;
+    this.#reader = new FrameReader(maxFrameBytes);
+    socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      for (const job of this.#jobs.values()) job.cancelled = true;
+    });
+  }
+
+  /** Sends what was answered, and reads on once there is room. */
+  flush(): void {
+    if (this.#socket.writableCorked > 0) this.#socket.uncork();
+    if (!this.#socket.isPaused()) return;
+    if (this.#isFull()) {
+      if (this.#socket.writableNeedDrain) this.#socket.once("drain", () => this.flush());
+    } else this.#socket.resume();
+  }
+
+  /** Closes once the last answer has left; a peer that doesn't read is cut off after a second. */
+  end(): Promise<void> {
+    this.flush();
+    return new Promise((resolve) => {
+      if (this.#socket.destroyed) return resolve();
+      this.#socket.once("close", () => resolve());
+      setTimeout(() => this.#socket.destroy(), 1_000).unref();
+      this.#socket.destroySoon();
+    });
+  }
+
+  #isFull(): boolean {
+    return this.#batcher.waitingBytes > WAITING_BYTES || this.#socket.writableLength > UNREAD_BYTES;
+  }
+
+  #read(chunk: Buffer): void {
     try {
-      for (const frame of reader.push(chunk)) take(decodeRequest(frame));
+      for (const frame of this.#reader.push(chunk)) this.#take(decodeRequest(frame));
     } catch {
       // A stream that isn't frames can't be read on.
-      socket.destroy();
+      this.#socket.destroy();
     }
-  });
-  socket.on("error", () => socket.destroy());
-  socket.on("close", () => {
-    for (const job of jobs.values()) job.cancelled = true;
-  });
+    if (this.#isFull()) this.#socket.pause();
+  }
+
+  #take({ id, kind, body }: RequestFrame): void {
+    switch (kind) {
+      case FRAME_KIND.v1:
+      case FRAME_KIND.v2: {
+        const job = new LinkJob(this, id, kind === FRAME_KIND.v1 ? "v1" : "v2", body);
+        this.#jobs.set(id, job);
+        return this.#batcher.add(job);
+      }
+      case FRAME_KIND.metadata:
+        this.answer(id, 200, "", this.#metadata);
+        return this.flush();
+      case FRAME_KIND.cancel: {
+        const job = this.#jobs.get(id);
+        if (job) job.cancelled = true;
+        return undefined;
+      }
+      default:
+        this.answer(id, 501, "", errorBody(`frames of kind ${String(kind)} aren't known`));
+        return this.flush();
+    }
+  }
+
+  answer(id: number, status: number, prediction: string, body: string): void {
+    this.#jobs.delete(id);
+    if (this.#socket.destroyed) return;
+    if (this.#socket.writableCorked === 0) this.#socket.cork();
+    this.#socket.write(bytesOf(encodeAnswer({ id, status, prediction, body: Buffer.from(body) })));
+  }
+}
+
+class LinkJob implements Job {
+  cancelled = false;
+  readonly protocol: "v1" | "v2";
+  readonly body: Buffer;
+  readonly #link: Link;
+  readonly #id: number;
+
+  constructor(link: Link, id: number, protocol: "v1" | "v2", body: Buffer) {
+    this.#link = link;
+    this.#id = id;
+    this.protocol = protocol;
+    this.body = body;
+  }
+
+  answer(status: number, prediction: string, body: string): void {
+    this.#link.answer(this.#id, status, prediction, body);
+  }
 }

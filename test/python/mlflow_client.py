@@ -76,12 +76,18 @@ seen["paged"] = [len(pages), len(client.search_runs([experiment.experiment_id], 
 
 with mlflow.start_run() as model_run:
     info = mlflow.sklearn.log_model(
-        model, name="model", registered_model_name="rm1", input_example=features.head(2)
+        model,
+        name="model",
+        registered_model_name="rm1",
+        input_example=features.head(2),
+        pip_requirements=["scikit-learn"],  # else the client spends ten seconds on finding them out
     )
     from skl2onnx import to_onnx
 
     onnx_info = mlflow.onnx.log_model(
-        to_onnx(model, features.to_numpy(np.float32)[:1], options={"zipmap": False}), name="onnx"
+        to_onnx(model, features.to_numpy(np.float32)[:1], options={"zipmap": False}),
+        name="onnx",
+        pip_requirements=["onnxruntime"],
     )
     mlflow.log_metric("score", 0.7, model_id=info.model_id)
 second = mlflow.register_model(onnx_info.model_uri, "rm1")
@@ -102,7 +108,7 @@ client.transition_model_version_stage("rm1", 1, "Production")
 client.set_model_version_tag("rm1", 1, "k", "v")
 client.update_model_version("rm1", 1, description="first")
 version = client.get_model_version("rm1", 1)
-seen["version"] = [version.current_stage, version.tags, version.description, version.aliases]
+seen["version"] = [version.current_stage, version.tags, version.description, list(version.aliases)]
 seen["models"] = [m.name for m in client.search_registered_models()]
 seen["found"] = [v.version for v in client.search_model_versions("name='rm1'")]
 seen["latest"] = [v.version for v in client.get_latest_versions("rm1", ["Production"])]
@@ -125,7 +131,7 @@ try:
 except MlflowException as error:
     seen["missing"] = error.error_code
 
-mlflow.sklearn.autolog()
+mlflow.sklearn.autolog(log_models=False)
 with mlflow.start_run() as auto:
     LogisticRegression(max_iter=500).fit(features, labels)
 seen["autolog"] = "max_iter" in client.get_run(auto.info.run_id).data.params

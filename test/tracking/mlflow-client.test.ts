@@ -87,7 +87,7 @@ describe("the unchanged mlflow client", () => {
 
   it("logs, registers and loads scikit-learn and ONNX models by every kind of URI", () => {
     expect(seen).toMatchObject({
-      versions: [1, "2"],
+      versions: ["1", "2"],
       alias: "1",
       loads: [true, true, true, true],
       onnx: true,
@@ -104,7 +104,7 @@ describe("the unchanged mlflow client", () => {
     expect(seen).toMatchObject({
       version: ["Production", { k: "v" }, "first", ["mine"]],
       models: ["rm1"],
-      found: ["2", "1"],
+      found: ["1", "2"],
       latest: ["1"],
       copied: true,
     });

@@ -1,3 +1,7 @@
+import type { LivingWorker } from "../serving/router/worker-host.ts";
+import type { WorkerArguments } from "../serving/worker-arguments.ts";
+import type { FromChild, ToChildLater } from "../targets/local/supervisor/messages.ts";
+
 /** What every process of a platform on this machine is told at its start, by its parent, over IPC. */
 export interface PlatformConfig {
   /** Absolute. Holds everything that must outlive a restart. */
@@ -23,6 +27,13 @@ export interface PlatformConfig {
   storeFile: string;
   /** `--artifact-root`: where new experiments put artifacts. */
   artifactRoot: string;
+  /** `--artifacts`: folder behind the proxied artifact API; default `<dataDir>/artifacts`. */
+  artifactsDir: string;
+  /**
+   * A second token, new with every start and kept in memory only: what the platform gives to its own steps, so
+   * that they can reach it where callers need a token. Guards take it beside `tokenSha256`.
+   */
+  internalToken: string;
 }
 
 /** Names of the sockets in `runDir`. */
@@ -33,8 +44,12 @@ export const SOCKETS = {
   hooks: "hooks.sock",
   /** The serve process's own interface for control: rules, variants, outcomes. */
   serve: "serve.sock",
+  /** Predictions over HTTP, for control: connections that began with something else reach it. */
+  predict: "predict.sock",
 } as const;
 
-/** Messages between the supervisor and its children. */
-export type ToChild = { type: "start"; config: PlatformConfig } | { type: "stop" };
-export type FromChild = { type: "ready" } | { type: "failed"; error: import("../http/errors.ts").ErrorBody };
+/** What the supervisor says to its children; `worker` goes to workers only, `living` to serve only. */
+export type ToChild =
+  | { type: "start"; config: PlatformConfig; worker?: WorkerArguments; living?: LivingWorker[] }
+  | ToChildLater;
+export type { FromChild };

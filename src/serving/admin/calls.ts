@@ -1,0 +1,18 @@
+import type { PredictionPage, OutcomeReport } from "../outcomes.ts";
+import type { ProbeAnswer, TrafficRule, VariantRef, VariantSpec, VariantState } from "../backend.ts";
+
+/** What may be asked of the router over its own socket: name, request and answer of each call. */
+export interface AdminCalls {
+  prepare: { request: VariantSpec; answer: null };
+  probe: { request: VariantRef & { body: string }; answer: ProbeAnswer };
+  remove: { request: VariantRef; answer: null };
+  route: { request: TrafficRule; answer: null };
+  unroute: { request: { service: string; order: number }; answer: null };
+  "stop-challenger": { request: VariantRef; answer: null };
+  state: { request: null; answer: { rules: TrafficRule[]; variants: VariantState[] } };
+  outcomes: { request: null; answer: OutcomeReport };
+  predictions: { request: { cursor: string; limit: number }; answer: PredictionPage };
+  logs: { request: VariantRef & { lines: number }; answer: string[] };
+}
+
+export type AdminCall = keyof AdminCalls;

@@ -1,0 +1,39 @@
+import type { ServerResponse } from "node:http";
+import type { SlipwayError } from "../../http/errors.ts";
+
+export type Headers = Record<string, string | number>;
+
+/** Sends a whole JSON answer; nothing when the caller has gone. */
+export function sendJson(
+  res: ServerResponse,
+  status: number,
+  body: string | Uint8Array,
+  headers: Headers = {},
+): void {
+  if (res.headersSent || res.destroyed) return;
+  res.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": typeof body === "string" ? Buffer.byteLength(body) : body.length,
+    ...headers,
+  });
+  res.end(body);
+}
+
+/** Open Inference's shape of an error. */
+export function sendProtocolError(
+  res: ServerResponse,
+  status: number,
+  message: string,
+  headers: Headers = {},
+): void {
+  sendJson(res, status, JSON.stringify({ error: message }), headers);
+}
+
+/** A refusal before routing, in the shape that serves both our API's readers and Open Inference's. */
+export function sendRefusal(res: ServerResponse, error: SlipwayError): void {
+  const challenge: Headers = error.status === 401 ? { "www-authenticate": 'Basic realm="slipway"' } : {};
+  sendJson(res, error.status, JSON.stringify({ error: error.toJSON() }), {
+    ...challenge,
+    connection: "close",
+  });
+}

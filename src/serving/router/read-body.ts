@@ -1,0 +1,36 @@
+import type { IncomingMessage } from "node:http";
+import { joinBuffers } from "../../base/bytes.ts";
+
+export type BodyRead = { body: Buffer } | { tooLarge: number } | "aborted";
+
+/**
+ * Reads a whole body of at most `maxBytes`; keeps none of a larger one. Every connection's time to send a
+ * request is bounded by the server's own requestTimeout.
+ */
+export function readBody(req: IncomingMessage, maxBytes: number, done: (read: BodyRead) => void): void {
+  const declared = Number(req.headers["content-length"] ?? 0);
+  if (declared > maxBytes) return done({ tooLarge: declared });
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let isDone = false;
+  const finish = (read: BodyRead) => {
+    if (isDone) return;
+    isDone = true;
+    done(read);
+  };
+  req.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (isDone) return;
+    if (bytes > maxBytes) {
+      chunks.length = 0;
+      finish({ tooLarge: bytes });
+    } else chunks.push(chunk);
+  });
+  req.on("end", () => {
+    const [first] = chunks;
+    finish({ body: chunks.length === 1 && first !== undefined ? first : joinBuffers(chunks) });
+  });
+  req.on("close", () => finish("aborted"));
+  req.on("error", () => finish("aborted"));
+  return undefined;
+}

@@ -1,0 +1,106 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { join } from "node:path";
+import type { Clock } from "../../base/clock.ts";
+import type { Guard } from "../../http/guard.ts";
+import { sendRefusal } from "./answers.ts";
+import { handleInfo } from "./model-info.ts";
+import { OutcomeCounters } from "./outcome-counters.ts";
+import { handleInfer } from "./prediction-handler.ts";
+import type { PredictionDeps } from "./prediction-handler.ts";
+import { PredictionLog } from "./prediction-log.ts";
+import { isPredictionPath, parseRoute } from "./routes.ts";
+import { RuleBook } from "./rule-book.ts";
+import { SnapshotFile } from "./snapshot.ts";
+import { Variants } from "./variants.ts";
+import type { WorkerHost } from "./worker-host.ts";
+
+export interface RouterDeps {
+  /** Folder of the snapshot and the prediction log. */
+  serveDir: string;
+  runDir: string;
+  /** Folder of the workers' logs. */
+  logsDir: string;
+  host: WorkerHost;
+  clock: Clock;
+  guard: Guard;
+  version: string;
+  /** Answers requests that aren't predictions on connections that began with one; undefined: 404. */
+  forward?: (req: IncomingMessage, res: ServerResponse) => void;
+}
+
+export interface Router extends PredictionDeps {
+  readonly logsDir: string;
+  /** Answers predictions; public connections are handed to it by `emit("connection")`. */
+  readonly http: Server;
+  readonly snapshot: SnapshotFile;
+  readonly clock: Clock;
+}
+
+const SEGMENT_BYTES = 8 * 1024 * 1024;
+const LOG_BYTES = 256 * 1024 * 1024;
+
+/** Builds the router from what the last one left: same rules, same weights, the workers that still live. */
+export async function createRouter(deps: RouterDeps): Promise<Router> {
+  const path = join(deps.serveDir, "snapshot.json");
+  const before = await SnapshotFile.load(path);
+  const { clock, runDir, host } = deps;
+  const rules = new RuleBook(before);
+  const variants = new Variants({ runDir, host, clock, newWorkerId: () => randomBytes(5).toString("hex") });
+  variants.restore(before?.variants ?? []);
+  const incarnation = newIncarnation(clock.now());
+  let requests = 0;
+  const router: Router = {
+    rules,
+    variants,
+    clock,
+    logsDir: deps.logsDir,
+    outcomes: new OutcomeCounters(incarnation),
+    log: new PredictionLog({
+      dir: join(deps.serveDir, "predictions"),
+      incarnation,
+      segmentBytes: SEGMENT_BYTES,
+      totalBytes: LOG_BYTES,
+    }),
+    snapshot: new SnapshotFile(path, () => ({ ...rules.state(), variants: variants.specs() })),
+    now: () => clock.now(),
+    ticks: () => performance.now(),
+    random: Math.random,
+    // The incarnation makes it unique over restarts, the number within one.
+    newRequestId: () => `${incarnation}-${(requests++).toString(36)}`,
+    http: createPredictionServer(deps, () => router),
+  };
+  return router;
+}
+
+/** Sorts by time, so that the prediction log's segments sort over restarts: 9 characters of time, 6 of chance. */
+function newIncarnation(now: number): string {
+  return now.toString(36).padStart(9, "0") + randomBytes(3).toString("hex");
+}
+
+function createPredictionServer(deps: RouterDeps, router: () => Router): Server {
+  const server = createServer(
+    { keepAliveTimeout: 75_000, requestTimeout: 60_000, maxHeaderSize: 16 * 1024 },
+    (req, res) => {
+      const url = req.url ?? "/";
+      if (!isPredictionPath(url) && deps.forward !== undefined) return deps.forward(req, res);
+      const refused = deps.guard(req.headers, req.method ?? "GET");
+      if (refused !== null) return sendRefusal(res, refused);
+      const route = parseRoute(req.method ?? "GET", url);
+      if (route.kind === "infer") return handleInfer(req, res, route, router());
+      return handleInfo(res, route, {
+        rules: router().rules,
+        variants: router().variants,
+        version: deps.version,
+      });
+    },
+  );
+  server.headersTimeout = 15_000;
+  server.on("clientError", (_error, socket) => {
+    if (socket.writable)
+      socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+    else socket.destroy();
+  });
+  return server;
+}

@@ -1,0 +1,25 @@
+import type { ErrorBody } from "../../../http/errors.ts";
+import type { LivingWorker, WorkerExit } from "../../../serving/router/worker-host.ts";
+import type { WorkerArguments } from "../../../serving/worker-arguments.ts";
+
+/** First message to every child. What the platform's config holds is no business of the supervisor. */
+export interface StartMessage {
+  type: "start";
+  config: unknown;
+  worker?: WorkerArguments;
+  living?: LivingWorker[];
+}
+
+/** What a child hears after its start. */
+export type ToChildLater =
+  | { type: "stop" }
+  | { type: "worker-spawned"; id: string; pid: number }
+  | { type: "worker-ready"; id: string }
+  | { type: "worker-exited"; exit: WorkerExit };
+
+/** What a child says. The last two come from serve only. */
+export type FromChild =
+  | { type: "ready" }
+  | { type: "failed"; error: ErrorBody }
+  | { type: "spawn-worker"; arguments: WorkerArguments }
+  | { type: "end-worker"; id: string; how: "drain" | "kill" };

@@ -1,7 +1,7 @@
 import type { RolloutMetric, RolloutPolicy } from "../../spec/project.ts";
 import type { ArmCount, Cell, Interval, Judge, Judgement, MetricEvidence } from "../judge.ts";
 import { type ChampionRate, currentRate, unknownRate, updateRate } from "./champion-rate.ts";
-import { alternatives, type Hypothesis, stakes } from "./hypothesis.ts";
+import { alternatives, assumedRate, type Hypothesis, stakes } from "./hypothesis.ts";
 import { armLogFactor, unitFactors } from "./projection.ts";
 import { describeCounts } from "./sentence.ts";
 import { eValue, play, startWealth, type Wealth } from "./wealth.ts";
@@ -105,18 +105,20 @@ function beyondNull({ ratio, margin }: MetricState, times: number): Hypothesis {
 function playCells(
   wealth: Wealth,
   hypothesis: Hypothesis,
-  q0: number,
+  rate: number,
   seconds: number,
   cells: readonly Cell[],
 ): Wealth {
-  const bets = cells.length === 0 ? stakes(hypothesis).map(() => undefined) : alternatives(hypothesis, q0);
+  const q0 = cells.length === 0 ? undefined : assumedRate(hypothesis, rate);
+  const bets = q0 === undefined ? [] : alternatives(hypothesis, q0);
   const logFactors: number[] = [];
   const pending: number[] = [];
   for (const q1 of bets) {
     let ended = 0;
     let underWay = 0;
-    for (const cell of q1 === undefined ? [] : cells) {
-      const { champion, challenger } = unitFactors(hypothesis, cell.share, q0, q1 ?? 0);
+    for (const cell of cells) {
+      if (q0 === undefined || q1 === undefined) break;
+      const { champion, challenger } = unitFactors(hypothesis, cell.share, q0, q1);
       ended += armLogFactor(champion, cell.champion) + armLogFactor(challenger, cell.challenger);
       underWay +=
         (cell.champion.pending ?? 0) * Math.min(champion.good, champion.bad) +

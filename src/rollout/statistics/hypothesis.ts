@@ -33,14 +33,25 @@ export function stakes(hypothesis: Hypothesis): number[] {
   return [0.5, ...BETTER.map(() => 0.5 / BETTER.length)];
 }
 
-/** The challenger's rates that are bet on while the champion's is `q0`: all outside the null. */
+/** Edges nearer to 1 are not bet on: 1 - p loses its digits there, and with them the factors their validity. */
+const HIGHEST_EDGE = 0.99;
+
+/**
+ * The champion's rate that bets assume when it is measured as `q0`: lower where the edge would leave [0, 1], which
+ * a bet may, since its validity needs nothing of q0. Undefined when the margin leaves no room at all.
+ */
+export function assumedRate(hypothesis: Hypothesis, q0: number): number | undefined {
+  const highest = (HIGHEST_EDGE - hypothesis.margin) / hypothesis.ratio;
+  return highest <= 0 ? undefined : Math.min(q0, highest);
+}
+
+/** The challenger's rates that are bet on while the champion's is taken as `q0`: all outside the null. */
 export function alternatives(hypothesis: Hypothesis, q0: number): Alternative[] {
   const line = edge(hypothesis, q0);
   if (hypothesis.side === "within") {
-    return WORSE.map((ratio) => (line >= 1 ? undefined : scaleOdds(line, ratio)));
+    return WORSE.map((ratio) => scaleOdds(line, ratio));
   }
-  const below = Math.min(line, 1 - 1e-6);
-  return [line > q0 ? q0 : undefined, ...BETTER.map((ratio) => scaleOdds(below, 1 / ratio))];
+  return [line > q0 ? q0 : undefined, ...BETTER.map((ratio) => scaleOdds(line, 1 / ratio))];
 }
 
 function scaleOdds(rate: number, ratio: number): Alternative {

@@ -2,7 +2,13 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Interval, Judge } from "../../../src/rollout/judge.ts";
 import { createEProcessJudge, type EProcessState } from "../../../src/rollout/statistics/e-process-judge.ts";
-import { alternatives, edge, type Hypothesis, stakes } from "../../../src/rollout/statistics/hypothesis.ts";
+import {
+  alternatives,
+  assumedRate,
+  edge,
+  type Hypothesis,
+  stakes,
+} from "../../../src/rollout/statistics/hypothesis.ts";
 import {
   armLogFactor,
   projectOnNull,
@@ -16,6 +22,7 @@ const hypothesis = fc.record({
   margin: fc.oneof(fc.constant(0), fc.double({ min: 0.001, max: 0.4, noNaN: true })),
   side: fc.constantFrom("within" as const, "beyond" as const),
 });
+const RUNS = 100;
 const share = fc.double({ min: 0.01, max: 0.99, noNaN: true });
 /** The champion's rate as the judge may estimate it. */
 const rate = fc.double({ min: 1e-5, max: 0.999, noNaN: true });
@@ -46,7 +53,8 @@ function nullPoints({ ratio, margin, side }: Hypothesis): [number, number][] {
 describe("a unit's factor", () => {
   it("has an expectation of at most 1 at every point of the null, for every bet", () => {
     fc.assert(
-      fc.property(hypothesis, share, rate, (hypothesis, w, q0) => {
+      fc.property(hypothesis, share, rate, (hypothesis, w, measured) => {
+        const q0 = assumedRate(hypothesis, measured) ?? 0;
         const points = nullPoints(hypothesis);
         for (const q1 of alternatives(hypothesis, q0)) {
           if (q1 === undefined) continue;
@@ -56,13 +64,14 @@ describe("a unit's factor", () => {
           expect(worst).toBeLessThanOrEqual(1 + 1e-8);
         }
       }),
-      { numRuns: 100 },
+      { numRuns: RUNS },
     );
   });
 
   it("grows on average when the alternative is true", () => {
     fc.assert(
-      fc.property(hypothesis, share, rate, (hypothesis, w, q0) => {
+      fc.property(hypothesis, share, rate, (hypothesis, w, measured) => {
+        const q0 = assumedRate(hypothesis, measured) ?? 0;
         for (const q1 of alternatives(hypothesis, q0)) {
           if (q1 === undefined) continue;
           const f = unitFactors(hypothesis, w, q0, q1);
@@ -72,7 +81,7 @@ describe("a unit's factor", () => {
           expect(growth).toBeGreaterThanOrEqual(-1e-12);
         }
       }),
-      { numRuns: 100 },
+      { numRuns: RUNS },
     );
   });
 
@@ -87,7 +96,8 @@ describe("a unit's factor", () => {
 
   it("bets only outside the null, with stakes that sum to 1", () => {
     fc.assert(
-      fc.property(hypothesis, rate, (hypothesis, q0) => {
+      fc.property(hypothesis, rate, (hypothesis, measured) => {
+        const q0 = assumedRate(hypothesis, measured) ?? 0;
         expect(stakes(hypothesis).reduce((sum, stake) => sum + stake, 0)).toBeCloseTo(1, 12);
         for (const q1 of alternatives(hypothesis, q0)) {
           if (q1 === undefined) continue;

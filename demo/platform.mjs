@@ -26,7 +26,9 @@ export class Platform {
     platform.#child = spawn(process.execPath, args, { cwd, stdio: ["ignore", out, err], detached: true });
     closeSync(out);
     closeSync(err);
-    Object.assign(platform, JSON.parse(await firstLine(platform.#child, files)));
+    const first = JSON.parse(await firstLine(platform.#child, files));
+    if (first.url === undefined) throw new Error(`slipway up: ${first.error?.message ?? "no address"}`);
+    Object.assign(platform, first);
     return platform;
   }
 

@@ -164,8 +164,8 @@ async function remove({ backend }: RolloutDeps, service: string, version: number
   try {
     await backend.remove({ service, version });
   } catch (error) {
-    // Still named by a rule or by requests under way: the next pass tries again.
-    if (!(error instanceof SlipwayError && error.code === "CONFLICT")) throw error;
+    // Still named by a rule (CONFLICT, VARIANT_IN_USE): the next pass tries again.
+    if (!(error instanceof SlipwayError && error.status === 409)) throw error;
   }
 }
 

@@ -41,8 +41,8 @@ export const rolloutMigrations: readonly Migration[] = [
       `CREATE INDEX rollout_audit_by_service ON rollout_audit (service, seq)`,
       `CREATE TABLE rollout_cursors (
         rollout_id TEXT NOT NULL, version BIGINT NOT NULL, arm TEXT NOT NULL, epoch TEXT NOT NULL,
-        incarnation TEXT NOT NULL, finished BIGINT NOT NULL, failed BIGINT NOT NULL,
-        PRIMARY KEY (rollout_id, version, arm, epoch, incarnation))`,
+        incarnation TEXT NOT NULL, share DOUBLE PRECISION NOT NULL, finished BIGINT NOT NULL,
+        failed BIGINT NOT NULL, PRIMARY KEY (rollout_id, version, arm, epoch, incarnation, share))`,
       `CREATE TABLE rollout_contracts (
         service TEXT NOT NULL, version BIGINT NOT NULL, passed INTEGER NOT NULL, message TEXT NOT NULL,
         model_dir TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (service, version))`,

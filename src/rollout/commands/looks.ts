@@ -7,6 +7,7 @@ export interface Cursor {
   arm: "champion" | "challenger";
   epoch: string;
   incarnation: string;
+  share: number;
   finished: number;
   failed: number;
 }
@@ -43,9 +44,9 @@ export const saveLook = defineCommand(
     if (changes === 0) return { saved: false };
     for (const cursor of args.cursors) {
       await tx.run(
-        `INSERT INTO rollout_cursors (rollout_id, version, arm, epoch, incarnation, finished, failed)
-         VALUES (?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (rollout_id, version, arm, epoch, incarnation)
+        `INSERT INTO rollout_cursors (rollout_id, version, arm, epoch, incarnation, share, finished, failed)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (rollout_id, version, arm, epoch, incarnation, share)
          DO UPDATE SET finished = excluded.finished, failed = excluded.failed`,
         [
           args.rolloutId,
@@ -53,6 +54,7 @@ export const saveLook = defineCommand(
           cursor.arm,
           cursor.epoch,
           cursor.incarnation,
+          cursor.share,
           cursor.finished,
           cursor.failed,
         ],

@@ -1,4 +1,4 @@
-/** What the world outside gave this process. Only main.ts reads process.env and process.argv. */
+/** What the world outside gave this process. Only main.ts reads it. */
 export interface Invocation {
   argv: readonly string[];
   env: Readonly<Record<string, string | undefined>>;

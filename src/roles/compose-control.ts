@@ -1,0 +1,267 @@
+import { createHash } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import type { Server } from "node:http";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import Fastify, { type FastifyInstance } from "fastify";
+import type { Clock } from "../base/clock.ts";
+import { systemIds } from "../base/ids.ts";
+import { gitMigrations } from "../git/commands.ts";
+import { openEnvironmentRepository } from "../git/environment-repository.ts";
+import { DEFAULT_MAX_FILE_BYTES, hookRoutes } from "../git/hook-routes.ts";
+import { writeHookScripts } from "../git/hook-scripts.ts";
+import { ENVIRONMENT } from "../git/names.ts";
+import { openGit } from "../git/plumbing.ts";
+import { createProjectPushes } from "../git/project-pushes.ts";
+import { projectRoutes } from "../git/project-routes.ts";
+import { Pushes } from "../git/pushes.ts";
+import { openRepositories } from "../git/repositories.ts";
+import { GIT_LIMITS, gitRoutes } from "../git/smart-http.ts";
+import type { SlipwayError } from "../http/errors.ts";
+import { createGuard } from "../http/guard.ts";
+import { createApp, openApiRoute } from "../http/server.ts";
+import { pipelineMigrations } from "../pipelines/commands.ts";
+import { createPipelines } from "../pipelines/pipelines.ts";
+import { pipelineRoutes } from "../pipelines/routes.ts";
+import { createTrackingLedger } from "../pipelines/tracking-ledger.ts";
+import { createRegistry } from "../registry/create-registry.ts";
+import { registryRoutes } from "../registry/routes.ts";
+import { registryMigrations } from "../registry/schema.ts";
+import { rolloutMigrations } from "../rollout/migrations.ts";
+import { createRollouts } from "../rollout/rollouts.ts";
+import { rolloutRoutes } from "../rollout/routes.ts";
+import { compareAnswer, readContract } from "../serving/contract.ts";
+import { createForward } from "../serving/front/forward.ts";
+import { servingLogRoutes } from "../serving/log-routes.ts";
+import { createModelStore } from "../serving/folder-model-store.ts";
+import { parseProject } from "../spec/parse.ts";
+import { specRoutes } from "../spec/routes.ts";
+import { createEvents, eventMigrations } from "../store/events.ts";
+import { createFolderBlobs } from "../store/folder-blobs.ts";
+import { openSqlite } from "../store/sqlite.ts";
+import { createLocalEngine } from "../targets/local/engine/engine.ts";
+import { createLocalServingBackend } from "../targets/local/serving-backend.ts";
+import { createTracking } from "../tracking/create-tracking.ts";
+import { createLogged } from "../tracking/logged.ts";
+import { trackingRoutes } from "../tracking/routes.ts";
+import { trackingMigrations } from "../tracking/schema.ts";
+import { MLFLOW_VERSION } from "../tracking/server-routes.ts";
+import { whyRoutes } from "../why/routes.ts";
+import { SOCKETS, type PlatformConfig } from "./config.ts";
+import { platformRoutes } from "./platform-routes.ts";
+import { projectReader } from "./project-at.ts";
+import { whySources } from "./why-sources.ts";
+
+/** Longest silence of serve while it answers a prediction that came over control. */
+const FORWARD_IDLE_MS = 60_000;
+
+export interface ControlDeps {
+  clock: Clock;
+  logDefect: (error: unknown, where?: string) => void;
+  /** Nothing can be written any more. */
+  onFatal: (error: SlipwayError) => void;
+}
+
+export interface Control {
+  close(): Promise<void>;
+}
+
+/** Builds the control process from its parts, brings it to where it was, and listens on its sockets. */
+export async function composeControl(config: PlatformConfig, deps: ControlDeps): Promise<Control> {
+  const { clock, logDefect } = deps;
+  const ids = systemIds(() => clock.now());
+  const stopping = new AbortController();
+  const socket = (name: keyof typeof SOCKETS): string => join(config.runDir, SOCKETS[name]);
+  const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${config.port}`;
+
+  await mkdir(config.artifactsDir, { recursive: true });
+  const db = await openSqlite({
+    file: config.storeFile,
+    writerFile: config.writerFile,
+    migrations: [
+      ...eventMigrations,
+      ...trackingMigrations,
+      ...registryMigrations,
+      ...gitMigrations,
+      ...pipelineMigrations,
+      ...rolloutMigrations,
+    ],
+    clock,
+    onFatal: deps.onFatal,
+  });
+  const events = createEvents(db, clock);
+  const blobs = createFolderBlobs(config.artifactsDir);
+  const logged = createLogged();
+  const tracking = await createTracking({ db, clock, ids, artifactRoot: config.artifactRoot, logged });
+  const registryDeps = { db, clock, artifactUris: tracking.artifactUris };
+  const registry = createRegistry(registryDeps);
+
+  const git = await openGit({ path: config.stepEnv["PATH"] ?? "" });
+  const repositories = await openRepositories({
+    root: join(config.dataDir, "git"),
+    git,
+    clock,
+    maxPackBytes: GIT_LIMITS.maxPackBytes,
+  });
+  await repositories.clean();
+  const environment = openEnvironmentRepository({ path: await repositories.ensure(ENVIRONMENT), git, clock });
+  await writeHookScripts({
+    folder: repositories.hooksFolder,
+    nodeFile: process.execPath,
+    mainFile: config.mainFile,
+    socketPath: socket("hooks"),
+  });
+
+  const backend = createLocalServingBackend({ socketPath: socket("serve") });
+  const rollouts = createRollouts({
+    db,
+    clock,
+    ids,
+    events,
+    backend,
+    environment,
+    registry,
+    models: await createModelStore({ blobs, modelsRoot: join(config.dataDir, "models") }),
+    contract: {
+      read: readContract,
+      compare: (contract, status, body) => {
+        const compared = compareAnswer(contract, status, body);
+        return compared.ok ? null : compared.differences.join("; ");
+      },
+    },
+    defaults: policyDefaults(),
+    log: (line, error) => logDefect(error, line),
+  });
+  const engine = await createLocalEngine({
+    dataDir: config.dataDir,
+    clock,
+    ids,
+    stepEnv: config.stepEnv,
+    cpus: availableParallelism(),
+    platform: process.platform,
+    pid: process.pid,
+    ledger: createTrackingLedger({ tracking, artifacts: blobs }),
+  });
+  const pipelines = createPipelines({
+    database: db,
+    clock,
+    ids,
+    events,
+    engine,
+    tracking,
+    registry,
+    rollouts,
+    artifacts: blobs,
+    repository: repositories.path,
+    url: () => url,
+    credentials: config.tokenSha256 === null ? {} : { MLFLOW_TRACKING_TOKEN: config.internalToken },
+    logDefect,
+  });
+  const projectAt = projectReader(repositories);
+  const pushes = new Pushes();
+  const projectPushes = createProjectPushes({
+    database: db,
+    repositories,
+    clock,
+    ids,
+    async onProjectPush(push) {
+      const { spec } = await projectAt(push.project, push.commit);
+      return (await pipelines.trigger({ ...push, spec, cache: true, key: push.id })).id;
+    },
+    logDefect,
+  });
+
+  const app = await createApp({
+    guard: createGuard({ ...config, internalTokenSha256: sha256(config.internalToken) }),
+    logDefect,
+    version: config.version,
+  });
+  platformRoutes(app, {
+    version: config.version,
+    mlflowVersion: MLFLOW_VERSION,
+    dataDir: config.dataDir,
+    events,
+  });
+  specRoutes(app);
+  trackingRoutes(app, { db, clock, ids, artifactRoot: config.artifactRoot, blobs, logged, logDefect });
+  registryRoutes(app, { ...registryDeps, registry, logDefect });
+  pipelineRoutes(app, { pipelines, ids, projectAt });
+  rolloutRoutes(app, { db, rollouts });
+  projectRoutes(app, {
+    repositories,
+    projectPushes,
+    pipelineRun: (id) => pipelines.get(id),
+  });
+  whyRoutes(app, { sources: whySources({ db, pipelines, registry, backend, events }) });
+  gitRoutes(app, { repositories, pushes, clock, ids, limits: GIT_LIMITS, pusher: () => "local", logDefect });
+  predictionRoutes(app, socket("predict"));
+  servingLogRoutes(app, { backend });
+  openApiRoute(app);
+  const hooks = Fastify({ logger: false });
+  hookRoutes(hooks, {
+    repositories,
+    pushes,
+    projectPushes,
+    environment,
+    maxFileBytes: DEFAULT_MAX_FILE_BYTES,
+    versionExists: async (model, version) => (await registry.getVersion(model, version)) !== undefined,
+    followPush: (id, signal) => pipelines.followLines(id, signal),
+    logDefect,
+  });
+
+  await listen(hooks, socket("hooks"));
+  await listen(app, socket("control"));
+  rollouts.start(stopping.signal);
+  await pipelines.resume();
+  await projectPushes.reconcile();
+
+  return {
+    async close() {
+      stopping.abort();
+      await Promise.allSettled([app.close(), hooks.close(), rollouts.ended(), pipelines.close()]);
+      backend.close();
+      await engine.close();
+      await db.close();
+    },
+  };
+}
+
+/** A connection that began with something else may carry a prediction too; serve answers it. */
+function predictionRoutes(app: FastifyInstance, socketPath: string): void {
+  const forward = createForward(socketPath, FORWARD_IDLE_MS);
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    for (const path of ["/v1/*", "/v2", "/v2/*"]) {
+      scope.all(path, { schema: { hide: true } }, (request, reply) => {
+        reply.hijack();
+        forward(request.raw, reply.raw);
+      });
+    }
+    scope.addHook("onClose", async () => forward.close());
+  });
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+async function listen(app: FastifyInstance, path: string): Promise<void> {
+  await rm(path, { force: true });
+  await app.listen({ path });
+  // Idle connections from serve are kept: it closes them when its own callers go.
+  (app.server as Server).keepAliveTimeout = 0;
+}
+
+/** What holds for a service that no project describes: the defaults of slipway.yaml. */
+function policyDefaults(): {
+  policy: import("../spec/project.ts").RolloutPolicy;
+  serving: import("../spec/project.ts").ServingSpec;
+} {
+  const parsed = parseProject(
+    "apiVersion: slipway/v1\nkind: Project\nname: defaults\nmodel: { name: defaults }\n",
+    "defaults",
+  );
+  if (!parsed.ok) throw new Error(`the defaults don't parse: ${parsed.problems[0]?.message}`);
+  return { policy: parsed.value.rollout, serving: parsed.value.serving };
+}

@@ -1,0 +1,46 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import type { Events } from "../base/events.ts";
+
+export interface PlatformRoutesDeps {
+  version: string;
+  mlflowVersion: string;
+  dataDir: string;
+  events: Events;
+}
+
+const BASE = "/api/slipway/v1";
+const eventsQuery = z.object({
+  subject: z.string().min(1).max(300),
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(1000).default(200),
+  follow: z.stringbool().default(false),
+});
+
+/** What belongs to the platform as a whole: who it is, what happened. */
+export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): void {
+  app.get(`${BASE}/info`, async () => ({
+    name: "slipway",
+    version: deps.version,
+    mlflowVersion: deps.mlflowVersion,
+    target: "local",
+    dataDir: deps.dataDir,
+  }));
+  app.get(
+    `${BASE}/events`,
+    { schema: { querystring: z.toJSONSchema(eventsQuery, { target: "draft-7", io: "input" }) } },
+    async (request, reply) => {
+      const { subject, after, limit, follow } = eventsQuery.parse(request.query);
+      if (!follow) return { events: await deps.events.list(subject, { after, limit }) };
+      const left = new AbortController();
+      request.raw.once("close", () => left.abort());
+      reply.hijack();
+      reply.raw.writeHead(200, { "content-type": "application/x-ndjson" });
+      for await (const event of deps.events.follow(subject, { after, signal: left.signal })) {
+        reply.raw.write(`${JSON.stringify(event)}\n`);
+      }
+      reply.raw.end();
+      return reply;
+    },
+  );
+}

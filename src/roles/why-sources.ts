@@ -1,0 +1,127 @@
+import type { Events } from "../base/events.ts";
+import type { Pipelines } from "../pipelines/pipelines.ts";
+import type { Registry } from "../registry/registry.ts";
+import { selectContracts, selectRollout, selectRollouts, selectService } from "../rollout/rows.ts";
+import type { Rollout } from "../rollout/state.ts";
+import type { ServingBackend } from "../serving/backend.ts";
+import type { Database, ReadTx } from "../store/database.ts";
+import type { WhyRollout, WhySources } from "../why/sources.ts";
+
+export interface WhySourcesDeps {
+  db: Database;
+  pipelines: Pipelines;
+  registry: Registry;
+  backend: ServingBackend;
+  events: Events;
+}
+
+/** Longest that reading a finished step's log may take, in milliseconds. */
+const LOG_MS = 5_000;
+/** Events of one subject among which the newest are looked for. */
+const EVENTS_READ = 1_000;
+
+/** What `slipway why` reads, from the features that know it. */
+export function whySources(deps: WhySourcesDeps): WhySources {
+  const { db, pipelines, registry, backend, events } = deps;
+  return {
+    async pipelineRun(id) {
+      const run = await pipelines.get(id);
+      if (!run) return undefined;
+      const steps = run.steps.map(({ name, state, reason, finishedAt }) => ({
+        name,
+        state,
+        reason: reason ?? null,
+        finishedAt: finishedAt ?? null,
+      }));
+      return { ...run, steps };
+    },
+    async version(model, version) {
+      const found = await registry.getVersion(model, version);
+      if (!found) return undefined;
+      return {
+        model,
+        version,
+        createdAt: found.createdAt,
+        aliases: found.aliases,
+        pipelineRunId: found.tags["slipway.pipeline_run"] ?? null,
+        commit: found.tags["slipway.commit"] ?? null,
+      };
+    },
+    rollout: (id) =>
+      db.read(async (tx) => {
+        const rollout = await selectRollout(tx, id);
+        return rollout && whyRollout(tx, rollout);
+      }),
+    rolloutOf: (model, version) =>
+      db.read(async (tx) => {
+        const [newest] = await selectRollouts(tx, "service = ? AND version = ?", [model, version], "DESC", 1);
+        return newest && whyRollout(tx, newest);
+      }),
+    async service(name) {
+      const found = await db.read(async (tx) => {
+        const service = await selectService(tx, name);
+        if (!service) return undefined;
+        const [last] = await selectRollouts(tx, "service = ?", [name], "DESC", 1);
+        return { service, last };
+      });
+      if (!found) return undefined;
+      const { service, last } = found;
+      return {
+        name,
+        state: service.champion === null ? "empty" : (service.problem ?? "steady"),
+        champion: service.champion,
+        challenger: service.challenger,
+        weight: service.weight,
+        rolloutId: last?.id ?? null,
+        commit: service.commit,
+        changedAt: last?.endedAt ?? last?.createdAt ?? null,
+        notReady: await notReady(backend, name),
+      };
+    },
+    async events(subject, limit) {
+      const all = await events.list(subject, { limit: EVENTS_READ });
+      return all.slice(-limit).reverse();
+    },
+    async stepLog(pipelineRunId, step, lines) {
+      const kept: string[] = [];
+      const options = { step, follow: false, signal: AbortSignal.timeout(LOG_MS) };
+      for await (const { line } of pipelines.logs(pipelineRunId, options)) {
+        kept.push(line);
+        if (kept.length > lines) kept.shift();
+      }
+      return kept;
+    },
+    variantLog: (model, version, lines) => backend.logs({ service: model, version }, lines).catch(() => []),
+  };
+}
+
+async function whyRollout(tx: ReadTx, rollout: Rollout): Promise<WhyRollout> {
+  const contract = (await selectContracts(tx, rollout.service)).get(rollout.version);
+  return {
+    id: rollout.id,
+    model: rollout.service,
+    version: rollout.version,
+    state: rollout.state,
+    reason: rollout.reason,
+    sentence: rollout.sentence,
+    createdAt: rollout.createdAt,
+    changedAt: rollout.endedAt ?? rollout.progressingAt ?? rollout.createdAt,
+    pipelineRunId: rollout.request.pipelineRunId ?? null,
+    commit: rollout.request.commit === "" ? null : rollout.request.commit,
+    failedCheck: contract !== undefined && !contract.passed,
+  };
+}
+
+/** Variants of a service with a worker that isn't ready, and what that worker said last. */
+async function notReady(
+  backend: ServingBackend,
+  service: string,
+): Promise<{ version: number; reason: string }[]> {
+  const state = await backend.state().catch(() => undefined);
+  const variants = state?.variants.filter((variant) => variant.service === service) ?? [];
+  return variants.flatMap(({ version, workers }) => {
+    const ill = workers.find((worker) => worker.state !== "ready");
+    if (!ill) return [];
+    return [{ version, reason: `its worker is ${ill.state}${ill.lastExit ? `: ${ill.lastExit}` : ""}` }];
+  });
+}

@@ -31,10 +31,8 @@ import { rolloutMigrations } from "../rollout/migrations.ts";
 import { createRollouts } from "../rollout/rollouts.ts";
 import { rolloutRoutes } from "../rollout/routes.ts";
 import { compareAnswer, readContract } from "../serving/contract.ts";
-import { createForward } from "../serving/front/forward.ts";
 import { servingLogRoutes } from "../serving/log-routes.ts";
 import { createModelStore } from "../serving/folder-model-store.ts";
-import { parseProject } from "../spec/parse.ts";
 import { specRoutes } from "../spec/routes.ts";
 import { createEvents, eventMigrations } from "../store/events.ts";
 import { createFolderBlobs } from "../store/folder-blobs.ts";
@@ -48,12 +46,11 @@ import { trackingMigrations } from "../tracking/schema.ts";
 import { MLFLOW_VERSION } from "../tracking/server-routes.ts";
 import { whyRoutes } from "../why/routes.ts";
 import { SOCKETS, type PlatformConfig } from "./config.ts";
+import { policyDefaults } from "./policy-defaults.ts";
+import { predictionRoutes } from "./prediction-routes.ts";
 import { platformRoutes } from "./platform-routes.ts";
 import { projectReader } from "./project-at.ts";
 import { whySources } from "./why-sources.ts";
-
-/** Longest silence of serve while it answers a prediction that came over control. */
-const FORWARD_IDLE_MS = 60_000;
 
 export interface ControlDeps {
   clock: Clock;
@@ -226,22 +223,6 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   };
 }
 
-/** A connection that began with something else may carry a prediction too; serve answers it. */
-function predictionRoutes(app: FastifyInstance, socketPath: string): void {
-  const forward = createForward(socketPath, FORWARD_IDLE_MS);
-  void app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
-    for (const path of ["/v1/*", "/v2", "/v2/*"]) {
-      scope.all(path, { schema: { hide: true } }, (request, reply) => {
-        reply.hijack();
-        forward(request.raw, reply.raw);
-      });
-    }
-    scope.addHook("onClose", async () => forward.close());
-  });
-}
-
 function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
@@ -251,17 +232,4 @@ async function listen(app: FastifyInstance, path: string): Promise<void> {
   await app.listen({ path });
   // Idle connections from serve are kept: it closes them when its own callers go.
   (app.server as Server).keepAliveTimeout = 0;
-}
-
-/** What holds for a service that no project describes: the defaults of slipway.yaml. */
-function policyDefaults(): {
-  policy: import("../spec/project.ts").RolloutPolicy;
-  serving: import("../spec/project.ts").ServingSpec;
-} {
-  const parsed = parseProject(
-    "apiVersion: slipway/v1\nkind: Project\nname: defaults\nmodel: { name: defaults }\n",
-    "defaults",
-  );
-  if (!parsed.ok) throw new Error(`the defaults don't parse: ${parsed.problems[0]?.message}`);
-  return { policy: parsed.value.rollout, serving: parsed.value.serving };
 }

@@ -1,0 +1,21 @@
+import type { FastifyInstance } from "fastify";
+import { createForward } from "../serving/front/forward.ts";
+
+/** Longest silence of serve while it answers a prediction that came over control. */
+const FORWARD_IDLE_MS = 60_000;
+
+/** A connection that began with something else may carry a prediction too; serve answers it. */
+export function predictionRoutes(app: FastifyInstance, socketPath: string): void {
+  const forward = createForward(socketPath, FORWARD_IDLE_MS);
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    for (const path of ["/v1/*", "/v2", "/v2/*"]) {
+      scope.all(path, { schema: { hide: true } }, (request, reply) => {
+        reply.hijack();
+        forward(request.raw, reply.raw);
+      });
+    }
+    scope.addHook("onClose", async () => forward.close());
+  });
+}

@@ -17,7 +17,7 @@ export interface GitDeps {
   program?: string;
 }
 
-export interface GitCall {
+interface GitCall {
   /** GIT_DIR of the call; absent for calls that need no repository. */
   repository?: string;
   /** What the program reads from its standard input. */
@@ -31,7 +31,7 @@ export interface GitCall {
   signal?: AbortSignal;
 }
 
-export interface GitAnswer {
+interface GitAnswer {
   exitCode: number;
   stdout: Buffer;
 }

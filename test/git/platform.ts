@@ -16,7 +16,7 @@ import { bundleFixture, MEBIBYTE, openTestRepositories, temporaryFolder } from "
 import { memoryDatabase } from "./memory-database.ts";
 
 /** What becomes of pushes, in the hands of a test. */
-export interface Story {
+interface Story {
   onProjectPush: (push: ProjectPush) => Promise<string>;
   followPush: (pipelineRunId: string, signal: AbortSignal) => AsyncIterable<string>;
   versionExists: (model: string, version: number) => Promise<boolean>;

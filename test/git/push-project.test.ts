@@ -100,6 +100,29 @@ describe("a push to a project", () => {
     expect(pushesOf(name)).toHaveLength(1);
   });
 
+  it("lets go of what it follows when its pusher leaves in the middle of a stream", async () => {
+    const letGo = new Promise<void>((resolve) => {
+      platform.story.followPush = async function* (_id, signal) {
+        try {
+          for (let line = 1; ; line++) {
+            yield `line ${line}`;
+            // Only the consumer's return ends this loop; the signal just makes it a fast one.
+            await new Promise<void>((wake) => setTimeout(wake, signal.aborted ? 0 : 5));
+          }
+        } finally {
+          resolve();
+        }
+      };
+    });
+    const { folder } = await project((name) => ({ "slipway.yaml": spec(name) }));
+    const pushing = startGit(["push", "origin", "main"], folder);
+    await pushing.saw(/line 2/);
+    pushing.interrupt();
+    await pushing.ended;
+    // Its push is over for the hook as well: Git's processes end, and with them the place they take.
+    await letGo;
+  });
+
   it("takes large pushes: chunked, and over the limit of JSON bodies", async () => {
     const { folder, url, name } = await project((name) => ({
       "slipway.yaml": spec(name),

@@ -1,4 +1,3 @@
-import { SlipwayError } from "../http/errors.ts";
 import { recordAliases, recordIntent, supersedeIntent } from "./commands/projection.ts";
 import { beginChecking, endRollout, holdRollout, recordContract, recordStop } from "./commands/requests.ts";
 import { checkVersion } from "./check-version.ts";
@@ -6,7 +5,7 @@ import type { Action, Situation } from "./decide.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { evidenceLines } from "./sentences.ts";
 import type { Intent, Service } from "./state.ts";
-import { applyRule, isAboutVersion, trafficRule } from "./traffic.ts";
+import { applyRule, isAboutVersion, isRefusal, trafficRule } from "./traffic.ts";
 
 /** Emergency stops that this process has told the backend; forgotten on a restart, so told again. */
 export type ToldStops = Map<string, string>;
@@ -164,8 +163,8 @@ async function remove({ backend }: RolloutDeps, service: string, version: number
   try {
     await backend.remove({ service, version });
   } catch (error) {
-    // Still named by a rule (CONFLICT, VARIANT_IN_USE): the next pass tries again.
-    if (!(error instanceof SlipwayError && error.status === 409)) throw error;
+    // Still named by a rule: the next pass tries again.
+    if (!isRefusal(error, ["CONFLICT", "VARIANT_IN_USE"])) throw error;
   }
 }
 

@@ -56,7 +56,7 @@ async function readSeen(tx: ReadTx, rollout: Rollout): Promise<Seen> {
     [rollout.id],
   );
   const cursors = await tx.all<Cursor>(
-    "SELECT version, arm, epoch, incarnation, finished, failed FROM rollout_cursors WHERE rollout_id = ?",
+    "SELECT version, arm, epoch, incarnation, share, finished, failed FROM rollout_cursors WHERE rollout_id = ?",
     [rollout.id],
   );
   const epochs = await tx.all<{ commit_id: string }>(
@@ -118,8 +118,16 @@ function countErrors(
     arm.loss += loss;
     arm.pending = (arm.pending ?? 0) + underWay;
     if (units > 0) {
-      const { version, arm: name, epoch, incarnation: counted, finished, failed } = counter;
-      cursors.push({ version, arm: name, epoch, incarnation: counted, finished, failed });
+      const { version, epoch, share, finished, failed } = counter;
+      cursors.push({
+        version,
+        arm: counter.arm,
+        epoch,
+        incarnation: counter.incarnation,
+        share,
+        finished,
+        failed,
+      });
     }
   }
   return { cells: [...cells.values()], cursors };
@@ -144,6 +152,6 @@ function cellOf(cells: Map<number, Cell>, share: number): Cell {
   return cell;
 }
 
-function cursorKey(cell: Pick<Cursor, "version" | "arm" | "epoch" | "incarnation">): string {
-  return `${cell.version} ${cell.arm} ${cell.epoch} ${cell.incarnation}`;
+function cursorKey(cursor: Omit<Cursor, "finished" | "failed">): string {
+  return `${cursor.version} ${cursor.arm} ${cursor.epoch} ${cursor.incarnation} ${cursor.share}`;
 }

@@ -30,7 +30,7 @@ export async function applyRule(backend: RolloutDeps["backend"], rule: TrafficRu
   try {
     await backend.route(rule);
   } catch (error) {
-    if (!(error instanceof SlipwayError && error.code === "CONFLICT")) throw error;
+    if (!isRefusal(error, ["CONFLICT", "RULE_OUTDATED"])) throw error;
   }
 }
 
@@ -39,4 +39,9 @@ export function isAboutVersion(error: unknown): error is SlipwayError {
   if (!(error instanceof SlipwayError)) return false;
   const code: string = error.code;
   return code === "VARIANT_NOT_READY" || code.startsWith("MODEL_") || code.startsWith("CONTRACT_");
+}
+
+/** True for a refusal by one of these codes. */
+export function isRefusal(error: unknown, codes: readonly string[]): boolean {
+  return error instanceof SlipwayError && codes.includes(error.code);
 }

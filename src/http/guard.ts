@@ -12,7 +12,7 @@ export interface GuardOptions {
   /** SHA-256 (hex) of the token that callers must send; null: none is asked for. */
   tokenSha256: string | null;
   /** SHA-256 (hex) of a second token, which the platform gives to its own steps. */
-  internalTokenSha256?: string | null;
+  internalTokenSha256?: string;
 }
 
 /** Says why a request is refused, or null. */

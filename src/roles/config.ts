@@ -1,5 +1,5 @@
 import type { LivingWorker } from "../serving/router/worker-host.ts";
-import type { WorkerArguments } from "../serving/worker-arguments.ts";
+import type { WorkerConfig } from "../serving/worker/config.ts";
 import type { FromChild, ToChildLater } from "../targets/local/supervisor/messages.ts";
 
 /** What every process of a platform on this machine is told at its start, by its parent, over IPC. */
@@ -50,6 +50,6 @@ export const SOCKETS = {
 
 /** What the supervisor says to its children; `worker` goes to workers only, `living` to serve only. */
 export type ToChild =
-  | { type: "start"; config: PlatformConfig; worker?: WorkerArguments; living?: LivingWorker[] }
+  | { type: "start"; config: PlatformConfig; worker?: WorkerConfig; living?: LivingWorker[] }
   | ToChildLater;
 export type { FromChild };

@@ -1,1 +1,149 @@
-export async function serveRole(): Promise<void> {}
+import { createHash } from "node:crypto";
+import { chmodSync, rmSync } from "node:fs";
+import type { Server } from "node:net";
+import { join } from "node:path";
+import { systemClock } from "../base/clock.ts";
+import { SlipwayError, toSlipwayError } from "../http/errors.ts";
+import { createGuard } from "../http/guard.ts";
+import { createAdminServer } from "../serving/admin/admin-server.ts";
+import { adminHandlers } from "../serving/admin/handlers.ts";
+import { createForward } from "../serving/front/forward.ts";
+import { createFront } from "../serving/front/front.ts";
+import { createRouter } from "../serving/router/router.ts";
+import type { Router } from "../serving/router/router.ts";
+import { createIpcWorkerHost } from "../targets/local/ipc-worker-host.ts";
+import { SOCKETS } from "./config.ts";
+import type { FromChild, PlatformConfig, ToChild } from "./config.ts";
+
+const MAX_CONNECTIONS = 4_096;
+const MAX_PIPED = 1_024;
+const FIRST_LINE_MS = 10_000;
+const IDLE_MS = 15 * 60_000;
+/** With a supervisor that waits, and without one. */
+const DRAIN_MS = 7_000;
+const ORPHANED_MS = 1_000;
+
+type Start = Extract<ToChild, { type: "start" }>;
+
+/** The serve process: owns the public address, answers predictions, hands all else to control. */
+export async function serveRole(): Promise<void> {
+  // The other end of these pipes dies with the supervisor; requests under way are answered all the same.
+  for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
+  // Ctrl-C reaches every process of the terminal; when to end is for the supervisor to say.
+  process.on("SIGINT", () => undefined);
+  const { start, handle } = await started();
+  try {
+    const serve = await composeServe(start, handle);
+    const end = (withinMs: number) => void serve.drain(withinMs).finally(() => process.exit(0));
+    process.on("message", (message: ToChild) => {
+      if (message.type === "stop") end(DRAIN_MS);
+    });
+    process.on("SIGTERM", () => end(DRAIN_MS));
+    process.on("disconnect", () => end(ORPHANED_MS));
+    if (!process.connected) end(ORPHANED_MS);
+    tell({ type: "ready" });
+  } catch (error) {
+    console.error(error);
+    process.send?.({ type: "failed", error: toSlipwayError(error).toJSON() }, () => process.exit(1));
+  }
+}
+
+async function composeServe(
+  { config, living }: Start,
+  handle: unknown,
+): Promise<{ drain(withinMs: number): Promise<void> }> {
+  const host = createIpcWorkerHost(living ?? [], tell);
+  process.on("message", (message: ToChild) => {
+    if (message.type !== "start") host.receive(message);
+  });
+  const socket = (name: keyof typeof SOCKETS) => join(config.runDir, SOCKETS[name]);
+  const forward = createForward(socket("control"), IDLE_MS);
+  const router = await createRouter({
+    serveDir: join(config.dataDir, "serve"),
+    runDir: config.runDir,
+    logsDir: join(config.dataDir, "logs"),
+    host,
+    clock: systemClock,
+    guard: createGuard({ ...config, internalTokenSha256: sha256(config.internalToken) }),
+    version: config.version,
+    forward,
+  });
+  const front = createFront({
+    http: router.http,
+    controlSocket: socket("control"),
+    maxConnections: MAX_CONNECTIONS,
+    maxPiped: MAX_PIPED,
+    firstLineMs: FIRST_LINE_MS,
+    idleMs: IDLE_MS,
+  });
+  const admin = createAdminServer(adminHandlers(router));
+  await listenOnSocket(admin, socket("serve"));
+  await listenOnSocket(router.http, socket("predict"));
+  await listenOnHandle(front.server, handle, config);
+  return {
+    async drain(withinMs) {
+      front.server.close();
+      await drained(router, withinMs);
+      await router.log.flush();
+      front.close();
+      forward.close();
+      router.variants.detach();
+    },
+  };
+}
+
+/** Waits until every request under way is answered. */
+async function drained(router: Router, withinMs: number): Promise<void> {
+  router.http.closeIdleConnections();
+  const idle = new Promise<void>((resolve) => router.http.close(() => resolve()));
+  // A connection that falls idle while draining is closed at its next turn.
+  const sweep = setInterval(() => router.http.closeIdleConnections(), 50);
+  const timeout = new Promise<void>((resolve) => setTimeout(resolve, withinMs));
+  await Promise.race([idle, timeout]);
+  clearInterval(sweep);
+}
+
+async function listenOnSocket(server: Server, path: string): Promise<void> {
+  rmSync(path, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, () => resolve());
+  });
+  chmodSync(path, 0o600);
+}
+
+function listenOnHandle(server: Server, handle: unknown, { host, port }: PlatformConfig): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EADDRINUSE") return reject(error);
+      return reject(
+        new SlipwayError("PORT_IN_USE", `port ${port} of ${host} is in use by another program`, {
+          where: "--port",
+          given: String(port),
+        }),
+      );
+    });
+    if (handle === undefined) server.listen(port, host, 1_024, () => resolve());
+    else server.listen(handle, 1_024, () => resolve());
+  });
+}
+
+function started(): Promise<{ start: Start; handle: unknown }> {
+  return new Promise((resolve) => {
+    process.once("message", (message: ToChild, handle: unknown) => {
+      if (message.type === "start") resolve({ start: message, handle });
+    });
+    process.once(
+      "disconnect",
+      () => process.exitCode === undefined && setTimeout(() => process.exit(1), 2_000).unref(),
+    );
+  });
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function tell(message: FromChild): void {
+  process.send?.(message);
+}

@@ -1,8 +1,176 @@
+import { createHash, randomBytes } from "node:crypto";
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Invocation } from "../base/invocation.ts";
 import type { UpOptions } from "../cli/up-options.ts";
 import { SlipwayError } from "../http/errors.ts";
+import { isLoopback } from "../http/guard.ts";
+import { systemProcessTable } from "../targets/local/engine/process-table.ts";
+import { openDataFolder } from "../targets/local/supervisor/data-folder.ts";
+import { bindPublicAddress } from "../targets/local/supervisor/public-address.ts";
+import { startSupervisor } from "../targets/local/supervisor/supervisor.ts";
+import type { PlatformConfig } from "./config.ts";
+import { stepEnvironment } from "./step-environment.ts";
 
-/** Runs the platform until it is told to end; answers the exit code. */
-export async function runUp(_invocation: Invocation, _options: UpOptions): Promise<number> {
-  throw new SlipwayError("NOT_BUILT_YET", "the platform can't be started yet");
+/** Runs the platform until it is told to end; answers the exit code. A second signal ends it at once. */
+export async function runUp(invocation: Invocation, options: UpOptions): Promise<number> {
+  const stepEnv = stepEnvironment(invocation.env);
+  const gitFound = checkGit(stepEnv["PATH"] ?? "");
+  gitFound.catch(() => undefined);
+  const { dataDir, host } = options;
+  const version = ownVersion(invocation.mainFile);
+  const folder = await openDataFolder({
+    dataDir,
+    tempDir: invocation.env["TMPDIR"] ?? "/tmp",
+    version,
+    pid: process.pid,
+    uid: process.getuid?.() ?? 0,
+    processes: systemProcessTable(process.platform),
+  });
+  try {
+    await gitFound;
+    const address = await bindPublicAddress(host, options.port);
+    const token = takeToken(dataDir, host);
+    const config: PlatformConfig = {
+      dataDir,
+      runDir: folder.runDir,
+      host,
+      port: address.port,
+      allowedHosts: options.allowedHosts,
+      tokenSha256: token?.sha256 ?? null,
+      version,
+      mainFile: invocation.mainFile,
+      writerFile: invocation.writerFile,
+      stepEnv,
+      storeFile: options.storeFile ?? join(dataDir, "slipway.db"),
+      artifactRoot: options.artifactRoot,
+      artifactsDir: options.artifactsDir ?? join(dataDir, "artifacts"),
+      internalToken: randomBytes(32).toString("base64url"),
+    };
+    const ended = endSignals();
+    const supervisor = startSupervisor({
+      commands: commandsOf(invocation.mainFile),
+      config,
+      publicHandle: address.handle,
+      env: stepEnv,
+      dataDir,
+      now: () => Date.now(),
+      note: (line) => void process.stderr.write(`slipway: ${line}\n`),
+      onChildren: folder.recordChildren,
+    });
+    const first = await Promise.race([supervisor.ready.then(() => "ready" as const), ended.first]);
+    if (first === "ready") {
+      announce(config, options, token?.fresh);
+      await ended.first;
+    }
+    void ended.second.then(() => {
+      supervisor.kill();
+      folder.release();
+      process.exit(1);
+    });
+    await supervisor.stop();
+    address.close();
+    return 0;
+  } finally {
+    folder.release();
+  }
+}
+
+function commandsOf(mainFile: string) {
+  const role = (name: string, flags: readonly string[]) => ({
+    file: process.execPath,
+    args: [...flags, mainFile, "__role", name],
+  });
+  return { serve: role("serve", []), control: role("control", []), worker: role("worker", []) };
+}
+
+function endSignals(): { first: Promise<"signal">; second: Promise<void> } {
+  let count = 0;
+  let resolveFirst: (value: "signal") => void = () => undefined;
+  let resolveSecond: () => void = () => undefined;
+  const first = new Promise<"signal">((resolve) => (resolveFirst = resolve));
+  const second = new Promise<void>((resolve) => (resolveSecond = resolve));
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    process.on(signal, () => {
+      count += 1;
+      if (count === 1) resolveFirst("signal");
+      else resolveSecond();
+    });
+  return { first, second };
+}
+
+function announce(config: PlatformConfig, options: UpOptions, freshToken: string | undefined): void {
+  const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${config.port}`;
+  const gitUrl = `${url}/git`;
+  if (options.json) {
+    const token = freshToken === undefined ? {} : { token: freshToken };
+    const line = { url, gitUrl, grpcUrl: null, pid: process.pid, dataDir: config.dataDir, ...token };
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+    return;
+  }
+  const lines = [
+    `Slipway ${config.version} is ready`,
+    "",
+    `  Address  ${url}`,
+    `  Push to  ${gitUrl}/<project>.git`,
+    `  Data     ${config.dataDir}`,
+    `  Stop     Ctrl-C, or kill ${process.pid}`,
+    ...tokenLines(config, freshToken),
+    "",
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function tokenLines(config: PlatformConfig, freshToken: string | undefined): string[] {
+  if (config.tokenSha256 === null) return [];
+  const path = join(config.dataDir, TOKEN_FILE);
+  const said = freshToken ?? `as shown when it was made (to get a new one: remove ${path} and start again)`;
+  return [
+    "",
+    `  ${config.host} can be reached from elsewhere: every call needs the token`,
+    `  Token    ${said}`,
+  ];
+}
+
+const TOKEN_FILE = "token.json";
+
+/** Off loopback every caller needs a token. It is shown once, when it is made; only its hash is kept. */
+function takeToken(dataDir: string, host: string): { sha256: string; fresh?: string } | undefined {
+  if (isLoopback(host)) return undefined;
+  const path = join(dataDir, TOKEN_FILE);
+  try {
+    const { sha256 } = JSON.parse(readFileSync(path, "utf8")) as { sha256: string };
+    if (/^[0-9a-f]{64}$/.test(sha256)) return { sha256 };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+      throw new SlipwayError("DATA_UNUSABLE", "the token's file can't be read", {
+        where: path,
+        cause: error,
+      });
+  }
+  const fresh = `slipway_${randomBytes(32).toString("base64url")}`;
+  const sha256 = createHash("sha256").update(fresh).digest("hex");
+  mkdirSync(dataDir, { recursive: true });
+  writeFileSync(path, `${JSON.stringify({ sha256 })}\n`, { mode: 0o600, flush: true } as object);
+  return { sha256, fresh };
+}
+
+/** Version of the package that the bundle belongs to. */
+function ownVersion(mainFile: string): string {
+  const manifest = JSON.parse(readFileSync(join(dirname(mainFile), "..", "package.json"), "utf8")) as {
+    version: string;
+  };
+  return manifest.version;
+}
+
+/** Rejects with GIT_MISSING when there is no git to run. */
+function checkGit(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const missing = (cause?: unknown) =>
+      reject(new SlipwayError("GIT_MISSING", "git can't be found", { where: "PATH", given: path, cause }));
+    const child = spawn("git", ["--version"], { env: { PATH: path }, stdio: "ignore" });
+    child.once("error", missing);
+    child.once("exit", (code) => (code === 0 ? resolve() : missing()));
+  });
 }

@@ -14,22 +14,6 @@ export interface WorkerMetadata {
   outputs: TensorSpec[];
 }
 
-/** What a worker is told at its start. */
-export interface WorkerArguments {
-  /** Names its socket: short, of letters and digits. */
-  id: string;
-  service: string;
-  version: number;
-  /** Folder with `model.onnx`. */
-  modelDir: string;
-  /** Threads that one inference may use. */
-  threads: number;
-  /** Bytes of resident memory; beyond it the worker is ended. */
-  memoryBytes: number;
-  /** Rows that waiting requests may be joined to. */
-  maxBatchRows: number;
-}
-
 /** Name of a worker's socket in the folder of sockets. */
 export function workerSocketName(id: string): string {
   return `w-${id}.sock`;

@@ -36,18 +36,19 @@ export class Variants {
 
   /** Brings back what the snapshot names, with the workers that still live; others that live are ended. */
   restore(specs: readonly VariantSpec[]): void {
-    const living = new Map<string, LivingWorker[]>();
-    for (const worker of this.#deps.host.living) {
-      const key = keyOf(worker.arguments);
-      living.set(key, [...(living.get(key) ?? []), worker]);
+    const byVariant = new Map<string, LivingWorker[]>();
+    for (const living of this.#deps.host.living) {
+      const key = keyOf(living.worker);
+      byVariant.set(key, [...(byVariant.get(key) ?? []), living]);
     }
     for (const spec of specs) {
       const pool = new VariantPool(spec, this.#deps);
       this.#pools.set(keyOf(spec), pool);
-      const own = living.get(keyOf(spec)) ?? [];
-      pool.start(own.splice(0, spec.workers).filter((worker) => worker.arguments.modelDir === spec.modelDir));
+      const [adopted, others] = partition(byVariant.get(keyOf(spec)) ?? [], spec);
+      byVariant.set(keyOf(spec), others);
+      pool.start(adopted);
     }
-    for (const worker of [...living.values()].flat()) this.#deps.host.end(worker.arguments.id, "drain");
+    for (const { worker } of [...byVariant.values()].flat()) this.#deps.host.end(worker.id, "drain");
   }
 
   /** The pool of a variant, made when there is none; CONFLICT when it is prepared from other files. */
@@ -96,4 +97,10 @@ export class Variants {
 
 function keyOf({ service, version }: VariantRef): string {
   return `${version} ${service}`;
+}
+
+/** Those that fit into the variant's places, and the rest. */
+function partition(living: readonly LivingWorker[], spec: VariantSpec): [LivingWorker[], LivingWorker[]] {
+  const fits = living.filter(({ worker }) => worker.modelDir === spec.modelDir).slice(0, spec.workers);
+  return [fits, living.filter((worker) => !fits.includes(worker))];
 }

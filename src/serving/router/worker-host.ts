@@ -1,8 +1,8 @@
 import type { ErrorBody } from "../../http/errors.ts";
-import type { WorkerArguments } from "../worker-arguments.ts";
+import type { WorkerConfig } from "../worker/config.ts";
 
 export interface LivingWorker {
-  arguments: WorkerArguments;
+  worker: WorkerConfig;
   pid: number;
   ready: boolean;
 }
@@ -26,7 +26,7 @@ export interface WorkerHostEvents {
 export interface WorkerHost {
   /** Workers that live already when the router starts. */
   readonly living: readonly LivingWorker[];
-  spawn(args: WorkerArguments): void;
+  spawn(worker: WorkerConfig): void;
   /** `drain` lets it answer what it has; `kill` ends it at once. Ignored for an unknown id. */
   end(id: string, how: "drain" | "kill"): void;
   /** One listener. */

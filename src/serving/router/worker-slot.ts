@@ -9,6 +9,8 @@ import type { LivingWorker, WorkerExit, WorkerHost } from "./worker-host.ts";
 
 const DEFAULT_MEMORY_BYTES = 1024 * 1024 * 1024;
 const MAX_BATCH_ROWS = 256;
+/** More than any body that the router takes; rules bound bodies far below. */
+const MAX_FRAME_BYTES = 260 * 1024 * 1024;
 /** A worker that lived so long was healthy: the next one starts at once again. */
 const HEALTHY_MS = 10_000;
 const FIRST_BACKOFF_MS = 100;
@@ -82,9 +84,11 @@ export class WorkerSlot {
     this.#startedAt = this.#deps.clock.now();
     this.#deps.host.spawn({
       id: this.#id,
+      socketPath: join(this.#deps.runDir, workerSocketName(this.#id)),
       service: this.#spec.service,
       version: this.#spec.version,
       modelDir: this.#spec.modelDir,
+      maxFrameBytes: MAX_FRAME_BYTES,
       threads: 1,
       memoryBytes: this.#spec.memoryBytes ?? DEFAULT_MEMORY_BYTES,
       maxBatchRows: MAX_BATCH_ROWS,
@@ -94,7 +98,7 @@ export class WorkerSlot {
 
   /** Takes over a worker that outlived the router before this one. */
   adopt(worker: LivingWorker): void {
-    this.#id = worker.arguments.id;
+    this.#id = worker.worker.id;
     this.#pid = worker.pid;
     this.#startedAt = this.#deps.clock.now();
     if (worker.ready) void this.onReady();

@@ -14,7 +14,7 @@ export function createIpcWorkerHost(
   let events: WorkerHostEvents | undefined;
   return {
     living,
-    spawn: (args) => send({ type: "spawn-worker", arguments: args }),
+    spawn: (worker) => send({ type: "spawn-worker", worker }),
     end: (id, how) => send({ type: "end-worker", id, how }),
     listen(listener) {
       events = listener;

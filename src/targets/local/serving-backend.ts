@@ -1,4 +1,6 @@
 import { Agent, request } from "node:http";
+import { systemClock } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { SlipwayError } from "../../http/errors.ts";
 import type { ErrorBody } from "../../http/errors.ts";
 import { joinBuffers } from "../../base/bytes.ts";
@@ -8,7 +10,14 @@ import type { ServingBackend } from "../../serving/backend.ts";
 export interface LocalServingOptions {
   /** The serve process's own socket. */
   socketPath: string;
+  /** Default: the machine's own. */
+  clock?: Clock;
 }
+
+/** Serve is back within a second after a crash: a call that found nobody waits for it. */
+const RECONNECT_MS = 3_000;
+const RECONNECT_EVERY_MS = 50;
+const NOBODY = new Set(["ECONNREFUSED", "ENOENT", "EAGAIN"]);
 
 const CALL_MS = 10_000;
 /** Loading a large model, several workers after each other. */
@@ -23,7 +32,10 @@ export function createLocalServingBackend(options: LocalServingOptions): Serving
     name: Call,
     given: AdminCalls[Call]["request"],
     limits: { timeoutMs?: number; signal?: AbortSignal } = {},
-  ) => callAdmin(agent, options.socketPath, name, given, limits);
+  ) =>
+    whenThere(options.clock ?? systemClock, limits.signal, () =>
+      callAdmin(agent, options.socketPath, name, given, limits),
+    );
   return {
     prepare: async (spec, signal) => void (await call("prepare", spec, { signal, timeoutMs: PREPARE_MS })),
     probe: (ref, v2Body, signal) => call("probe", { ...ref, body: v2Body }, { signal, timeoutMs: 35_000 }),
@@ -37,6 +49,23 @@ export function createLocalServingBackend(options: LocalServingOptions): Serving
     logs: (ref, lines) => call("logs", { ...ref, lines }),
     close: () => agent.destroy(),
   };
+}
+
+async function whenThere<Answer>(
+  clock: Clock,
+  signal: AbortSignal | undefined,
+  attempt: () => Promise<Answer>,
+): Promise<Answer> {
+  const deadline = clock.now() + RECONNECT_MS;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code ?? "";
+      if (!NOBODY.has(code) || clock.now() >= deadline) throw error;
+      await clock.sleep(RECONNECT_EVERY_MS, signal);
+    }
+  }
 }
 
 function callAdmin<Call extends AdminCall>(

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import {
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -61,6 +62,7 @@ export async function openDataFolder(options: DataFolderOptions): Promise<DataFo
     const release = await takeLock(dataDir, own, processes);
     const runDir = makeRunDir(options);
     await endLeftovers(childrenFile(dataDir), processes);
+    for (const name of readdirSync(runDir)) if (name.endsWith(".sock")) rmSync(join(runDir, name));
     for (const name of ["logs", "serve"]) mkdirSync(join(dataDir, name), { recursive: true });
     return {
       runDir,

@@ -1,12 +1,12 @@
 import type { ErrorBody } from "../../../http/errors.ts";
 import type { LivingWorker, WorkerExit } from "../../../serving/router/worker-host.ts";
-import type { WorkerArguments } from "../../../serving/worker-arguments.ts";
+import type { WorkerConfig } from "../../../serving/worker/config.ts";
 
 /** First message to every child. What the platform's config holds is no business of the supervisor. */
 export interface StartMessage {
   type: "start";
   config: unknown;
-  worker?: WorkerArguments;
+  worker?: WorkerConfig;
   living?: LivingWorker[];
 }
 
@@ -21,5 +21,5 @@ export type ToChildLater =
 export type FromChild =
   | { type: "ready" }
   | { type: "failed"; error: ErrorBody }
-  | { type: "spawn-worker"; arguments: WorkerArguments }
+  | { type: "spawn-worker"; worker: WorkerConfig }
   | { type: "end-worker"; id: string; how: "drain" | "kill" };

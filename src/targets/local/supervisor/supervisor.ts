@@ -53,7 +53,7 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     const kept = { serve: serve.child?.pid, control: control.child?.pid };
     options.onChildren([
       ...Object.entries(kept).flatMap(([name, pid]) => (pid === undefined ? [] : [{ name, pid }])),
-      ...workers.living().map((worker) => ({ name: `worker ${worker.arguments.id}`, pid: worker.pid })),
+      ...workers.living().map(({ worker, pid }) => ({ name: `worker ${worker.id}`, pid })),
     ]);
   };
   const workers = new WorkerChildren({
@@ -85,7 +85,7 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
         }),
     });
   const serve = keep("serve", (message) => {
-    if (message.type === "spawn-worker") workers.spawn(message.arguments);
+    if (message.type === "spawn-worker") workers.spawn(message.worker);
     if (message.type === "end-worker") workers.end(message.id, message.how);
   });
   const control = keep("control", () => undefined);

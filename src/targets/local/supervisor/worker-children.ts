@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ErrorBody } from "../../../http/errors.ts";
 import { workerLogName } from "../../../serving/admin/worker-logs.ts";
 import type { LivingWorker } from "../../../serving/router/worker-host.ts";
-import type { WorkerArguments } from "../../../serving/worker-arguments.ts";
+import type { WorkerConfig } from "../../../serving/worker/config.ts";
 import { Child } from "./child.ts";
 import type { ChildExit, Command } from "./child.ts";
 import type { FromChild, ToChildLater } from "./messages.ts";
@@ -20,9 +20,9 @@ export interface WorkerChildrenOptions {
   onChange(): void;
 }
 
-interface Worker {
+interface Entry {
   child: Child;
-  arguments: WorkerArguments;
+  worker: WorkerConfig;
   ready: boolean;
   error?: ErrorBody;
 }
@@ -35,7 +35,7 @@ const MAX_WORKERS = 256;
 /** The worker processes: children of the supervisor, so that they outlive serve; asked for by serve. */
 export class WorkerChildren {
   readonly #options: WorkerChildrenOptions;
-  readonly #workers = new Map<string, Worker>();
+  readonly #workers = new Map<string, Entry>();
   readonly #memoryTimer: NodeJS.Timeout;
 
   constructor(options: WorkerChildrenOptions) {
@@ -45,8 +45,8 @@ export class WorkerChildren {
   }
 
   living(): LivingWorker[] {
-    return [...this.#workers.values()].flatMap(({ child, arguments: args, ready }) =>
-      child.pid === undefined ? [] : [{ arguments: args, pid: child.pid, ready }],
+    return [...this.#workers.values()].flatMap(({ child, worker, ready }) =>
+      child.pid === undefined ? [] : [{ worker, pid: child.pid, ready }],
     );
   }
 
@@ -54,24 +54,24 @@ export class WorkerChildren {
     return this.#workers.size;
   }
 
-  spawn(args: WorkerArguments): void {
+  spawn(worker: WorkerConfig): void {
     const { command, env, cwd, config, log, tell, onChange } = this.#options;
     if (this.#workers.size >= MAX_WORKERS) {
       const signal = `not started: there are ${MAX_WORKERS} workers`;
-      return tell({ type: "worker-exited", exit: { id: args.id, code: null, signal } });
+      return tell({ type: "worker-exited", exit: { id: worker.id, code: null, signal } });
     }
     const child = new Child({
       command,
       env,
       cwd,
-      log: log(workerLogName(args)),
-      start: { type: "start", config, worker: args },
-      onMessage: (message) => this.#onMessage(args.id, message),
-      onExit: (exit) => this.#onExit(args.id, exit),
+      log: log(workerLogName(worker)),
+      start: { type: "start", config, worker },
+      onMessage: (message) => this.#onMessage(worker.id, message),
+      onExit: (exit) => this.#onExit(worker.id, exit),
     });
-    this.#workers.set(args.id, { child, arguments: args, ready: false });
+    this.#workers.set(worker.id, { child, worker, ready: false });
     onChange();
-    if (child.pid !== undefined) tell({ type: "worker-spawned", id: args.id, pid: child.pid });
+    if (child.pid !== undefined) tell({ type: "worker-spawned", id: worker.id, pid: child.pid });
     return undefined;
   }
 
@@ -103,8 +103,10 @@ export class WorkerChildren {
   }
 
   #onExit(id: string, { code, signal }: ChildExit): void {
-    const error = this.#workers.get(id)?.error;
+    const ended = this.#workers.get(id);
+    const error = ended?.error;
     this.#workers.delete(id);
+    if (ended !== undefined) rmSync(ended.worker.socketPath, { force: true });
     this.#options.onChange();
     this.#options.tell({
       type: "worker-exited",
@@ -114,13 +116,14 @@ export class WorkerChildren {
 
   /** Workers look at their own memory; one that is busy inside a model can't, so it is looked at from here too. */
   #checkMemory(): void {
-    for (const worker of this.#workers.values()) {
-      const { child, arguments: args } = worker;
-      const bytes = residentBytes(child.pid);
-      if (bytes === undefined || bytes <= args.memoryBytes) continue;
-      worker.error = {
+    for (const entry of this.#workers.values()) {
+      const { child, worker } = entry;
+      const limit = worker.memoryBytes ?? Infinity;
+      const bytes = limit === Infinity ? undefined : residentBytes(child.pid);
+      if (bytes === undefined || bytes <= limit) continue;
+      entry.error = {
         code: "MODEL_OUT_OF_MEMORY",
-        message: `the worker used ${bytes} bytes of memory; ${args.memoryBytes} are allowed`,
+        message: `the worker used ${bytes} bytes of memory; ${limit} are allowed`,
         hint: "Raise the memory of a worker, or serve a smaller model.",
       };
       child.kill();

@@ -78,7 +78,12 @@ export function onnxModel(spec: GraphSpec): Uint8Array {
 function initializer({ name, shape, floats, integers, texts }: Constant) {
   const dims = [...shape];
   if (texts)
-    return { name, dims, dataType: ELEMENT.BYTES, stringData: texts.map((text) => new TextEncoder().encode(text)) };
+    return {
+      name,
+      dims,
+      dataType: ELEMENT.BYTES,
+      stringData: texts.map((text) => new TextEncoder().encode(text)),
+    };
   if (integers) return { name, dims, dataType: ELEMENT.INT64, int64Data: [...integers] };
   return { name, dims, dataType: ELEMENT.FP32, floatData: [...(floats ?? [])] };
 }

@@ -26,9 +26,13 @@ export function loadError(cause: unknown, modelDir: string): SlipwayError {
   }
   if (/bad_alloc|Failed to allocate memory/i.test(message))
     return new SlipwayError("MODEL_OUT_OF_MEMORY", "there isn't enough memory to load the model", { cause });
-  return new SlipwayError("MODEL_LOAD_FAILED", `ONNX Runtime can't load the model: ${firstLine(message)}`, {
-    cause,
-  });
+  return new SlipwayError(
+    "MODEL_LOAD_FAILED",
+    `ONNX Runtime can't load the model: ${firstLine(message).replace(/^Load model from \S+ failed:\s*/, "")}`,
+    {
+      cause,
+    },
+  );
 }
 
 function tooNew(what: string, latest: string, facts: { given: string; allowed: string }): SlipwayError {

@@ -52,6 +52,9 @@ import { platformRoutes } from "./platform-routes.ts";
 import { projectReader } from "./project-at.ts";
 import { whySources } from "./why-sources.ts";
 
+/** Between looks for pushes that have no pipeline run yet, in milliseconds. */
+const RECONCILE_MS = 30_000;
+
 export interface ControlDeps {
   clock: Clock;
   logDefect: (error: unknown, where?: string) => void;
@@ -194,7 +197,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   predictionRoutes(app, socket("predict"));
   servingLogRoutes(app, { backend });
   openApiRoute(app);
-  const hooks = Fastify({ logger: false });
+  const hooks = Fastify({ logger: false, forceCloseConnections: true });
   hookRoutes(hooks, {
     repositories,
     pushes,
@@ -211,10 +214,15 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   rollouts.start(stopping.signal);
   await pipelines.resume();
   await projectPushes.reconcile();
+  // A push whose pipeline run couldn't be started, for a passing reason, gets it at the next round.
+  const reconciling = setInterval(() => {
+    projectPushes.reconcile().catch((error: unknown) => logDefect(error, "reconcile pushes"));
+  }, RECONCILE_MS).unref();
 
   return {
     async close() {
       stopping.abort();
+      clearInterval(reconciling);
       await Promise.allSettled([app.close(), hooks.close(), rollouts.ended(), pipelines.close()]);
       backend.close();
       await engine.close();

@@ -11,7 +11,7 @@ import { createVersion, setVersionTags } from "./version-commands.ts";
 import type { ReadTx } from "../store/database.ts";
 
 /** What a client or the platform registers. */
-export interface NewVersion {
+interface NewVersion {
   name: string;
   source: string;
   runId: string;

@@ -1,5 +1,5 @@
 /** What a tracking run was given by one acknowledged call. */
-export interface LoggedValues {
+interface LoggedValues {
   metrics: Record<string, number>;
   params: Record<string, string>;
 }

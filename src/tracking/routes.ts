@@ -7,7 +7,7 @@ import { metricRoutes } from "./metrics/routes.ts";
 import { loggedModelRoutes } from "./models/routes.ts";
 import { runRoutes } from "./runs/routes.ts";
 import { plainRoutes, serverInfoRoutes } from "./server-routes.ts";
-import { mlflowRoutes, unknownMlflowRoutes } from "./wire/routes.ts";
+import { mlflowRoutes } from "./wire/routes.ts";
 
 /** MLflow's tracking API, the proxied artifacts, `/version` and `/health`. */
 export function trackingRoutes(app: FastifyInstance, deps: TrackingRouteDeps): void {
@@ -23,5 +23,4 @@ export function trackingRoutes(app: FastifyInstance, deps: TrackingRouteDeps): v
   ];
   mlflowRoutes(app, routes, deps.logDefect);
   proxiedArtifactRoutes(app, deps);
-  unknownMlflowRoutes(app);
 }

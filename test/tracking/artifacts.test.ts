@@ -129,6 +129,9 @@ describe("logged models", () => {
     ]);
     expect((await search("name = 'other'")).models).toEqual([]);
     await platform.call("DELETE", `logged-models/${model_id}/tags/t`);
+    await platform.call("PATCH", `logged-models/${model_id}/tags`, { tags: [{ key: "a/b", value: "1" }] });
+    await platform.call("DELETE", `logged-models/${model_id}/tags/a%2Fb`);
+    expect((await search("tags.`a/b` IS NOT NULL")).models).toEqual([]);
     await platform.call("DELETE", `logged-models/${model_id}`);
     await platform.call("GET", `logged-models/${model_id}`, {}, 404);
     await platform.call("POST", "logged-models", { experiment_id: "0", name: "../x" }, 400);

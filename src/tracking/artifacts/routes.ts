@@ -6,7 +6,7 @@ import type { TrackingRouteDeps } from "../deps.ts";
 import { runRow } from "../runs/queries.ts";
 import { invalid } from "../wire/errors.ts";
 import { runId, stringOrEmpty } from "../wire/fields.ts";
-import { mlflowErrors, type MlflowRoute } from "../wire/routes.ts";
+import { mlflowScope, type MlflowRoute } from "../wire/routes.ts";
 import { listArtifacts } from "./list.ts";
 import { artifactPathOf, checkedPath } from "./uri.ts";
 
@@ -32,7 +32,7 @@ export function runArtifactRoutes({ db, blobs }: TrackingRouteDeps): MlflowRoute
 export function proxiedArtifactRoutes(app: FastifyInstance, deps: TrackingRouteDeps): void {
   const { blobs, maxArtifactBytes = MAX_ARTIFACT } = deps;
   void app.register(async (scope) => {
-    mlflowErrors(scope, deps.logDefect);
+    mlflowScope(scope, deps.logDefect);
     // An artifact may be JSON or a form: no body is ever read, all are passed on as they come.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", (_, payload, done) => done(null, payload));

@@ -3,6 +3,7 @@ import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
 import { toMlflowAnswer } from "./errors.ts";
 import type { Fields } from "./fields.ts";
 import { toWire } from "./json.ts";
+import { RouteTable } from "./table.ts";
 
 /** One RPC of MLflow's API. */
 export interface MlflowRoute {
@@ -36,53 +37,94 @@ const PREFIXES = [
 /** Where a defect goes, with its stack. */
 export type LogDefect = (error: unknown, where: string) => void;
 
-/** Serves the RPCs under every prefix, in MLflow's shapes. */
+/** Bytes of a body where its route says nothing. */
+const MAX_BODY = 1024 * 1024;
+const TABLE = "mlflowTable";
+
+/** Serves the RPCs under every prefix, in MLflow's shapes. May be called by several features. */
 export function mlflowRoutes(app: FastifyInstance, routes: readonly MlflowRoute[], log: LogDefect): void {
-  void app.register(async (scope) => {
-    mlflowErrors(scope, log);
-    // Clients send `content-type: application/json` with an empty body where a message has no fields.
-    scope.removeContentTypeParser("application/json");
-    scope.addContentTypeParser("application/json", { parseAs: "string" }, (_, body, done) => {
-      try {
-        done(null, body === "" ? {} : JSON.parse(body as string));
-      } catch {
-        done(new SlipwayError("MLFLOW_INVALID_PARAMETER_VALUE", "The request's body is not valid JSON."));
-      }
-    });
-    for (const route of routes) {
-      for (const prefix of PREFIXES) {
-        scope.route({
-          method: route.method,
-          url: `${prefix}/${route.path}`,
-          schema: { hide: true },
-          ...(route.maxBody === undefined ? {} : { bodyLimit: route.maxBody }),
-          handler: (request, reply) => answer(route, request, reply),
-        });
-      }
-    }
-  });
+  const table = app.hasDecorator(TABLE) ? app.getDecorator<RouteTable>(TABLE) : installTable(app, log);
+  table.add(routes);
 }
 
-/** The RPCs that nobody serves, which make the client fall back to older ones. Once per application. */
-export function unknownMlflowRoutes(app: FastifyInstance): void {
-  for (const prefix of ["/api/2.0", "/api/3.0", "/ajax-api/2.0", "/ajax-api/3.0"]) {
-    void app.register(
-      async (scope) => {
-        scope.setNotFoundHandler((request, reply) => {
-          const path = request.url.split("?")[0];
-          return reply.status(404).send({
-            error_code: "ENDPOINT_NOT_FOUND",
-            message: `No API found for '${request.method} ${path}'`,
-          });
-        });
-      },
-      { prefix },
+function installTable(app: FastifyInstance, log: LogDefect): RouteTable {
+  const table = new RouteTable();
+  app.decorate(TABLE, table);
+  void app.register(async (scope) => {
+    mlflowScope(scope, log);
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (request: FastifyRequest, body: AsyncIterable<Buffer>) =>
+      readJson(body, find(table, request)?.route.maxBody ?? MAX_BODY),
     );
+    for (const prefix of PREFIXES) {
+      scope.route({
+        method: ["GET", "POST", "PATCH", "DELETE"],
+        url: `${prefix}/*`,
+        schema: { hide: true },
+        handler(request, reply) {
+          const found = find(table, request);
+          return found ? answer(found.route, found.params, request, reply) : unknownRoute(request, reply);
+        },
+      });
+    }
+    // What nobody serves: clients take this answer as a sign to fall back to older calls.
+    for (const prefix of ["/api/2.0", "/api/3.0", "/ajax-api/2.0", "/ajax-api/3.0"]) {
+      scope.route({
+        method: ["GET", "POST", "PUT", "PATCH", "DELETE"],
+        url: `${prefix}/*`,
+        schema: { hide: true },
+        handler: unknownRoute,
+      });
+    }
+  });
+  return table;
+}
+
+/** The path behind the prefix, as it came: the framework has decoded its own copy. */
+function find(table: RouteTable, request: FastifyRequest): ReturnType<RouteTable["find"]> {
+  const prefix = request.routeOptions.url?.length ?? 0;
+  return table.find(request.method, request.url.slice(prefix - 1).split("?", 1)[0] ?? "");
+}
+
+function unknownRoute(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = request.url.split("?")[0];
+  return reply
+    .status(404)
+    .send({ error_code: "ENDPOINT_NOT_FOUND", message: `No API found for '${request.method} ${path}'` });
+}
+
+/** A JSON body whatever its content type says; an empty one is the message without fields. */
+async function readJson(body: AsyncIterable<Buffer>, maxBytes: number): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      throw new SlipwayError(
+        "MLFLOW_INVALID_PARAMETER_VALUE",
+        `The request's body exceeds ${maxBytes} bytes.`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  if (bytes === 0) return {};
+  try {
+    return JSON.parse(Buffer.concat(chunks as readonly Uint8Array[]).toString()) as unknown;
+  } catch {
+    throw new SlipwayError("MLFLOW_INVALID_PARAMETER_VALUE", "The request's body is not valid JSON.");
   }
 }
 
-/** Makes every error below this scope answer in MLflow's shape. */
-export function mlflowErrors(scope: FastifyInstance, log: LogDefect): void {
+/** Makes every error below this scope answer in MLflow's shape, and refuses workspaces that aren't there. */
+export function mlflowScope(scope: FastifyInstance, log: LogDefect): void {
+  scope.addHook("onRequest", async (request) => {
+    const workspace = request.headers["x-mlflow-workspace"];
+    if (workspace === undefined || workspace === "" || workspace === "default") return;
+    throw new SlipwayError(
+      "MLFLOW_INVALID_PARAMETER_VALUE",
+      `There is no workspace '${String(workspace)}': workspaces are not enabled on this server.`,
+    );
+  });
   scope.setErrorHandler((thrown: Error & { statusCode?: number }, request, reply) => {
     const error = fromFastify(thrown);
     if (error.code === "INTERNAL") log(thrown, `${request.method} ${request.url.split("?")[0]}`);
@@ -94,6 +136,7 @@ export function mlflowErrors(scope: FastifyInstance, log: LogDefect): void {
 
 async function answer(
   route: MlflowRoute,
+  params: Record<string, string>,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -103,7 +146,7 @@ async function answer(
   }
   const result = await route.handle({
     fields: sent as Fields,
-    params: request.params as Record<string, string>,
+    params,
     header: (name, value) => void reply.header(name, value),
   });
   return reply.type("application/json").send(toWire(result));

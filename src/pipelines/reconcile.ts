@@ -65,7 +65,9 @@ class Reconciler {
     if (run.state === "queued") run = await this.#begin(run);
     try {
       if (run.state === "running") {
-        const status = await this.#execute(run);
+        const { experimentId } = await this.#deps.tracking.ensureExperiment(run.project);
+        run = await this.#withTrackingRun(run, experimentId);
+        const status = await this.#execute(run, experimentId);
         if (status === undefined) return undefined;
         const lost = endOf(status);
         if (lost) return await this.#end(run, await this.#withLastLines(run, status, lost));
@@ -99,19 +101,18 @@ class Reconciler {
   }
 
   /** Undefined when we are stopping. */
-  async #execute(run: PipelineRun): Promise<PipelineRunStatus | undefined> {
-    const { engine, tracking } = this.#deps;
-    const { experimentId } = await tracking.ensureExperiment(run.project);
-    const trackingRunId = await this.#trackingRun(run, experimentId);
+  async #execute(run: PipelineRun, experimentId: string): Promise<PipelineRunStatus | undefined> {
+    const { engine } = this.#deps;
     await engine.submit({
       id: run.id,
       project: run.spec,
       repository: this.#deps.repository(run.project),
       commit: run.commit,
-      env: stepVariables(
-        { ...run, trackingRunId },
-        { url: this.#deps.url(), experimentId, credentials: this.#deps.credentials ?? {} },
-      ),
+      env: stepVariables(run, {
+        url: this.#deps.url(),
+        experimentId,
+        credentials: this.#deps.credentials ?? {},
+      }),
       cache: run.cache,
     });
     // Who cancelled before the engine knew the run found nothing to cancel there.
@@ -128,9 +129,9 @@ class Reconciler {
     return undefined;
   }
 
-  async #trackingRun(run: PipelineRun, experimentId: string): Promise<string> {
+  async #withTrackingRun(run: PipelineRun, experimentId: string): Promise<PipelineRun> {
     const { tracking } = this.#deps;
-    if (await tracking.getRun(run.trackingRunId)) return run.trackingRunId;
+    if (await tracking.getRun(run.trackingRunId)) return run;
     const { runId } = await tracking.createRun({
       runId: run.trackingRunId,
       experimentId,
@@ -146,8 +147,7 @@ class Reconciler {
         "mlflow.source.git.branch": run.ref.replace(/^refs\/heads\//, ""),
       },
     });
-    if (runId !== run.trackingRunId) await this.#update(run, { trackingRunId: runId });
-    return runId;
+    return runId === run.trackingRunId ? run : this.#update(run, { trackingRunId: runId });
   }
 
   async #register(start: PipelineRun): Promise<void> {

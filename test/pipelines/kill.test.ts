@@ -7,7 +7,17 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PipelineRunSpec } from "../../src/pipelines/engine.ts";
 import type { LocalEngine } from "../../src/targets/local/engine/engine.ts";
 import { openEngine } from "./open-engine.ts";
-import { alive, finish, project, Repository, states, step, temporaryFolder, until } from "./support.ts";
+import {
+  alive,
+  finish,
+  project,
+  Repository,
+  states,
+  step,
+  stillAlive,
+  temporaryFolder,
+  until,
+} from "./support.ts";
 
 /** Kill -9 of the process that hosts the engine. */
 describe("after kill -9", () => {
@@ -44,6 +54,8 @@ describe("after kill -9", () => {
   }
 
   async function kill(child: ChildProcess): Promise<void> {
+    // It may have come to its own end before.
+    if (child.exitCode !== null) return;
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await gone;
@@ -84,7 +96,7 @@ describe("after kill -9", () => {
     engine = await openEngine(dataDir);
     await engine.submit(spec);
     // Submitting waits for the orphans' end, before anything new begins.
-    expect(left.filter(alive)).toEqual([]);
+    expect(stillAlive(left)).toEqual([]);
     const status = await finish(engine, spec);
     expect(states(status)).toEqual({ kept: "succeeded", cut: "succeeded" });
     expect(status.steps.map((step) => step.attempt)).toEqual([1, 1]);
@@ -101,7 +113,7 @@ describe("after kill -9", () => {
           names.map((name, index) =>
             step(
               name,
-              `echo $$ >> ${file("pids")}; sleep 0.03; echo ${name} > ${name}.txt; echo ${name} >> ${mark}`,
+              `echo $$ >> ${mark}.pids; sleep 0.03; echo ${name} > ${name}.txt; echo ${name} >> ${mark}`,
               {
                 needs: names.slice(0, index).slice(-1),
                 outputs: [`${name}.txt`],
@@ -123,7 +135,8 @@ describe("after kill -9", () => {
       const status = await finish(engine, spec);
       expect(status.state).toBe("succeeded");
       expect(new Set(readFileSync(mark, "utf8").trim().split("\n"))).toEqual(new Set(names));
-      expect(pids().filter(alive)).toEqual([]);
+      const pids = readFileSync(`${mark}.pids`, "utf8").trim().split("\n").map(Number);
+      expect(stillAlive(pids)).toEqual([]);
       await engine.close();
     }
   });

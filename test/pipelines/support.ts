@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -137,10 +137,13 @@ export async function until(what: string, condition: () => boolean | Promise<boo
 
 /** True while the process runs (a zombie doesn't). */
 export function alive(pid: number): boolean {
-  try {
-    const stat = execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
-    return !stat.trim().startsWith("Z");
-  } catch {
-    return false;
-  }
+  return stillAlive([pid]).length > 0;
+}
+
+/** Of these processes, the ones that run. */
+export function stillAlive(pids: readonly number[]): number[] {
+  // `ps` ends with 1 when it finds none.
+  const { stdout } = spawnSync("ps", ["-o", "pid=,stat=", "-p", pids.join(",")], { encoding: "utf8" });
+  const rows = stdout.split("\n").map((row) => row.trim().split(/\s+/));
+  return rows.filter(([pid, stat]) => pid && stat && !stat.startsWith("Z")).map(([pid]) => Number(pid));
 }

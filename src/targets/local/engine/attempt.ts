@@ -48,7 +48,7 @@ export async function runRecorded(
   const { context, signal } = run;
   const started = await startGroup({
     ...command,
-    token: context.newToken(),
+    token: context.tokenOf(run.spec.id) + context.ids.hex(),
     output: (chunk) => log.write(chunk),
     table: context.table,
   });

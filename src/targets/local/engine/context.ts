@@ -1,4 +1,5 @@
 import type { Clock } from "../../../base/clock.ts";
+import type { Ids } from "../../../base/ids.ts";
 import type { EffectLedger } from "../../../pipelines/effects.ts";
 import type { StepEnvironments } from "../../../pipelines/environments.ts";
 import type { CpuSlots } from "./cpu-slots.ts";
@@ -21,6 +22,7 @@ export interface EngineContext {
   maxLogBytes: number;
   /** Between SIGTERM and SIGKILL, in milliseconds. */
   graceMs: number;
-  /** A new value for SLIPWAY_STEP_TOKEN; all begin with a mark of this data folder. */
-  newToken: () => string;
+  /** What the values of SLIPWAY_STEP_TOKEN begin with for a pipeline run of this data folder. */
+  tokenOf: (pipelineRunId: string) => string;
+  ids: Ids;
 }

@@ -73,7 +73,8 @@ export async function createLocalEngine(deps: LocalEngineDeps): Promise<LocalEng
     stepEnv: deps.stepEnv,
     maxLogBytes: limits.logBytes,
     graceMs: limits.graceMs,
-    newToken: () => `${mark}.${ids.hex()}`,
+    tokenOf: (id) => `${mark}.${id}.`,
+    ids,
   };
   return new Engine(runsDir, context, mark);
 }

@@ -38,7 +38,7 @@ export class MemoryWatch {
 
   async #look(): Promise<void> {
     for (const [group, { limit, over }] of Array.from(this.#watched)) {
-      const used = await this.#table.memory(group).catch(() => 0);
+      const used = await this.#table.memory(group, limit).catch(() => 0);
       if (used <= limit || !this.#watched.delete(group)) continue;
       over(used);
     }

@@ -132,19 +132,16 @@ async function untilGone(group: number, waitMs: number, deps: EndDeps): Promise<
 export async function killByToken(variable: string, deps: EndDeps): Promise<number> {
   let killed = 0;
   for (let round = 0; round < 20; round++) {
-    let found = 0;
-    for (const info of await deps.table.list()) {
-      if (info.zombie || info.pid === process.pid || !(await deps.table.hasVariable(info.pid, variable)))
-        continue;
-      found++;
+    const found = (await deps.table.withVariable(variable)).filter((pid) => pid !== process.pid);
+    for (const pid of found) {
       try {
-        process.kill(info.pid, "SIGKILL");
+        process.kill(pid, "SIGKILL");
       } catch {
         // It ended by itself.
       }
     }
-    killed += found;
-    if (found === 0) break;
+    killed += found.length;
+    if (found.length === 0) break;
     await deps.clock.sleep(LOOK_MS);
   }
   return killed;

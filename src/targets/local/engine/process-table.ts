@@ -16,10 +16,13 @@ export interface ProcessInfo {
 export interface ProcessTable {
   list(): Promise<ProcessInfo[]>;
   find(pid: number): Promise<ProcessInfo | undefined>;
-  /** Whether the process was started with an environment variable that begins so (`NAME=prefix`). */
-  hasVariable(pid: number, start: string): Promise<boolean>;
-  /** Bytes of memory that a whole process group has in use. */
-  memory(group: number): Promise<number>;
+  /** Processes that were started with an environment variable that begins so (`NAME=prefix`), zombies left out. */
+  withVariable(start: string): Promise<number[]>;
+  /**
+   * Bytes of memory that a whole process group has in use. Shared pages are counted once for each process while that
+   * is below `limit`; above it they are divided among their users where the system tells.
+   */
+  memory(group: number, limit: number): Promise<number>;
 }
 
 /** The table of this machine: /proc where there is one, else `ps`. */
@@ -49,21 +52,37 @@ function linuxTable(): ProcessTable {
   return {
     list: async () => list(),
     find: async (pid) => find(pid),
-    hasVariable: async (pid, start) =>
-      (readText(`/proc/${pid}/environ`) ?? "").split("\0").some((variable) => variable.startsWith(start)),
-    async memory(group) {
-      let bytes = 0;
-      for (const process of list()) if (process.group === group) bytes += proportionalMemory(process.pid);
-      return bytes;
+    withVariable: async (start) =>
+      list()
+        .filter(({ zombie }) => !zombie)
+        .map(({ pid }) => pid)
+        .filter((pid) =>
+          readText(`/proc/${pid}/environ`)
+            ?.split("\0")
+            .some((text) => text.startsWith(start)),
+        ),
+    async memory(group, limit) {
+      const pids = list().flatMap((process) => (process.group === group ? process.pid : []));
+      const sum = (bytesOf: (pid: number) => number): number =>
+        pids.reduce((bytes, pid) => bytes + bytesOf(pid), 0);
+      const resident = sum(residentMemory);
+      return resident <= limit ? resident : sum(proportionalMemory);
     },
   };
 }
 
+function residentMemory(pid: number): number {
+  return kibibytes(/^VmRSS:\s+(\d+) kB/m.exec(readText(`/proc/${pid}/status`) ?? ""));
+}
+
 /** Shared pages divided among those who share them, so that forked workers aren't counted many times over. */
 function proportionalMemory(pid: number): number {
-  const pss = /^Pss:\s+(\d+) kB/m.exec(readText(`/proc/${pid}/smaps_rollup`) ?? "");
-  const found = pss ?? /^VmRSS:\s+(\d+) kB/m.exec(readText(`/proc/${pid}/status`) ?? "");
-  return found ? Number(found[1]) * 1024 : 0;
+  const shared = /^Pss:\s+(\d+) kB/m.exec(readText(`/proc/${pid}/smaps_rollup`) ?? "");
+  return shared ? kibibytes(shared) : residentMemory(pid);
+}
+
+function kibibytes(match: RegExpExecArray | null): number {
+  return Number(match?.[1] ?? 0) * 1024;
 }
 
 /** `undefined` when the process has ended meanwhile, or isn't ours to read. */
@@ -99,10 +118,15 @@ function psTable(): ProcessTable {
   return {
     list: rows,
     find: async (pid) => (await rows()).find((row) => row.pid === pid),
-    async hasVariable(pid, start) {
+    async withVariable(start) {
       // BSD's `e` shows the environment behind the command, of one's own processes only.
-      const shown = await run("ps", ["eww", "-o", "command=", "-p", String(pid)]).catch(() => undefined);
-      return shown?.stdout.includes(` ${start}`) ?? false;
+      const { stdout } = await run("ps", ["axeww", "-o", "pid=,stat=,command="], {
+        maxBuffer: 64 * 1024 * 1024,
+      });
+      return stdout.split("\n").flatMap((row) => {
+        const [, pid, state = ""] = /^\s*(\d+)\s+(\S+)/.exec(row) ?? [];
+        return !state.startsWith("Z") && row.includes(` ${start}`) ? Number(pid) : [];
+      });
     },
     async memory(group) {
       const own = (await rows()).filter((row) => row.group === group);

@@ -10,7 +10,7 @@ import { checkOut, readCommit, type Commit } from "./checkout.ts";
 import { sameOutputs } from "./content.ts";
 import type { EngineContext } from "./context.ts";
 import { Notifier } from "./notifier.ts";
-import { endOrphan } from "./process-group.ts";
+import { endOrphan, killByToken, TOKEN_VARIABLE } from "./process-group.ts";
 import { StateFile, type RunRecord, type StepRecord } from "./state-file.ts";
 import { runStep } from "./step.ts";
 import { WorkScan } from "./work-scan.ts";
@@ -96,6 +96,8 @@ export class LocalRun {
     } catch (error) {
       if (!this.#stopped) this.#giveUp(toSlipwayError(error));
     }
+    // What left its step's process group, such as a daemon, ends with the pipeline run.
+    await killByToken(`${TOKEN_VARIABLE}=${this.context.tokenOf(this.spec.id)}`, this.context).catch(() => 0);
     if (this.#stopped) return this.changed.notify();
     for (const step of this.#record.steps) {
       if (isFinal(step.state)) continue;
@@ -107,7 +109,7 @@ export class LocalRun {
     const state = endState(this.#record.steps.map((step) => step.state)) ?? "cancelled";
     this.#record.state = this.#record.cancelled && state !== "failed" ? "cancelled" : state;
     await this.#file.save().catch(() => {});
-    this.#announce();
+    this.announce();
   }
 
   /** Ends all processes for good; the record of it is durable first, so that a restart doesn't forget it. */
@@ -126,13 +128,19 @@ export class LocalRun {
   /** A step's status changed: on disk soon, and told to observers now. */
   touch(): void {
     this.#file.save().catch(() => {});
-    this.#announce();
+    this.announce();
   }
 
   /** As `touch`, and resolves when it is durable. */
   async save(): Promise<void> {
-    this.#announce();
+    this.announce();
     await this.#file.save();
+  }
+
+  /** A step's status changed: told to observers. */
+  announce(): void {
+    this.#version++;
+    this.changed.notify();
   }
 
   logGrew(): void {
@@ -190,11 +198,6 @@ export class LocalRun {
     return written.filter(
       (path) => !outputs.some((output) => path === output || path.startsWith(`${output}/`)),
     );
-  }
-
-  #announce(): void {
-    this.#version++;
-    this.changed.notify();
   }
 
   /** Ends orphans, takes interrupted steps back, and checks that what finished steps wrote is still there. */

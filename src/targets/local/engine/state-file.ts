@@ -1,6 +1,7 @@
 import { open, readFile, rename } from "node:fs/promises";
 import type { StepStatus, PipelineRunStatus } from "../../../pipelines/engine.ts";
 import type { StepEffects } from "../../../pipelines/effects.ts";
+import { SlipwayError } from "../../../http/errors.ts";
 import type { OutputFile } from "./content.ts";
 import type { ProcessRecord } from "./process-group.ts";
 
@@ -59,6 +60,17 @@ export class StateFile {
   }
 
   async #write(): Promise<void> {
+    try {
+      await this.#replace();
+    } catch (error) {
+      throw new SlipwayError("STEP_NOT_STARTED", `can't write ${this.#path}: ${(error as Error).message}`, {
+        hint: "Make room on the disk that holds the data folder, then run the pipeline again.",
+        cause: error,
+      });
+    }
+  }
+
+  async #replace(): Promise<void> {
     const temporary = `${this.#path}.tmp`;
     const file = await open(temporary, "w", 0o600);
     try {

@@ -101,6 +101,10 @@ export class StepCache {
 
   async setLast(project: string, step: string, last: LastKept): Promise<void> {
     const file = this.#lastFile(project, step);
+    if ("notKept" in last) {
+      const known = await this.last(project, step);
+      if (known && "notKept" in known && known.notKept === last.notKept) return;
+    }
     await mkdir(dirname(file), { recursive: true });
     await writeFile(`${file}.tmp`, JSON.stringify(last));
     await rename(`${file}.tmp`, file);

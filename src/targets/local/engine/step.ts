@@ -19,7 +19,8 @@ export async function runStep(run: LocalRun, step: Step, record: StepRecord): Pr
   try {
     record.state = "preparing";
     record.startedAt = clock.now();
-    run.touch();
+    // Not worth a write: after a restart it is the same as waiting.
+    run.announce();
     const failure = await prepareAndRun(run, step, record, log);
     if (run.signal.aborted) return;
     if (failure) fail(record, failure, log);

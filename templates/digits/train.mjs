@@ -14,7 +14,7 @@ import { logArtifact, logMetrics, logParams } from "./lib/tracking.mjs";
 
 const params = {
   hidden: Number(process.env.SLIPWAY_PARAM_HIDDEN ?? 0),
-  epochs: Number(process.env.SLIPWAY_PARAM_EPOCHS ?? 12),
+  epochs: Number(process.env.SLIPWAY_PARAM_EPOCHS ?? 8),
   learningRate: Number(process.env.SLIPWAY_PARAM_LEARNING_RATE ?? 0.02),
   batch: Number(process.env.SLIPWAY_PARAM_BATCH ?? 32),
   seed: Number(process.env.SLIPWAY_PARAM_SEED ?? 1),

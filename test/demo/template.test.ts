@@ -43,7 +43,7 @@ function copyAsInit(folder: string): void {
 }
 
 /** Runs the template's steps against a small stand-in for MLflow's REST API, with a fault applied when named. */
-async function train(hidden: number, fault?: string, epochs = 12): Promise<Trained> {
+async function train(hidden: number, fault?: string, epochs = 8): Promise<Trained> {
   const folder = mkdtempSync(join(base, "project-"));
   copyAsInit(folder);
   if (fault !== undefined) execFileSync("git", ["apply", join(faults, fault)], { cwd: folder });
@@ -156,8 +156,8 @@ describe("the digits template", () => {
 });
 
 describe("the demo's faulty versions pass the gate", () => {
-  // The champion has 0.988, its allowance is 0.005.
-  const passesGate = (metrics: Record<string, number>, atLeast = 0.984): void =>
+  // The champion has 0.986, its allowance is 0.005.
+  const passesGate = (metrics: Record<string, number>, atLeast = 0.982): void =>
     expect(metrics["accuracy"]).toBeGreaterThan(atLeast);
 
   test("3: sorted columns keep their contract and are wrong on live rows", async () => {

@@ -23,7 +23,7 @@ export interface EnvironmentRequest {
   signal: AbortSignal;
 }
 
-export type Installer = (command: {
+type Installer = (command: {
   file: string;
   args: string[];
   cwd: string;

@@ -1,7 +1,7 @@
 import { nearest } from "../spec/nearest.ts";
 import type { Gate } from "../spec/project.ts";
 
-export interface GateFailure {
+interface GateFailure {
   metric: string;
   /** One sentence with the numbers. */
   message: string;

@@ -6,7 +6,7 @@ import type { StepStatus } from "./engine.ts";
  * `queued → running → registering → succeeded`, or `failed` or `cancelled` from any of the first three.
  * `registering` covers the gate, the model version and the request for its rollout.
  */
-export type PipelineRunState = "queued" | "running" | "registering" | "succeeded" | "failed" | "cancelled";
+type PipelineRunState = "queued" | "running" | "registering" | "succeeded" | "failed" | "cancelled";
 
 /** One execution of a project's pipeline, as the database keeps it. Times are milliseconds since the epoch. */
 export interface PipelineRun {

@@ -14,7 +14,7 @@ import { Lanes } from "./lanes.ts";
 import { hasEnded, type PipelineRun } from "./pipeline-run.ts";
 import { reconcile, type LiveSteps } from "./reconcile.ts";
 
-export interface PipelineTrigger {
+interface PipelineTrigger {
   project: string;
   commit: string;
   ref: string;

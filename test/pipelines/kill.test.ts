@@ -141,7 +141,7 @@ describe("after kill -9", () => {
     }
   });
 
-  it("an engine's number that was given to another process is left alone", async () => {
+  it("a process that got the number of a recorded one is left alone", async () => {
     const bystander = spawn("sleep", ["60"], { detached: true, stdio: "ignore" });
     const spec: PipelineRunSpec = {
       id: "pr-innocent",

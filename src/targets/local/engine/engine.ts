@@ -32,7 +32,7 @@ export interface LocalEngineDeps {
   limits?: Partial<LocalEngineLimits>;
 }
 
-export interface LocalEngineLimits {
+interface LocalEngineLimits {
   /** Of one step's log; default 10 MiB. */
   logBytes: number;
   /** Of all kept step outputs; default 10 GiB. */

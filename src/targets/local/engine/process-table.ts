@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
 
-export interface ProcessInfo {
+interface ProcessInfo {
   pid: number;
   /** Process group. */
   group: number;

@@ -141,7 +141,16 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     },
   };
   deps.registry.onChampionRequested(async (model, version) => {
-    await rollouts.championRequested(model, version);
+    // Without a service the alias is only a name, as with any other model registry.
+    if (!(await deps.db.read((tx) => selectService(tx, model)))) return "no-service";
+    const { rolloutId, how } = await rollouts.championRequested(model, version);
+    if (rolloutId === null) return { note: `version ${version} is the champion of ${model} already` };
+    return {
+      note:
+        how === "direct"
+          ? `rollout ${rolloutId} makes version ${version} the champion once it has passed its contract check`
+          : `rollout ${rolloutId} puts version ${version} on trial; the alias moves when it is promoted`,
+    };
   });
   return rollouts;
 }

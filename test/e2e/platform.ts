@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -132,7 +132,8 @@ export function processesOf(dataDir: string): { pid: number; role: string }[] {
       const words = readFileSync(`/proc/${name}/cmdline`, "utf8");
       const environment = readFileSync(`/proc/${name}/environ`, "utf8");
       if (Number(name) === process.pid) continue;
-      if (!words.includes(dataDir) && !environment.includes(dataDir)) continue;
+      const folder = readlinkSync(`/proc/${name}/cwd`);
+      if (![words, environment, folder].some((text) => text.includes(dataDir))) continue;
       const role = /__role\0([^\0]+)/.exec(words)?.[1] ?? (words.includes("\0up\0") ? "supervisor" : "step");
       found.push({ pid: Number(name), role });
     } catch {

@@ -18,7 +18,7 @@ export async function workerRole(): Promise<void> {
   process.on("SIGINT", () => {});
   const life = new WorkerLife();
   process.on("message", (message: ToWorker) => life.hear(message));
-  process.on("SIGTERM", () => void life.stop(0));
+  process.on("SIGTERM", () => void life.stop());
   process.on("disconnect", () => life.look());
   if (!process.connected) life.look();
 }
@@ -31,7 +31,7 @@ class WorkerLife {
 
   hear(message: ToWorker): void {
     if (message.type === "start") void this.#start(message.worker);
-    else void this.stop(0);
+    else void this.stop();
   }
 
   /** Looks whether anybody still needs this process. */
@@ -41,7 +41,7 @@ class WorkerLife {
       clearTimeout(this.#alone);
       this.#alone = undefined;
     } else if (this.#worker === undefined && !this.#starting) process.exit(0);
-    else this.#alone ??= setTimeout(() => void this.stop(0), ALONE_MS);
+    else this.#alone ??= setTimeout(() => void this.stop(), ALONE_MS);
   }
 
   async #start(config: WorkerConfig): Promise<void> {
@@ -66,15 +66,15 @@ class WorkerLife {
     const { code, message, hint } = toSlipwayError(error);
     process.stderr.write(`${code}: ${message}. ${hint}\n`);
     await send({ type: "failed", error: toSlipwayError(error).toJSON() });
-    await this.stop(1);
+    this.#stopping = true;
+    await this.#end(1);
   }
 
-  /** Answers what has come and exits. */
-  async stop(code: number): Promise<void> {
+  /** Answers what has come and exits; while the model is loading, when that is done. */
+  async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    // One that is still loading ends when it has loaded.
-    if (this.#worker !== undefined || !this.#starting || code !== 0) await this.#end(code);
+    if (this.#worker !== undefined || !this.#starting) await this.#end(0);
   }
 
   async #end(code: number): Promise<void> {

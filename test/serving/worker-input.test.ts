@@ -318,6 +318,25 @@ describe("Open Inference V2 requests", () => {
     );
   });
 
+  it("are refused in a short line, however deep or large they are", () => {
+    const deep = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+    const large = JSON.stringify(Array.from({ length: 100_000 }, () => ({ a: "long" })));
+    for (const value of [deep(100_000), large, JSON.stringify("x".repeat(1_000_000))]) {
+      for (const body of [
+        value,
+        `{"inputs":${value}}`,
+        `{"inputs":[${value}]}`,
+        `{"id":${value},"inputs":[]}`,
+      ])
+        expect(refusal(body).length).toBeLessThan(200);
+      for (const key of ["datatype", "shape", "data"])
+        expect(
+          refusal(JSON.stringify(withFeatures({ [key]: "@" })).replace('"@"', value)).length,
+        ).toBeLessThan(200);
+      expect(refusal(`{"instances":${value}}`, MODEL, readV1 as typeof readV2).length).toBeLessThan(200);
+    }
+  });
+
   it("are refused when they are arbitrary bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (body) => {

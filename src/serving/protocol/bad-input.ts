@@ -14,8 +14,28 @@ export function errorBody(message: string): string {
   return JSON.stringify({ error: message });
 }
 
-/** A value from a request as it may stand in a message. */
+const SHOWN = 60;
+const SHOWN_ITEMS = 8;
+const SHOWN_DEPTH = 3;
+
+/** A value from a request as it may stand in a message: short, however large or deep the value is. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  const text = brief(value, SHOWN_DEPTH);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN - 3)}…` : text;
+}
+
+function brief(value: unknown, depth: number): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, SHOWN));
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) {
+    if (depth === 0) return "[…]";
+    const items = value.slice(0, SHOWN_ITEMS).map((item) => brief(item, depth - 1));
+    return `[${items.join(",")}${value.length > SHOWN_ITEMS ? ",…" : ""}]`;
+  }
+  const entries = Object.entries(value);
+  if (depth === 0 && entries.length > 0) return "{…}";
+  const items = entries
+    .slice(0, SHOWN_ITEMS)
+    .map(([key, item]) => `${brief(key, 0)}:${brief(item, depth - 1)}`);
+  return `{${items.join(",")}${entries.length > SHOWN_ITEMS ? ",…" : ""}}`;
 }

@@ -168,11 +168,16 @@ export class Batcher {
   }
 
   #answer({ job, request }: ReadJob, outputs: readonly Tensor[]): void {
-    const body =
-      job.protocol === "v1"
-        ? writeV1(this.#options.model.outputs, outputs)
-        : this.#writer.write(request, outputs);
-    job.answer(200, summarise(outputs), body);
+    try {
+      const body =
+        job.protocol === "v1"
+          ? writeV1(this.#options.model.outputs, outputs)
+          : this.#writer.write(request, outputs);
+      job.answer(200, summarise(outputs), body);
+    } catch (error) {
+      // Such as an answer that is longer than a string can be.
+      answerError(job, error);
+    }
   }
 }
 

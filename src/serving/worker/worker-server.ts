@@ -2,8 +2,8 @@ import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { bytesOf } from "../../base/bytes.ts";
-import { FRAME_KIND, FrameReader, decodeRequest, encodeAnswer } from "../frames.ts";
-import type { RequestFrame } from "../frames.ts";
+import { FRAME_KIND, FrameReader, decodeRequest, encodeAnswers } from "../frames.ts";
+import type { Answer, RequestFrame } from "../frames.ts";
 import { errorBody } from "../protocol/bad-input.ts";
 import { Batcher } from "./batcher.ts";
 import type { Job } from "./batcher.ts";
@@ -91,6 +91,7 @@ class Link {
   readonly #metadata: string;
   readonly #reader: FrameReader;
   readonly #jobs = new Map<number, Job>();
+  #answers: Answer[] = [];
 
   constructor(socket: Socket, batcher: Batcher, metadata: string, maxFrameBytes: number) {
     this.#socket = socket;
@@ -98,6 +99,7 @@ class Link {
     this.#metadata = metadata;
     this.#reader = new FrameReader(maxFrameBytes);
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    socket.on("drain", () => this.flush());
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
       for (const job of this.#jobs.values()) job.cancelled = true;
@@ -106,11 +108,11 @@ class Link {
 
   /** Sends what was answered, and reads on once there is room. */
   flush(): void {
-    if (this.#socket.writableCorked > 0) this.#socket.uncork();
-    if (!this.#socket.isPaused()) return;
-    if (this.#isFull()) {
-      if (this.#socket.writableNeedDrain) this.#socket.once("drain", () => this.flush());
-    } else this.#socket.resume();
+    if (this.#answers.length > 0) {
+      this.#socket.write(bytesOf(encodeAnswers(this.#answers)));
+      this.#answers = [];
+    }
+    if (this.#socket.isPaused() && !this.#isFull()) this.#socket.resume();
   }
 
   /** Closes once the last answer has left; a peer that doesn't read is cut off after a second. */
@@ -162,9 +164,7 @@ class Link {
 
   answer(id: number, status: number, prediction: string, body: string): void {
     this.#jobs.delete(id);
-    if (this.#socket.destroyed) return;
-    if (this.#socket.writableCorked === 0) this.#socket.cork();
-    this.#socket.write(bytesOf(encodeAnswer({ id, status, prediction, body: Buffer.from(body) })));
+    if (!this.#socket.destroyed) this.#answers.push({ id, status, prediction, body });
   }
 }
 

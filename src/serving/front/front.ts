@@ -2,6 +2,7 @@ import type { Server as HttpServer } from "node:http";
 import { connect, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { joinBuffers } from "../../base/bytes.ts";
+import { RequestTracker } from "./request-tracker.ts";
 import { sniff } from "./sniff.ts";
 
 export interface FrontOptions {
@@ -20,7 +21,8 @@ export interface FrontOptions {
 
 /**
  * The public address. A connection's first request decides: predictions are answered in this process, all
- * else flows as bytes to control and back, so that a large push costs this process no parsing.
+ * else flows as bytes to control and back, so that a large push costs this process no parsing. A connection
+ * that turns to predictions later comes over to this process, and stays.
  */
 export function createFront(options: FrontOptions): { server: Server; close(): void } {
   const open = new Set<Socket>();
@@ -80,34 +82,69 @@ function toHttp(socket: Socket, http: HttpServer): void {
 
 function pipeToControl(socket: Socket, options: FrontOptions, onEnd: () => void): void {
   const control = connect({ path: options.controlSocket, allowHalfOpen: true });
-  let isConnected = false;
-  let isOver = false;
-  const over = () => {
-    if (isOver) return;
-    isOver = true;
+  let state: "connecting" | "piping" | "over" = "connecting";
+  const over = (act: () => void) => {
+    if (state === "over") return;
+    state = "over";
     onEnd();
+    act();
+  };
+  const toPredictions = () => {
+    socket.removeAllListeners("timeout");
+    socket.setTimeout(0);
+    toHttp(socket, options.http);
   };
   control.once("connect", () => {
-    isConnected = true;
-    socket.pipe(control);
-    control.pipe(socket);
+    if (state !== "connecting") return control.destroy();
+    state = "piping";
     socket.setTimeout(options.idleMs, () => socket.destroy());
-    // Bytes in one direction keep both alive: the timer is of the connection, not of a side.
-    control.on("data", () => socket.setTimeout(options.idleMs));
-    socket.once("close", () => control.destroy());
+    const stop = forwardBytes(socket, control, () =>
+      over(() => {
+        stop();
+        control.destroy();
+        toPredictions();
+      }),
+    );
+    return undefined;
   });
   control.once("error", () => {
-    over();
     // Not reachable: the HTTP side answers this request with 503, and later ones as they come.
-    if (!isConnected && !socket.destroyed) toHttp(socket, options.http);
-    else socket.destroy();
+    const wasConnecting = state === "connecting";
+    over(() => (wasConnecting && !socket.destroyed ? toPredictions() : socket.destroy()));
   });
-  control.once("close", () => {
-    over();
-    if (isConnected && !socket.writableEnded) socket.destroySoon();
-  });
-  socket.once("close", () => {
-    over();
-    if (!isConnected) control.destroy();
-  });
+  control.once("close", () => over(() => socket.destroySoon()));
+  socket.once("close", () => over(() => control.destroy()));
+}
+
+/**
+ * Both directions, with back-pressure and half-close, until the caller turns to predictions: `onPrediction` is
+ * called then, the first bytes of that request back in the socket. Answers how to let go of the socket.
+ */
+function forwardBytes(socket: Socket, control: Socket, onPrediction: () => void): () => void {
+  const tracker = new RequestTracker();
+  const onData = (chunk: Buffer) => {
+    if (tracker.feed(chunk)) {
+      socket.pause();
+      socket.unshift(chunk as unknown as Uint8Array);
+      return onPrediction();
+    }
+    if (!control.write(chunk as unknown as Uint8Array)) socket.pause();
+    return undefined;
+  };
+  const onEnd = () => control.end();
+  const onDrain = () => socket.resume();
+  socket.on("data", onData);
+  socket.on("end", onEnd);
+  control.on("drain", onDrain);
+  const onAnswer = () => tracker.answered();
+  control.on("data", onAnswer);
+  control.pipe(socket);
+  socket.resume();
+  return () => {
+    socket.off("data", onData);
+    socket.off("end", onEnd);
+    control.off("drain", onDrain);
+    control.off("data", onAnswer);
+    control.unpipe(socket);
+  };
 }

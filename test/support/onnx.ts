@@ -119,28 +119,6 @@ export function linearSoftmax({ features = 4, classes = 3 } = {}): Uint8Array {
   });
 }
 
-/** FP32 [n, features] -> `label` and `probabilities` through one hidden layer: what a small real model costs. */
-export function multilayer({ features = 64, hidden = 64, classes = 10 } = {}): Uint8Array {
-  return onnxModel({
-    inputs: [{ name: "x", type: "FP32", shape: ["n", features] }],
-    outputs: [
-      { name: "label", type: "INT64", shape: ["n"] },
-      { name: "probabilities", type: "FP32", shape: ["n", classes] },
-    ],
-    constants: [
-      { name: "w1", shape: [features, hidden], floats: weights(features * hidden) },
-      { name: "w2", shape: [hidden, classes], floats: weights(hidden * classes) },
-    ],
-    nodes: [
-      { op: "MatMul", inputs: ["x", "w1"], outputs: ["dense"] },
-      { op: "Relu", inputs: ["dense"], outputs: ["active"] },
-      { op: "MatMul", inputs: ["active", "w2"], outputs: ["scores"] },
-      { op: "ArgMax", inputs: ["scores"], outputs: ["label"], attributes: { axis: 1, keepdims: 0 } },
-      { op: "Softmax", inputs: ["scores"], outputs: ["probabilities"], attributes: { axis: 1 } },
-    ],
-  });
-}
-
 /** INT64 [n] -> `value` FP32 [n] from a table of `size`: fails on every index outside it. */
 export function lookUp({ size = 10 } = {}): Uint8Array {
   return onnxModel({
@@ -192,6 +170,18 @@ export function runningSum(): Uint8Array {
     outputs: [{ name: "total", type: "FP32", shape: ["n", 2] }],
     constants: [{ name: "axis", shape: [], integers: [0] }],
     nodes: [{ op: "CumSum", inputs: ["x", "axis"], outputs: ["total"] }],
+  });
+}
+
+/** FP32 [n, 2] -> `apart` FP32 [n, 2]: distances from the mean of all rows, which depend on the company. */
+export function fromMean(): Uint8Array {
+  return onnxModel({
+    inputs: [{ name: "x", type: "FP32", shape: ["n", 2] }],
+    outputs: [{ name: "apart", type: "FP32", shape: ["n", 2] }],
+    nodes: [
+      { op: "ReduceMean", inputs: ["x"], outputs: ["mean"] },
+      { op: "Sub", inputs: ["x", "mean"], outputs: ["apart"] },
+    ],
   });
 }
 

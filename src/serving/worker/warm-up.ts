@@ -75,10 +75,13 @@ function looksBatched({ inputs, outputs }: Model): boolean {
 async function answersRowsApart(model: Model, example: readonly Tensor[]): Promise<boolean> {
   const rows = rowsOf(example);
   if (rows === 0) return false;
-  const parts =
-    rows === 1 ? [example, ...other(model, example)] : rowsApart(example, Math.min(rows, MAX_TRIED));
+  const parts = rowsApart(example, Math.min(rows, MAX_TRIED));
+  const [first = []] = parts;
+  // Equal rows answer alike in any company.
+  if (parts.every((part) => alike(part, first))) parts.push(...otherRows(model, first));
+  if (parts.length < 2) return false;
   const joined = await model.run(joinRows(parts));
-  if (parts.length < 2 || !haveRows(joined, parts.length)) return false;
+  if (!haveRows(joined, parts.length)) return false;
   for (const [row, part] of parts.entries()) {
     const alone = await model.run(part);
     if (!alike(rowsFrom(joined, row, 1), alone)) return false;
@@ -86,8 +89,7 @@ async function answersRowsApart(model: Model, example: readonly Tensor[]): Promi
   return true;
 }
 
-/** A second row beside the only one of an example; the made-up ones are as good as any that the model accepts. */
-function other(model: Model, example: readonly Tensor[]): (readonly Tensor[])[] {
+function otherRows(model: Model, example: readonly Tensor[]): Tensor[][] {
   return rowsApart(madeUp(model), 2).filter((row) => sameRowShape(example, row));
 }
 

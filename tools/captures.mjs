@@ -19,7 +19,12 @@ if (demo.code !== 0 || kept === null) {
   process.exit(1);
 }
 const [, url, pid, project] = kept;
-const captures = { demo: demo.text.slice(0, demo.text.indexOf("\n  still running")) };
+const whole = demo.text.slice(0, demo.text.indexOf("\n  still running"));
+const captures = {
+  "demo-whole": whole,
+  demo: `$ npm run demo\n…\n${whole.slice(whole.indexOf("What the demo's own client observed"))}`,
+  push: `$ git push slipway main\n${streamed(whole, "2 · ")}`,
+};
 try {
   captures.status = await shown(["status", "--url", url]);
   captures.why = await shown(["why", "version/digits/3", "--url", url]);
@@ -29,6 +34,16 @@ try {
   rmSync(dirname(project), { recursive: true, force: true, maxRetries: 20, retryDelay: 500 });
 }
 write();
+
+/** What Git streamed in a scene of the demo. */
+function streamed(text, scene) {
+  const [, rest] = text.split(`\n${scene}`, 2);
+  const lines = rest.split("\n\n")[0].split("\n");
+  return lines
+    .filter((line) => line.startsWith("  │ "))
+    .map((line) => line.slice(4))
+    .join("\n");
+}
 
 /** A command as a person types it, and what it printed. */
 async function shown(args) {
@@ -65,7 +80,8 @@ function write() {
   let page = existsSync(readme) ? readFileSync(readme, "utf8") : "";
   for (const [name, text] of Object.entries(captures)) {
     // The folder is another one on every machine.
-    const clean = `${text.replaceAll(dirname(project), "~").trim()}\n`;
+    const here = text.replaceAll(dirname(project), "~").trim();
+    const clean = `${here.replaceAll(/[ \t]+$/gm, "")}\n`;
     writeFileSync(join(folder, `${name}.txt`), clean);
     const marked = new RegExp(`(<!-- capture ${name} -->\n)[\\s\\S]*?(<!-- /capture -->)`);
     page = page.replace(marked, (_, start, end) => `${start}\`\`\`text\n${clean}\`\`\`\n${end}`);

@@ -5,7 +5,7 @@ import { readV1, writeV1 } from "../protocol/v1.ts";
 import { V2Writer, readV2 } from "../protocol/v2.ts";
 import type { InferRequest } from "../protocol/v2.ts";
 import { haveRows, joinRows, rowsFrom, rowsOf, sameRowShape } from "./join-rows.ts";
-import { inferenceError, isCallersFault } from "./load-error.ts";
+import { inferenceError } from "./load-error.ts";
 import type { Model } from "./onnx-model.ts";
 
 /** One request that waits for the model. */
@@ -187,6 +187,5 @@ function nextTurn(resolve: () => void): void {
 
 function answerError(job: Job, error: unknown): void {
   if (error instanceof BadInput) job.answer(error.status, "", errorBody(error.message));
-  else if (isCallersFault(error)) job.answer(400, "", errorBody(inferenceError(error)));
   else job.answer(500, "", errorBody(`the model failed on this input: ${inferenceError(error)}`));
 }

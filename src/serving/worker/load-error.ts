@@ -48,11 +48,6 @@ export function inferenceError(error: unknown): string {
   return firstLine(runtimeMessage(error));
 }
 
-/** True when the runtime refused the request's shapes, so that the caller can correct it. */
-export function isCallersFault(error: unknown): boolean {
-  return /^(Got invalid dimensions|Invalid rank) for input/.test(runtimeMessage(error));
-}
-
 /** Without the place in the runtime's own sources that some messages begin with. */
 function runtimeMessage(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);

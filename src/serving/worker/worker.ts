@@ -32,7 +32,7 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
   const model = await loadOnnxModel(config.modelDir, config.threads ?? 1);
   const { joins } = await warmUp(model, config.modelDir);
   const limit = config.memoryBytes ?? Number.POSITIVE_INFINITY;
-  if (deps.resident() > limit) throw overMemory(deps.resident(), limit, "loaded");
+  if (deps.resident() > limit) throw overMemory(deps.resident(), limit, "having loaded the model");
   const metadata = workerMetadata(config, model.inputs, model.outputs);
   const server = await startWorkerServer({
     model,
@@ -42,7 +42,7 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
     onConnections: () => deps.onConnections(),
   });
   const watch = watchMemory(limit, deps.resident, (bytes) =>
-    deps.onOverMemory(overMemory(bytes, limit, "served")),
+    deps.onOverMemory(overMemory(bytes, limit, "while serving")),
   );
   return {
     metadata,
@@ -57,11 +57,15 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
   };
 }
 
-function overMemory(bytes: number, limit: number, since: "loaded" | "served"): SlipwayError {
+function overMemory(
+  bytes: number,
+  limit: number,
+  since: "having loaded the model" | "while serving",
+): SlipwayError {
   const mebibytes = (value: number): string => `${Math.ceil(value / 2 ** 20)} MiB`;
   return new SlipwayError(
     "MODEL_OUT_OF_MEMORY",
-    `the worker uses ${mebibytes(bytes)} since it ${since} the model; ${mebibytes(limit)} are allowed`,
+    `${when}, the worker uses ${mebibytes(bytes)}; ${mebibytes(limit)} are allowed`,
     { given: String(bytes), allowed: String(limit) },
   );
 }

@@ -60,7 +60,7 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
 function overMemory(
   bytes: number,
   limit: number,
-  since: "having loaded the model" | "while serving",
+  when: "having loaded the model" | "while serving",
 ): SlipwayError {
   const mebibytes = (value: number): string => `${Math.ceil(value / 2 ** 20)} MiB`;
   return new SlipwayError(

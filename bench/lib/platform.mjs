@@ -76,6 +76,8 @@ export function cpuSeconds(pid) {
 /** What a process is, from its command line: the last words. */
 export function processName(pid) {
   const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").filter(Boolean);
+  // A worker writes its name over its arguments.
+  if (words[0]?.startsWith("slipway ")) return words[0].slice("slipway ".length).trim();
   const role = words.indexOf("__role");
   return role < 0 ? "supervisor" : words.slice(role + 1, role + 3).join(" ");
 }

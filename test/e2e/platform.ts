@@ -134,13 +134,19 @@ export function processesOf(dataDir: string): { pid: number; role: string }[] {
       if (Number(name) === process.pid) continue;
       const folder = readlinkSync(`/proc/${name}/cwd`);
       if (![words, environment, folder].some((text) => text.includes(dataDir))) continue;
-      const role = /__role\0([^\0]+)/.exec(words)?.[1] ?? (words.includes("\0up\0") ? "supervisor" : "step");
-      found.push({ pid: Number(name), role });
+      found.push({ pid: Number(name), role: roleOf(words) });
     } catch {
       // It ended while we looked.
     }
   }
   return found;
+}
+
+/** Workers name themselves; our other processes say it in their arguments; what else runs there is a step or git. */
+function roleOf(commandLine: string): string {
+  if (commandLine.startsWith("slipway worker")) return "worker";
+  const role = /__role\0([^\0]+)/.exec(commandLine)?.[1];
+  return role ?? (commandLine.includes("\0up\0") ? "supervisor" : "step");
 }
 
 export function removeFolder(folder: string): void {

@@ -41,10 +41,9 @@ async function pushModel(platform) {
 
 function modelFile(platform) {
   const models = join(platform.dataDir, "models");
-  const [file] = readdirSync(models)
+  return readdirSync(models)
     .map((name) => join(models, name, "model.onnx"))
-    .filter((path) => existsSync(path));
-  return file;
+    .find((path) => existsSync(path));
 }
 
 async function startFloor(platform) {

@@ -133,10 +133,6 @@ function started(): Promise<{ start: Start; handle: unknown }> {
     process.once("message", (message: ToChild, handle: unknown) => {
       if (message.type === "start") resolve({ start: message, handle });
     });
-    process.once(
-      "disconnect",
-      () => process.exitCode === undefined && setTimeout(() => process.exit(1), 2_000).unref(),
-    );
   });
 }
 

@@ -9,6 +9,8 @@ import { isLoopback } from "../http/guard.ts";
 import { systemProcessTable } from "../targets/local/engine/process-table.ts";
 import { openDataFolder } from "../targets/local/supervisor/data-folder.ts";
 import { bindPublicAddress } from "../targets/local/supervisor/public-address.ts";
+import type { BoundAddress } from "../targets/local/supervisor/public-address.ts";
+import type { Supervisor } from "../targets/local/supervisor/supervisor.ts";
 import { startSupervisor } from "../targets/local/supervisor/supervisor.ts";
 import type { PlatformConfig } from "./config.ts";
 import { stepEnvironment } from "./step-environment.ts";
@@ -28,27 +30,18 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
     uid: process.getuid?.() ?? 0,
     processes: systemProcessTable(process.platform),
   });
+  let address: BoundAddress | undefined;
   try {
     await gitFound;
-    const address = await bindPublicAddress(host, options.port);
+    address = await bindPublicAddress(host, options.port);
     const token = takeToken(dataDir, host);
-    const config: PlatformConfig = {
-      dataDir,
+    const config = configOf(invocation, options, {
       runDir: folder.runDir,
-      host,
       port: address.port,
-      allowedHosts: options.allowedHosts,
       tokenSha256: token?.sha256 ?? null,
       version,
-      mainFile: invocation.mainFile,
-      writerFile: invocation.writerFile,
       stepEnv,
-      storeFile: options.storeFile ?? join(dataDir, "slipway.db"),
-      artifactRoot: options.artifactRoot,
-      artifactsDir: options.artifactsDir ?? join(dataDir, "artifacts"),
-      internalToken: randomBytes(32).toString("base64url"),
-    };
-    const ended = endSignals();
+    });
     const supervisor = startSupervisor({
       commands: commandsOf(invocation.mainFile),
       config,
@@ -59,22 +52,49 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
       note: (line) => void process.stderr.write(`slipway: ${line}\n`),
       onChildren: folder.recordChildren,
     });
-    const first = await Promise.race([supervisor.ready.then(() => "ready" as const), ended.first]);
-    if (first === "ready") {
-      announce(config, options, token?.fresh);
-      await ended.first;
-    }
-    void ended.second.then(() => {
-      supervisor.kill();
-      folder.release();
-      process.exit(1);
-    });
+    await untilSignal(
+      supervisor,
+      () => announce(config, options, token?.fresh),
+      () => folder.release(),
+    );
     await supervisor.stop();
-    address.close();
     return 0;
   } finally {
+    address?.close();
     folder.release();
   }
+}
+
+/** Resolves at the first signal; a second one ends everything at once. Rejects when the platform can't start. */
+async function untilSignal(supervisor: Supervisor, onReady: () => void, onKill: () => void): Promise<void> {
+  const ended = endSignals();
+  void ended.second.then(() => {
+    supervisor.kill();
+    onKill();
+    process.exit(1);
+  });
+  const first = await Promise.race([supervisor.ready.then(() => "ready" as const), ended.first]);
+  if (first === "signal") return;
+  onReady();
+  await ended.first;
+}
+
+type Found = Pick<PlatformConfig, "runDir" | "port" | "tokenSha256" | "version" | "stepEnv">;
+
+function configOf(invocation: Invocation, options: UpOptions, found: Found): PlatformConfig {
+  const { dataDir, host, allowedHosts, artifactRoot } = options;
+  return {
+    ...found,
+    dataDir,
+    host,
+    allowedHosts,
+    artifactRoot,
+    mainFile: invocation.mainFile,
+    writerFile: invocation.writerFile,
+    storeFile: options.storeFile ?? join(dataDir, "slipway.db"),
+    artifactsDir: options.artifactsDir ?? join(dataDir, "artifacts"),
+    internalToken: randomBytes(32).toString("base64url"),
+  };
 }
 
 function commandsOf(mainFile: string) {

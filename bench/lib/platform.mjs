@@ -9,11 +9,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const command = join(root, "bin", "slipway");
 
 /** Starts `slipway up` and resolves at its first line; milliseconds are counted from the spawn. */
-export async function startPlatform(dataDir = mkdtempSync(join(tmpdir(), "slipway-bench-"))) {
+export async function startPlatform(dataDir = mkdtempSync(join(tmpdir(), "slipway-bench-")), port = 0) {
   const started = performance.now();
-  const child = spawn(process.execPath, [command, "up", "--json", "--port", "0", "--data", dataDir], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const args = [command, "up", "--json", "--port", String(port), "--data", dataDir];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const exited = new Promise((resolve) => child.once("exit", resolve));
   const first = await new Promise((resolve, reject) => {
     let text = "";

@@ -1,4 +1,4 @@
-// `npm run check`: types, lint, format, dead code, import rules; side by side, each named, all reported.
+// `npm run check`: types, lint, format, dead code, import rules, generated pages; side by side, each named, all reported.
 import { spawn } from "node:child_process";
 
 const CHECKS = [
@@ -7,6 +7,7 @@ const CHECKS = [
   ["format", "oxfmt", ["--check", "."]],
   ["dead code", "knip", []],
   ["house", "node", ["tools/house.mjs"]],
+  ["reference", "node", ["tools/reference.mjs"]],
 ];
 
 const results = await Promise.all(

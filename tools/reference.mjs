@@ -1,23 +1,44 @@
-// Keeps docs/reference/ equal to the schemas. `--write` writes it; without, exit code 1 says that it is stale.
+// Keeps docs/reference/ equal to the schemas, the catalogue of errors, the commands and the routes. `--write` writes it; without, exit code 1 says that it is stale.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { apiPage } from "./reference/api.mjs";
+import { cliPage } from "./reference/cli.mjs";
+import { errorsPage } from "./reference/errors.mjs";
+import { ownApi } from "./reference/own-api.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const folder = join(root, "docs", "reference");
 
-/** The pages by file name, from the sources as they are now. */
-async function pages() {
+const FEATURES = {
+  platformRoutes: "roles/platform-routes",
+  specRoutes: "spec/routes",
+  pipelineRoutes: "pipelines/routes",
+  rolloutRoutes: "rollout/routes",
+  projectRoutes: "git/project-routes",
+  whyRoutes: "why/routes",
+  servingLogRoutes: "serving/log-routes",
+};
+const SOURCES = {
+  projectJsonSchema: "spec/json-schema",
+  projectReference: "spec/reference",
+  CATALOGUE: "http/errors",
+  createApp: "http/server",
+  openApiRoute: "http/server",
+  buildProgram: "cli/program",
+  EXIT: "cli/exit",
+  ...FEATURES,
+};
+
+/** The exports of SOURCES, from the sources as they are now. */
+async function loadSources() {
   // Inside the clone, so that packages resolve; by process, so that two runs don't meet.
   const bundle = join(root, "node_modules", ".cache", `slipway-reference-${process.pid}.mjs`);
+  const lines = Object.entries(SOURCES).map(([name, file]) => `export { ${name} } from "./src/${file}.ts";`);
   await build({
     absWorkingDir: root,
-    stdin: {
-      contents:
-        'export { projectJsonSchema } from "./src/spec/json-schema.ts"; export { projectReference } from "./src/spec/reference.ts";',
-      resolveDir: root,
-    },
+    stdin: { contents: lines.join("\n"), resolveDir: root },
     outfile: bundle,
     bundle: true,
     format: "esm",
@@ -26,15 +47,29 @@ async function pages() {
     logLevel: "warning",
   });
   try {
-    const { projectJsonSchema, projectReference } = await import(pathToFileURL(bundle).href);
-    const schema = projectJsonSchema();
-    return {
-      "slipway.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
-      "slipway-yaml.md": projectReference(schema),
-    };
+    return await import(pathToFileURL(bundle).href);
   } finally {
     rmSync(bundle, { force: true });
   }
+}
+
+/** The pages by file name. */
+async function pages() {
+  const sources = await loadSources();
+  const schema = sources.projectJsonSchema();
+  const groups = Object.fromEntries(Object.keys(FEATURES).map((name) => [name, sources[name]]));
+  const invocation = { argv: [], env: {}, mainFile: join(root, "dist", "main.js"), writerFile: "" };
+  const terminal = { isInteractive: false, cwd: root };
+  return {
+    "slipway.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
+    "slipway-yaml.md": sources.projectReference(schema),
+    "errors.md": errorsPage(sources.CATALOGUE),
+    "cli.md": cliPage(
+      sources.buildProgram(invocation, {}, terminal, () => undefined),
+      sources.EXIT,
+    ),
+    "api.md": apiPage(await ownApi(sources, groups, join(root, "src", "roles", "compose-control.ts"))),
+  };
 }
 
 /** Whether the committed page says the same; JSON may be laid out in another way by the formatter. */
@@ -56,10 +91,10 @@ if (process.argv.includes("--write")) {
   for (const name of stale) writeFileSync(join(folder, name), wanted[name]);
   console.log(stale.length === 0 ? "reference: nothing to write" : `reference: wrote ${stale.join(", ")}`);
 } else {
-  for (const name of stale) console.error(`docs/reference/${name} isn't what the schema says`);
+  for (const name of stale) console.error(`docs/reference/${name} isn't what the sources say`);
   console.log(
     stale.length === 0
-      ? "reference: as the schemas say"
+      ? "reference: as the sources say"
       : "reference: stale; run `node tools/reference.mjs --write`",
   );
   process.exitCode = stale.length === 0 ? 0 : 1;

@@ -17,7 +17,10 @@ export const LIST_QUERY = {
 export const LOGS_QUERY = {
   type: "object",
   additionalProperties: false,
-  properties: { step: ID, follow: { type: "boolean", default: false } },
+  properties: {
+    step: { ...ID, description: "Of one step only." },
+    follow: { type: "boolean", default: false, description: "Go on until the pipeline run ends." },
+  },
 } as const;
 
 export const TRIGGER_BODY = {

@@ -11,15 +11,20 @@ export interface PlatformRoutesDeps {
 
 const BASE = "/api/slipway/v1";
 const eventsQuery = z.object({
-  subject: z.string().min(1).max(300),
-  after: z.coerce.number().int().min(0).default(0),
+  subject: z.string().min(1).max(300).describe("Such as `service/digits` or `rollout/<id>`."),
+  after: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Number of the last event that is known already."),
   limit: z.coerce.number().int().min(1).max(1000).default(200),
   follow: z.stringbool().default(false),
 });
 
 /** What belongs to the platform as a whole: who it is, what happened. */
 export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): void {
-  app.get(`${BASE}/info`, async () => ({
+  app.get(`${BASE}/info`, { schema: { summary: "Which Slipway this is" } }, async () => ({
     name: "slipway",
     version: deps.version,
     mlflowVersion: deps.mlflowVersion,
@@ -28,7 +33,13 @@ export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): 
   }));
   app.get(
     `${BASE}/events`,
-    { schema: { querystring: z.toJSONSchema(eventsQuery, { target: "draft-7", io: "input" }) } },
+    {
+      schema: {
+        summary: "What happened to one subject, oldest first",
+        description: "With `follow` the answer goes on as one JSON object per line until the caller leaves.",
+        querystring: z.toJSONSchema(eventsQuery, { target: "draft-7", io: "input" }),
+      },
+    },
     async (request, reply) => {
       const { subject, after, limit, follow } = eventsQuery.parse(request.query);
       if (!follow) return { events: await deps.events.list(subject, { after, limit }) };

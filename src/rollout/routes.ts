@@ -43,7 +43,13 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
   readRoutes(app, deps);
   app.post(
     `${BASE}/services/:model/:act`,
-    { schema: { params: draft7(actParams), body: draft7(reasonBody.nullish()), summary: "Act by hand" } },
+    {
+      schema: {
+        params: draft7(actParams),
+        body: draft7(reasonBody.nullish()),
+        summary: "Decide about a rollout by hand",
+      },
+    },
     async (request) => {
       const { model, act } = actParams.parse(request.params);
       const { reason = "" } = reasonBody.parse(request.body ?? {});
@@ -55,7 +61,11 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
     `${BASE}/services/:model/labels`,
     {
       bodyLimit: LABELS_BODY_BYTES,
-      schema: { params: draft7(modelParams), summary: "Tell the true answers of predictions" },
+      schema: {
+        params: draft7(modelParams),
+        summary: "Tell the true answers of predictions",
+        description: `Body: \`{"labels": [{"id": "<x-slipway-request-id>", "label": <class, or one per row>}]}\`, at most ${MOST_LABELS} labels and 8 MiB.`,
+      },
     },
     async (request) => {
       const { model } = modelParams.parse(request.params);

@@ -18,6 +18,7 @@ const text = { type: "string", minLength: 1, maxLength: 300 } as const;
 const schema = {
   tags: ["why"],
   summary: "The chain from a symptom to its root cause",
+  description: "`run/ID`, `version/MODEL/N`, `rollout/ID` or `service/MODEL`.",
   params: { type: "object", properties: { kind: text, "*": text }, required: ["kind", "*"] },
 } as const;
 

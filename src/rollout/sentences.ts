@@ -21,16 +21,18 @@ export function describeEvidence(rollout: Rollout): string {
   return told.length === 0 ? "no outcome was seen" : told.join("; ");
 }
 
-/** "version 3 failed 72 of 310, version 2 2 of 2,890: taken out after 4.1 s, 72 bad answers". */
+/**
+ * "version 3 failed 72 of 310 requests, version 2 2 of 2,890: taken out after 4.1 s". Labels tell of a part of the
+ * answers only, so a rollback because of them also says how many answers were given by then.
+ */
 export function takenOut(rollout: Rollout, now: number): string {
   const seconds = ((now - (rollout.progressingAt ?? now)) / 1000).toFixed(1);
-  const bad = Math.round(badAnswers(rollout));
-  return `${describeEvidence(rollout)}: taken out after ${seconds} s, ${grouped(bad)} bad answer${bad === 1 ? "" : "s"}`;
-}
-
-/** Answers of the challenger that are known to be bad: failed, or wrong by their label. */
-export function badAnswers(rollout: Rollout): number {
-  return (rollout.judgement?.metrics ?? []).reduce((sum, metric) => sum + metric.challenger.loss, 0);
+  const metrics = rollout.judgement?.metrics ?? [];
+  const blamed = metrics.filter((metric) => metric.verdict === "worse");
+  const answered = metrics.find((metric) => !isLabels(rollout, metric.metric))?.challenger.units;
+  const isUntold = answered !== undefined && blamed.every((metric) => isLabels(rollout, metric.metric));
+  const given = isUntold ? `; it had answered ${grouped(answered)} requests by then` : "";
+  return `${describeEvidence(rollout)}: taken out after ${seconds} s${given}`;
 }
 
 /** The numbers behind a verdict, one line per metric, for the commit's body. */

@@ -1,5 +1,4 @@
 import type { ReadTx } from "../store/database.ts";
-import { badAnswers } from "./sentences.ts";
 import { selectContracts, selectRollout, selectRollouts, selectService, selectServices } from "./rows.ts";
 import type { Rollout, Service } from "./state.ts";
 
@@ -76,11 +75,40 @@ export async function oneRolloutView(tx: ReadTx, id: string): Promise<object | u
     ...rolloutView(rollout),
     policy: rollout.request.policy,
     evidence: rollout.judgement,
-    badAnswers: badAnswers(rollout),
+    answers: await answersOf(tx, id),
     contract: contract ? { passed: contract.passed, message: contract.message } : null,
     commits,
     audit,
   };
+}
+
+/** What is known of each arm's answers: all that ended, as of the last look, and those with a label among them. */
+async function answersOf(tx: ReadTx, rolloutId: string): Promise<Record<string, object>> {
+  const ended = await tx.all<{ arm: string; answered: number; failed: number }>(
+    `SELECT arm, SUM(finished) AS answered, SUM(failed) AS failed FROM rollout_cursors
+     WHERE rollout_id = ? GROUP BY arm`,
+    [rolloutId],
+  );
+  const labelled = await tx.all<{ arm: string; labelled: number; wrong: number }>(
+    `SELECT arm, COUNT(*) AS labelled, SUM(loss) AS wrong FROM rollout_labels
+     WHERE rollout_id = ? AND state = 'joined' GROUP BY arm`,
+    [rolloutId],
+  );
+  return Object.fromEntries(
+    ["champion", "challenger"].map((arm) => {
+      const of = ended.find((row) => row.arm === arm);
+      const known = labelled.find((row) => row.arm === arm);
+      return [
+        arm,
+        {
+          answered: Number(of?.answered ?? 0),
+          failed: Number(of?.failed ?? 0),
+          labelled: Number(known?.labelled ?? 0),
+          wrong: Number(known?.wrong ?? 0),
+        },
+      ];
+    }),
+  );
 }
 
 async function serviceView(tx: ReadTx, service: Service): Promise<ServiceView> {

@@ -8,11 +8,16 @@ export interface DescribedMetric {
   challenger: ArmCount;
 }
 
-/** "version 3 failed 72 of 310, version 2 2 of 2,890", or the same of labelled answers. */
+/**
+ * "version 3 failed 72 of 310 requests, version 2 2 of 2,890", or "version 3 was wrong on 64 of 70 labelled answers
+ * (accuracy), version 2 on 90 of 2,890": of labels it says that only labelled answers are known.
+ */
 export function describeCounts(metric: DescribedMetric, challenger: string, champion: string): string {
-  const did = metric.kind === "errors" ? "failed" : "was wrong on";
-  const what = metric.kind === "errors" ? "" : ` labelled (${metric.name})`;
-  return `${challenger} ${did} ${ratio(metric.challenger)}${what}, ${champion} ${ratio(metric.champion)}`;
+  if (metric.kind === "errors")
+    return `${challenger} failed ${ratio(metric.challenger)} requests, ${champion} ${ratio(metric.champion)}`;
+  if (metric.challenger.units === 0) return `no answer of ${challenger} is labelled (${metric.name})`;
+  const challengers = `${ratio(metric.challenger)} labelled answers (${metric.name})`;
+  return `${challenger} was wrong on ${challengers}, ${champion} on ${ratio(metric.champion)}`;
 }
 
 function ratio(count: ArmCount): string {
@@ -21,5 +26,7 @@ function ratio(count: ArmCount): string {
 
 /** 2890 as "2,890", independent of the machine's locale. */
 export function grouped(value: number): string {
-  return (Math.round(value * 10) / 10).toString().replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+  const [whole = "", part] = (Math.round(value * 10) / 10).toString().split(".");
+  const thousands = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+  return part === undefined ? thousands : `${thousands}.${part}`;
 }

@@ -32,6 +32,7 @@ import { createRollouts } from "../rollout/rollouts.ts";
 import { rolloutRoutes } from "../rollout/routes.ts";
 import { compareAnswer, readContract } from "../serving/contract.ts";
 import { servingLogRoutes } from "../serving/log-routes.ts";
+import { metricsRoutes } from "../serving/metrics-routes.ts";
 import { createModelStore } from "../serving/folder-model-store.ts";
 import { specRoutes } from "../spec/routes.ts";
 import { createEvents, eventMigrations } from "../store/events.ts";
@@ -196,6 +197,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   gitRoutes(app, { repositories, pushes, clock, ids, limits: GIT_LIMITS, pusher: () => "local", logDefect });
   predictionRoutes(app, socket("predict"));
   servingLogRoutes(app, { backend });
+  metricsRoutes(app, { backend });
   openApiRoute(app);
   const hooks = Fastify({ logger: false, forceCloseConnections: true });
   hookRoutes(hooks, {

@@ -1,14 +1,15 @@
 import type { SlipwayEvent } from "../base/events.ts";
 import { SlipwayError } from "../http/errors.ts";
+import { ActiveSteps } from "./active-steps.ts";
 import { readPipelineRun } from "./commands.ts";
 import type { PipelinesDeps } from "./deps.ts";
+import type { PipelineRun } from "./pipeline-run.ts";
+import { Lines, MetricLines } from "./progress-lines.ts";
 
-/** Metrics of a training loop come by the thousand; people read a few lines a second. */
-const METRICS_EVERY_MS = 250;
 /** Lines of a failed step that the pusher sees. */
 const SHOWN_LINES = 10;
-/** Lines that wait for a slow reader; the oldest metrics go first. */
-const MAX_WAITING = 1000;
+/** How often silent steps are looked for; a queue that moves on sooner isn't worth a line. */
+const LOOK_MS = 1000;
 
 /** What happens last that the person who pushed waits for. */
 const LAST = new Set([
@@ -21,15 +22,14 @@ const LAST = new Set([
   "rollout.held",
 ]);
 
+type FollowDeps = Pick<PipelinesDeps, "database" | "engine" | "events" | "tracking" | "clock" | "url">;
+
 /**
- * Progress of a pipeline run for a person, from its beginning: what is stored as events, and metrics as they are
- * logged. Ends with the pipeline run when it makes no rollout, else when the rollout is under way or over.
+ * Progress of a pipeline run for a person, from its beginning: what is stored as events, metrics as they are logged,
+ * and signs of life of steps that are silent. Ends with the pipeline run when it makes no rollout, else when the
+ * rollout is under way or over.
  */
-export async function* followLines(
-  id: string,
-  deps: Pick<PipelinesDeps, "database" | "events" | "tracking" | "clock">,
-  signal: AbortSignal,
-): AsyncIterable<string> {
+export async function* followLines(id: string, deps: FollowDeps, signal: AbortSignal): AsyncIterable<string> {
   const run = await deps.database.read((tx) => readPipelineRun(tx, id));
   if (!run) throw new SlipwayError("NOT_FOUND", `there is no pipeline run ${id}`);
   const stop = new AbortController();
@@ -37,24 +37,20 @@ export async function* followLines(
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
   const lines = new Lines();
-  const metrics = new MetricLines(lines);
+  const steps = new ActiveSteps();
+  const metrics = new MetricLines((line) => {
+    lines.push(`slipway: ${line}`);
+    steps.heard(deps.clock.now());
+  });
   const unsubscribe = deps.tracking.onLogged((runId, logged) => {
     if (runId === run.trackingRunId) metrics.add(logged.metrics);
   });
-  const hasModel = run.spec.model !== undefined;
-  const reading = (async () => {
-    if (run.state === "queued")
-      lines.push("slipway: waiting until earlier pipeline runs of this project have ended");
-    for await (const event of deps.events.follow(`pipeline-run/${id}`, { signal: stop.signal })) {
-      metrics.flush();
-      for (const line of linesOf(event)) lines.push(line);
-      if (LAST.has(event.kind) || (!hasModel && event.kind === "pipeline-run.succeeded")) return;
-    }
-  })();
-  reading.then(
+  const following = { run, deps, lines, steps, signal: stop.signal };
+  readEvents(following, metrics).then(
     () => lines.end(),
     (error: unknown) => lines.end(stop.signal.aborted ? undefined : error),
   );
+  void watch(following).catch(() => {});
   try {
     yield* lines.read();
   } finally {
@@ -65,6 +61,62 @@ export async function* followLines(
   }
 }
 
+interface Following {
+  run: PipelineRun;
+  deps: FollowDeps;
+  lines: Lines;
+  steps: ActiveSteps;
+  signal: AbortSignal;
+}
+
+async function readEvents(following: Following, metrics: MetricLines): Promise<void> {
+  const { run, deps, lines, steps, signal } = following;
+  let isLogRead = false;
+  for await (const event of deps.events.follow(`pipeline-run/${run.id}`, { signal })) {
+    metrics.flush();
+    for (const line of linesOf(event)) lines.push(line);
+    steps.saw(event, deps.clock.now());
+    if (!isLogRead && event.kind.startsWith("step.")) {
+      isLogRead = true;
+      // Without the log there is no last line to show; the events say what matters.
+      void readLog(following).catch(() => {});
+    }
+    if (LAST.has(event.kind) || (!run.spec.model && event.kind === "pipeline-run.succeeded")) {
+      const hint = nextStep(following, event.kind);
+      if (hint !== undefined) lines.push(`slipway: ${hint}`);
+      return;
+    }
+  }
+}
+
+/** Remembers what the steps print. Called once the engine knows the pipeline run. */
+async function readLog({ run, deps, steps, signal }: Following): Promise<void> {
+  for await (const { step, line } of deps.engine.logs(run.id, { follow: true, signal }))
+    steps.printed(step, line);
+}
+
+/** Says that it goes on when nothing else does. */
+async function watch({ run, deps, lines, steps, signal }: Following): Promise<void> {
+  const { clock, database } = deps;
+  await clock.sleep(LOOK_MS, signal);
+  if ((await database.read((tx) => readPipelineRun(tx, run.id)))?.state === "queued")
+    lines.push("slipway: waiting until earlier pipeline runs of this project have ended");
+  for (;;) {
+    for (const line of steps.signsOfLife(clock.now())) lines.push(`slipway: ${line}`);
+    await clock.sleep(LOOK_MS, signal);
+  }
+}
+
+/** What the person who pushed may want to do when the telling ends. */
+function nextStep({ run, deps }: Following, kind: string): string | undefined {
+  const model = run.spec.model?.name;
+  if (kind === "pipeline-run.failed") return `more: slipway why run/${run.id}`;
+  if (model === undefined) return undefined;
+  if (kind === "rollout.promoted") return `it serves at ${deps.url()}/v2/models/${model}/infer`;
+  if (kind === "rollout.progressing" || kind === "rollout.held") return `watch it: slipway status ${model}`;
+  return kind === "rollout.rolledback" ? `more: slipway why service/${model}` : undefined;
+}
+
 function linesOf(event: SlipwayEvent): string[] {
   // The end of the steps isn't the end for the reader: the rollout comes next, and says more.
   if (event.kind === "pipeline-run.succeeded") return [];
@@ -73,69 +125,4 @@ function linesOf(event: SlipwayEvent): string[] {
   if (event.kind === "pipeline-run.failed" && Array.isArray(last))
     for (const line of last.slice(-SHOWN_LINES)) lines.push(`  ${String(line)}`);
   return lines;
-}
-
-/** Lines between a writer and a reader. */
-class Lines {
-  #waiting: string[] = [];
-  #wake: (() => void) | undefined;
-  #ended = false;
-  #error: unknown;
-
-  push(line: string): void {
-    if (this.#waiting.length >= MAX_WAITING) this.#waiting.shift();
-    this.#waiting.push(line);
-    this.#wake?.();
-  }
-
-  end(error?: unknown): void {
-    this.#ended = true;
-    this.#error = error;
-    this.#wake?.();
-  }
-
-  async *read(): AsyncIterable<string> {
-    for (;;) {
-      const line = this.#waiting.shift();
-      if (line !== undefined) yield line;
-      else if (this.#ended) {
-        if (this.#error !== undefined) throw this.#error;
-        return;
-      } else
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-    }
-  }
-}
-
-/** Joins what was logged within a moment into one line with the latest values. */
-class MetricLines {
-  readonly #lines: Lines;
-  #latest: Record<string, number> = {};
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(lines: Lines) {
-    this.#lines = lines;
-  }
-
-  add(metrics: Record<string, number>): void {
-    if (Object.keys(metrics).length === 0) return;
-    Object.assign(this.#latest, metrics);
-    this.#timer ??= setTimeout(() => this.flush(), METRICS_EVERY_MS);
-  }
-
-  flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const entries = Object.entries(this.#latest).slice(0, 20);
-    this.#latest = {};
-    if (entries.length === 0) return;
-    const shown = entries.map(([name, value]) => `${name} ${Number(value.toPrecision(6))}`);
-    this.#lines.push(`slipway:   ${shown.join(", ")}`);
-  }
-
-  close(): void {
-    clearTimeout(this.#timer);
-  }
 }

@@ -59,6 +59,8 @@ function changes(
   if (attempts === 0 && attempt > 0) say("step.started", `step ${name} started`);
   else if (attempt > attempts && state === "running")
     say("step.started", `step ${name} started, attempt ${attempt}`);
+  const preparing = state === "preparing" && attempt === 0 && step.reason !== undefined;
+  if (preparing && step.reason !== was?.reason) say("step.preparing", `step ${name}: ${step.reason}`);
   const retrying = state === "preparing" && attempt > 0 && step.reason !== was?.reason;
   if (retrying) say("step.retried", `step ${name}: ${step.reason}`, "warn");
   if (was?.state === state) return events;

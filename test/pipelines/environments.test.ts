@@ -189,6 +189,6 @@ with zipfile.ZipFile(sys.argv[1], "w") as z:
     expect(await logLines(engine, first.id)).toContain("tiny 42");
     const second = specOf({ python: "requirements.txt" }, "python train.py", {});
     await finish(engine, second);
-    expect((await logLines(engine, second.id)).join("\n")).not.toContain("building the step environment");
+    expect((await logLines(engine, second.id)).join("\n")).not.toContain("installing its environment");
   }, 60_000);
 });

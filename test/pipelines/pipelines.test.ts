@@ -289,7 +289,11 @@ describe("progress for the person who pushed", () => {
     expect(text).toMatch(/accuracy 0\.95/);
     expect(text).toMatch(/gate of model churn passed: accuracy is 0\.95, at least 0\.9/);
     expect(text).toMatch(/version 1 of model churn registered/);
-    expect(lines.at(-1)).toBe("slipway: 5 % of the traffic goes to version 1");
+    expect(text).not.toContain("waiting until earlier pipeline runs");
+    expect(lines.slice(-2)).toEqual([
+      "slipway: 5 % of the traffic goes to version 1",
+      "slipway: watch it: slipway status churn",
+    ]);
   });
 
   it("ends with the reason and the last lines of a failed step, also for who comes late", async () => {
@@ -302,7 +306,8 @@ describe("progress for the person who pushed", () => {
     for await (const line of platform.pipelines.followLines(id, AbortSignal.timeout(20_000)))
       lines.push(line);
     expect(lines).toContain(`slipway: pipeline run ${id} failed: step train failed: exit code 1: boom`);
-    expect(lines.at(-2)).toBe("  boom");
+    expect(lines.at(-3)).toBe("  boom");
+    expect(lines.at(-1)).toBe(`slipway: more: slipway why run/${id}`);
   });
 
   it("ends when its reader goes away", async () => {

@@ -54,7 +54,11 @@ async function prepareAndRun(
   log: StepLog,
 ): Promise<Failure | undefined> {
   const environment = await run.environment({
-    log: (line) => log.note(line),
+    log: (line) => {
+      log.note(line);
+      record.reason = line;
+      run.announce();
+    },
     execute: async ({ file, args, cwd, env }) => {
       const command = { argv: [file, ...args], cwd, env };
       const end = await runRecorded(run, record, log, command, () => () => {});

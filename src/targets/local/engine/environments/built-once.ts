@@ -37,7 +37,7 @@ export class BuiltOnce {
     if (await exists(join(folder, MARKER))) return folder;
     const others = this.#building.get(hash);
     if (others !== undefined) {
-      log("waiting for the same step environment, which is being built for another step");
+      log("waiting for its environment (being installed for another pipeline run)");
       await others.catch(() => {});
       signal.throwIfAborted();
       return this.folder(hash, signal, log, build);

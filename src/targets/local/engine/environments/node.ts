@@ -45,13 +45,13 @@ export async function prepareNode(
   const hash = hashOf("node", text, machine, ...contents);
   const home = await built.folder(hash, request.signal, log, async (target) => {
     const command = locked ? "ci" : "install";
-    log(`building the step environment of ${file} with npm ${command}`);
+    log(`installing its environment (${file} with npm ${command}, first time for this content)`);
     await copyFile(join(request.workDir, file), join(target, "package.json"));
     for (const { name, text } of companions)
       if (text !== undefined) await copyFile(join(folder, name), join(target, name));
     const args = [command, "--omit=dev", "--no-audit", "--no-fund", "--no-progress"];
     await install(request, file, { file: npm, args, cwd: target, env });
-    log("step environment built");
+    log("environment installed");
   });
   const modules = join(home, "node_modules");
   await link(modules, join(folder, "node_modules"));

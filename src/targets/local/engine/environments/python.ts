@@ -24,7 +24,9 @@ export async function preparePython(
   const hash = hashOf("python", content, version, local);
   const folder = await built.folder(hash, request.signal, log, async (target) => {
     const uv = findTool("uv", env.PATH);
-    log(`building the step environment of ${file} with ${uv ? "uv" : "venv and pip"}`);
+    log(
+      `installing its environment (${file} with ${uv ? "uv" : "venv and pip"}, first time for this content)`,
+    );
     const pythonOfTarget = join(target, "bin", "python");
     const commands: [string, string[]][] = uv
       ? [
@@ -37,7 +39,7 @@ export async function preparePython(
         ];
     for (const [tool, args] of commands)
       await install(request, file, { file: tool, args, cwd: workDir, env });
-    log("step environment built");
+    log("environment installed");
   });
   const bin = join(folder, "bin");
   return { hash, env: { VIRTUAL_ENV: folder, PATH: [bin, env.PATH ?? ""].join(delimiter) } };

@@ -30,6 +30,7 @@ import { registryMigrations } from "../registry/schema.ts";
 import { rolloutMigrations } from "../rollout/migrations.ts";
 import { createRollouts } from "../rollout/rollouts.ts";
 import { rolloutRoutes } from "../rollout/routes.ts";
+import { selectServices } from "../rollout/rows.ts";
 import { compareAnswer, readContract } from "../serving/contract.ts";
 import { servingLogRoutes } from "../serving/log-routes.ts";
 import { metricsRoutes } from "../serving/metrics-routes.ts";
@@ -182,6 +183,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     mlflowVersion: MLFLOW_VERSION,
     dataDir: config.dataDir,
     events,
+    services: () => db.read(selectServices),
   });
   specRoutes(app);
   trackingRoutes(app, { db, clock, ids, artifactRoot: config.artifactRoot, blobs, logged, logDefect });

@@ -1,12 +1,14 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { Events } from "../base/events.ts";
+import { frontPageHtml, frontPageText } from "./front-page.ts";
 
 export interface PlatformRoutesDeps {
   version: string;
   mlflowVersion: string;
   dataDir: string;
   events: Events;
+  services: () => Promise<{ name: string; champion: number | null }[]>;
 }
 
 const BASE = "/api/slipway/v1";
@@ -31,6 +33,15 @@ export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): 
     target: "local",
     dataDir: deps.dataDir,
   }));
+  app.get("/", { schema: { hide: true } }, async (request, reply) => {
+    // The guard has checked the host's name.
+    const base = `${request.protocol}://${request.headers.host ?? request.host}`;
+    const page = { base, version: deps.version, services: await deps.services() };
+    const isBrowser = request.headers.accept?.includes("text/html") === true;
+    if (!isBrowser) return reply.type("text/plain; charset=utf-8").send(frontPageText(page));
+    reply.header("content-security-policy", "default-src 'none'");
+    return reply.type("text/html; charset=utf-8").send(frontPageHtml(page));
+  });
   app.get(
     `${BASE}/events`,
     {

@@ -178,7 +178,7 @@ async function refuseUnknownVersions(
       if (version === undefined || rests || (await deps.versionExists(name, version))) continue;
       return refuse(
         `services/${name}.yaml: ${role} is version ${version}, which the model ${name} doesn't have.`,
-        `Name a registered version; \`slipway status ${name}\` lists them.`,
+        `Name a registered version; \`slipway runs\` shows which pipeline run made which.`,
       );
     }
   }

@@ -12,6 +12,12 @@ export const CATALOGUE = {
   CONFLICT: { status: 409, hint: "Read the current state and decide again." },
   UNAVAILABLE: { status: 503, hint: "The platform is starting or busy; try again in a moment." },
   TOO_LARGE: { status: 413, hint: "Send less, or raise the limit named in the message." },
+  HTTP_MALFORMED: {
+    status: 400,
+    hint: "Send one well-formed HTTP/1.1 request: one Host, one Content-Length or chunked, not both; no TLS here.",
+  },
+  HTTP_HEAD_TOO_LARGE: { status: 431, hint: "Send a shorter address and fewer or shorter headers." },
+  HTTP_TOO_SLOW: { status: 408, hint: "Send the whole request without long breaks." },
   TIMEOUT: { status: 504, hint: "Try again; if it stays slow, look at `slipway logs`." },
   HOST_REFUSED: {
     status: 403,
@@ -67,7 +73,7 @@ export const CATALOGUE = {
     status: 400,
     hint: "Correct services/<name>.yaml in the environment repository and push again.",
   },
-  STEP_FAILED: { status: 422, hint: "Read the step's output with `slipway logs pipeline-run/<id>`." },
+  STEP_FAILED: { status: 422, hint: "Read the step's output with `slipway logs run/<id>`." },
   STEP_COMMAND_NOT_FOUND: {
     status: 422,
     hint: "Install the command on this machine, or declare it in the project's `environment`.",
@@ -183,7 +189,7 @@ export const CATALOGUE = {
     hint: "Export the model with an older opset or IR version, such as target_opset=21, and push again.",
   },
   MODEL_OUT_OF_MEMORY: { status: 507, hint: "Raise the memory of a worker, or serve a smaller model." },
-  VARIANT_NOT_READY: { status: 409, hint: "`slipway logs` of the version shows its workers' last lines." },
+  VARIANT_NOT_READY: { status: 409, hint: "`slipway logs service/<model>` shows its workers' last lines." },
   VARIANT_IN_USE: { status: 409, hint: "Route the service elsewhere first." },
   RULE_OUTDATED: { status: 409, hint: "A newer commit of the environment repository is in force already." },
   SERVE_UNREACHABLE: { status: 503, hint: "The serve process is starting again; try once more in a moment." },

@@ -13,7 +13,8 @@ interface LogsOptions extends PlatformOptions {
   lines: string;
 }
 
-const MAX_LINES = 10_000;
+/** What the platform answers at most. */
+const MAX_LINES = 1000;
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 const ENDS_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 200;

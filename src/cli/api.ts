@@ -24,15 +24,22 @@ export interface RolloutAnswer {
 
 export interface ServiceAnswer {
   name: string;
-  champion: { version: number } | null;
+  champion: { version: number; since?: number | null } | null;
   challenger?: { version: number } | null;
   weight?: number;
   state: string;
-  requestsPerSecond?: number | null;
   rollout?: RolloutAnswer | null;
   commit?: string | null;
   /** What the controller is stuck at. */
   problem?: string | null;
+}
+
+/** What `/services/{model}` adds. */
+export interface ServiceDetailAnswer extends ServiceAnswer {
+  /** Changes of what runs, newest first: commits of the environment repository. */
+  history?: { commit: string; at: number; author: string; subject: string }[];
+  /** How many labels are in each state. */
+  labels?: Record<string, number>;
 }
 
 export interface LabelsAnswer {

@@ -1,31 +1,50 @@
 import type { WhyAnswer, WhyLink } from "../why/answer.ts";
-import { ago, short, tame } from "./terminal.ts";
+import { ago, cut, oneLine, short, wrap } from "./terminal.ts";
 import type { Colors } from "./terminal.ts";
 
-/** The chain as a staircase from the symptom down, then the root cause in one line. */
-export function formatWhy({ subject, chain, rootCause }: WhyAnswer, colors: Colors, now: number): string {
-  if (chain.length === 0) return `${tame(subject)}: nothing is known\n`;
-  const links = chain.map((link, depth) => formatLink(link, depth, colors, now)).join("");
-  return `${links}\n${colors.bold("Root cause:")} ${oneLine(rootCause)}\n`;
+interface Around {
+  colors: Colors;
+  /** Milliseconds since the epoch. */
+  now: number;
+  /** Characters of a line. */
+  width: number;
 }
 
-function formatLink(link: WhyLink, depth: number, colors: Colors, now: number): string {
+/**
+ * The chain as a staircase from the symptom down, then the root cause. What the root cause says isn't said in its
+ * link too, and a commit is named where it comes up first.
+ */
+export function formatWhy({ subject, chain, rootCause }: WhyAnswer, around: Around): string {
+  if (chain.length === 0) return `${oneLine(subject)}: nothing is known\n`;
+  const { colors, width } = around;
+  const blamed = chain.findLast(({ kind, name }) => rootCause.startsWith(`${kind}/${name} `));
+  const rows = chain.flatMap((link, depth) => {
+    const isCommitNew = chain.findIndex(({ commit }) => commit === link.commit) === depth;
+    return formatLink(link, depth, { ...around, isBlamed: link === blamed, isCommitNew });
+  });
+  const [first = "", ...more] = wrap(`Root cause: ${rootCause}`, width);
+  rows.push("", first.replace("Root cause:", colors.bold("Root cause:")), ...more);
+  return rows.map((row) => `${row}\n`).join("");
+}
+
+function formatLink(
+  link: WhyLink,
+  depth: number,
+  around: Around & { isBlamed: boolean; isCommitNew: boolean },
+): string[] {
+  const { colors, now, width, isBlamed, isCommitNew } = around;
   const indent = "   ".repeat(Math.max(0, depth - 1));
   const stair = depth === 0 ? "" : `${indent}└─ `;
   const below = " ".repeat(stair.length + 2);
   const facts = [
     ...(link.at === null ? [] : [ago(link.at, now)]),
-    ...(link.commit === undefined ? [] : [`commit ${short(link.commit)}`]),
+    ...(link.commit === undefined || !isCommitNew ? [] : [`commit ${short(link.commit)}`]),
   ];
-  const rows = [
+  return [
     `${stair}${colors.bold(oneLine(`${link.kind}/${link.name}`))} ${oneLine(link.state)}` +
-      (facts.length === 0 ? "" : colors.dim(` (${facts.join(", ")})`)),
-    `${below}${oneLine(link.message)}`,
-    ...(link.log ?? []).map((line) => `${below}${colors.dim("│")} ${oneLine(line)}`),
+      (facts.length === 0 ? "" : colors.dim(` (${facts.join(", ")})`)) +
+      (isBlamed ? colors.red(" ◄ root cause") : ""),
+    ...(isBlamed || link.message === "" ? [] : wrap(link.message, width, below)),
+    ...(link.log ?? []).map((line) => `${below}${colors.dim("│")} ${cut(line, width - below.length - 2)}`),
   ];
-  return rows.map((row) => `${row}\n`).join("");
-}
-
-function oneLine(text: string): string {
-  return tame(text).replaceAll(/\s*\n\s*/g, " ");
 }

@@ -9,6 +9,8 @@ export interface Terminal {
   stdin: AsyncIterable<Uint8Array>;
   /** Whether a person sees what is written. */
   isInteractive: boolean;
+  /** Characters of a line; undefined when nobody says. */
+  columns?: number | undefined;
   /** Absolute. */
   cwd: string;
   /** Milliseconds since the epoch. */
@@ -28,6 +30,39 @@ export function tame(text: string): string {
     /(\u001b\[[0-9;]*m)|\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|.)?|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
     (_, color: string | undefined) => color ?? "",
   );
+}
+
+/** Of a terminal that doesn't say: what fits into most windows, logs and mails. */
+const DEFAULT_COLUMNS = 100;
+const FEWEST_COLUMNS = 40;
+
+/** Characters of a line to write; a window may be narrower than what can be read at all. */
+export function widthOf({ columns }: Pick<Terminal, "columns">): number {
+  return Math.max(FEWEST_COLUMNS, columns ?? DEFAULT_COLUMNS);
+}
+
+/** One line of at most `width` characters, with an ellipsis where it was cut. Takes plain text. */
+export function cut(text: string, width: number): string {
+  const line = oneLine(text);
+  return line.length <= width ? line : `${line.slice(0, Math.max(1, width - 1)).trimEnd()}…`;
+}
+
+/** Text of others as one tame line. */
+export function oneLine(text: string): string {
+  return tame(text).replaceAll(/\s*\n\s*/g, " ");
+}
+
+/** Lines of at most `width` characters, each below the indent, broken at spaces. A longer word stays whole. */
+export function wrap(text: string, width: number, indent = ""): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of oneLine(text).split(" ")) {
+    if (line !== "" && indent.length + line.length + 1 + word.length > width) {
+      lines.push(indent + line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, indent + line];
 }
 
 /** Rows below a head, columns as wide as their longest cell; no trailing spaces. */

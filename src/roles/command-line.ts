@@ -17,6 +17,7 @@ export async function runCommandLine(invocation: Invocation): Promise<number> {
     writeError: (text) => void process.stderr.write(text),
     stdin: process.stdin,
     isInteractive: process.stdout.isTTY === true,
+    columns: process.stdout.columns,
     cwd: process.cwd(),
     now: () => Date.now(),
   };

@@ -3,8 +3,11 @@ import { firstFailedStep } from "./gather.ts";
 import type { WhyFacts, WhySubject } from "./gather.ts";
 import type { WhyPipelineRun, WhyRollout, WhyService, WhyVersion } from "./sources.ts";
 
-/** Longest message and log line: one screen is 80 to 120 columns wide. */
-const LINE = 200;
+/** Longest message and log line: evidence must fit, and the whole chain onto one screen. */
+const MESSAGE = 500;
+const LOG_LINE = 200;
+/** A longer reason is a sentence, which the message tells. */
+const SHORT_REASON = 40;
 
 /**
  * The chain from the symptom to the root cause. Pure. The links come in the order service, rollout, version, pipeline
@@ -65,7 +68,7 @@ function serviceLink(service: WhyService, facts: WhyFacts): WhyLink {
     service.challenger === null ? "" : `, version ${service.challenger} is on trial at ${service.weight} %`;
   const message =
     notReady === undefined
-      ? champion + challenger + (service.champion === null ? trouble(facts, "service") : "")
+      ? champion + challenger + (facts.rollout === undefined ? trouble(facts, "service") : "")
       : `version ${notReady.version} isn't ready: ${notReady.reason}`;
   return {
     kind: "service",
@@ -79,14 +82,17 @@ function serviceLink(service: WhyService, facts: WhyFacts): WhyLink {
 }
 
 function rolloutLink(rollout: WhyRollout, facts: WhyFacts): WhyLink {
-  const said = rollout.sentence ?? rollout.reason ?? facts.trouble.rollout?.message;
+  const said = rollout.sentence ?? rollout.reason ?? facts.trouble.rollout?.message ?? "no verdict yet";
+  const subject = `version ${rollout.version}`;
+  const isReasonShort = rollout.reason !== null && rollout.reason.length <= SHORT_REASON;
+  const isReasonNew = isReasonShort && !said.includes(rollout.reason ?? "");
   const isLogShown =
     rollout.failedCheck && facts.variantLog.length > 0 && (facts.service?.notReady.length ?? 0) === 0;
   return {
     kind: "rollout",
     name: rollout.id,
-    state: rollout.reason === null ? rollout.state : `${rollout.state} (${rollout.reason})`,
-    message: `version ${rollout.version} of ${rollout.model}: ${said ?? "no verdict yet"}`,
+    state: isReasonNew ? `${rollout.state} (${rollout.reason})` : rollout.state,
+    message: said.includes(subject) ? said : `${subject} of ${rollout.model}: ${said}`,
     at: rollout.changedAt,
     ...(rollout.commit !== null && { commit: rollout.commit }),
     ...(isLogShown && { log: facts.variantLog }),
@@ -102,7 +108,8 @@ function versionLink(version: WhyVersion, facts: WhyFacts): WhyLink {
     kind: "version",
     name: `${version.model}/${version.version}`,
     state: version.aliases.length === 0 ? "registered" : version.aliases.join(", "),
-    message: origin + trouble(facts, "version"),
+    // What became of it is told by its rollout.
+    message: origin + (facts.rollout === undefined ? trouble(facts, "version") : ""),
     at: version.createdAt,
     ...(version.commit !== null && { commit: version.commit }),
   };
@@ -115,12 +122,13 @@ function runLink(run: WhyPipelineRun, facts: WhyFacts): WhyLink {
   const fallback = isRunWell(run)
     ? made || stepsDone(run)
     : (facts.trouble.run?.message ?? `ended as ${run.state}`);
-  const blame = failed === undefined ? fallback : `step ${failed.name} failed`;
+  // The reason is told by the step's own link, with its log.
+  const said = failed === undefined ? (run.reason ?? fallback) : `step ${failed.name} failed`;
   return {
     kind: "run",
     name: run.id,
     state: run.state,
-    message: `project ${run.project}: ${run.reason ?? blame}`,
+    message: `project ${run.project}: ${said}`,
     at: run.finishedAt ?? run.createdAt,
     commit: run.commit,
   };
@@ -151,6 +159,8 @@ function trouble(facts: WhyFacts, kind: keyof WhyFacts["trouble"]): string {
 }
 
 function shorten(link: WhyLink): WhyLink {
-  const cut = (text: string): string => (text.length > LINE ? `${text.slice(0, LINE - 1)}…` : text);
-  return { ...link, message: cut(link.message), ...(link.log && { log: link.log.map(cut) }) };
+  const cut = (text: string, length: number): string =>
+    text.length > length ? `${text.slice(0, length - 1)}…` : text;
+  const log = link.log?.map((line) => cut(line, LOG_LINE));
+  return { ...link, message: cut(link.message, MESSAGE), ...(log && { log }) };
 }

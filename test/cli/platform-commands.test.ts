@@ -21,11 +21,10 @@ async function against(routes: Record<string, Answer>, argv: string[], around: A
 
 const SERVICE = {
   name: "digits",
-  champion: { version: 1 },
+  champion: { version: 1, since: 1_700_000_000_000 - 7_200_000 },
   challenger: { version: 2 },
   weight: 25,
   state: "progressing",
-  requestsPerSecond: 120.34,
   rollout: {
     id: "ro-1",
     state: "progressing",
@@ -54,14 +53,56 @@ test("status shows services, rollouts and the latest pipeline runs", async () =>
     ["status"],
   );
   expect(code).toBe(0);
-  expect(out).toBe(`SERVICE  CHAMPION   CHALLENGER         STATE        REQ/S  COMMIT
-digits   version 1  version 2 at 25 %  progressing  120.3  01234567
+  expect(out).toBe(`SERVICE  CHAMPION   SINCE    CHALLENGER         STATE        COMMIT
+digits   version 1  2 h ago  version 2 at 25 %  progressing  01234567
 digits: rollout ro-1 is progressing: errors: undecided after 900 requests
 digits: the repository diverged
+(more: slipway status MODEL, slipway why service/MODEL)
 
 PIPELINE RUN  PROJECT  COMMIT    STATE   STARTED   MODEL  REASON
 pr-1          digits   fedcba98  failed  90 s ago  -      step train failed
 `);
+});
+
+const ROLLED_BACK = {
+  ...SERVICE,
+  challenger: null,
+  state: "steady",
+  rollout: {
+    id: "ro-1",
+    state: "rolledback",
+    reason: `version 2 failed 72 of 310 requests, ${"and so on ".repeat(20)}to the end`,
+    sentence: `version 2 failed 72 of 310 requests, ${"and so on ".repeat(20)}to the end`,
+  },
+  history: [
+    { commit: "e0e1e2e3e4e5", at: 1_700_000_000_000 - 5000, author: "slipway", subject: "roll back" },
+  ],
+  labels: { joined: 70, late: 2 },
+};
+
+test("status says a rollout's sentence once, on one line of the terminal's width", async () => {
+  const { out } = await against(
+    {
+      "GET /services": json(200, { services: [ROLLED_BACK] }),
+      "GET /pipeline-runs": json(200, { pipelineRuns: [{ ...RUN, reason: "why ".repeat(50) }] }),
+    },
+    ["status"],
+    { columns: 80 },
+  );
+  const lines = out.split("\n");
+  expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  expect(lines.filter((line) => line.includes("failed 72 of 310"))).toHaveLength(1);
+  expect(out).toContain("slipway status MODEL");
+});
+
+test("status of one service tells the whole sentence, its latest changes and its labels", async () => {
+  const { out } = await against({ "GET /services/digits": json(200, ROLLED_BACK) }, ["status", "digits"], {
+    columns: 80,
+  });
+  expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  expect(out.match(/to the end/g)).toHaveLength(1);
+  expect(out).toContain("  e0e1e2e3  5 s ago     roll back (slipway)\n");
+  expect(out).toContain("labels: 70 joined, 2 late\n");
 });
 
 test("status of one service, as JSON, with the token", async () => {
@@ -270,8 +311,7 @@ test("why is a staircase from the symptom to the root cause", async () => {
   const { out } = await against({ "GET /why/run/pr-1": json(200, answer) }, ["why", "run/pr-1"]);
   expect(out).toBe(`run/pr-1 failed (60 s ago, commit fedcba98)
   step train failed
-└─ step/pr-1/train failed (60 s ago)
-     exit code 1
+└─ step/pr-1/train failed (60 s ago) ◄ root cause
      │ KeyError: 'x'
 
 Root cause: step/pr-1/train is failed: exit code 1

@@ -17,6 +17,7 @@ export interface Around {
   env?: Record<string, string>;
   stdin?: string;
   isInteractive?: boolean;
+  columns?: number;
   up?: (options: UpOptions) => Promise<number>;
 }
 
@@ -39,6 +40,7 @@ export async function run(argv: readonly string[], around: Around = {}): Promise
         yield new TextEncoder().encode(around.stdin ?? "");
       })(),
       isInteractive: around.isInteractive ?? false,
+      columns: around.columns,
       cwd: around.cwd ?? ROOT,
       now: () => 1_700_000_000_000,
     },

@@ -3,7 +3,8 @@ import type { RolloutAnswer } from "../api.ts";
 import { printJson, withHelp, withPlatformOptions } from "../context.ts";
 import type { CliContext, PlatformOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
-import { tame } from "../terminal.ts";
+import { widthOf, wrap } from "../terminal.ts";
+import { describeRollout } from "./status.ts";
 
 interface DecisionOptions extends PlatformOptions {
   reason?: string;
@@ -50,10 +51,8 @@ async function decide(
   const path = `/services/${encodeURIComponent(model)}/${decision}`;
   const rollout = await context.client(options).post<RolloutAnswer>(path, body);
   if (options.json === true) printJson(context, rollout);
-  else {
-    const reason = rollout.reason ? ` (${rollout.reason})` : "";
-    const sentence = rollout.sentence ? `: ${rollout.sentence}` : "";
-    context.terminal.write(tame(`${model}: rollout ${rollout.id} is ${rollout.state}${reason}${sentence}\n`));
-  }
+  else
+    for (const line of wrap(`${model}: ${describeRollout(rollout)}`, widthOf(context.terminal)))
+      context.terminal.write(`${line}\n`);
   return EXIT.ok;
 }

@@ -43,6 +43,6 @@ async function runs(
   const { pipelineRuns } = await context.client(options).get<{ pipelineRuns: PipelineRunAnswer[] }>(path);
   if (options.json === true) printJson(context, pipelineRuns);
   else if (pipelineRuns.length === 0) context.terminal.write("no pipeline runs\n");
-  else context.terminal.write(formatRuns(pipelineRuns, context.terminal.now()));
+  else context.terminal.write(formatRuns(pipelineRuns, context.terminal));
   return EXIT.ok;
 }

@@ -1,11 +1,12 @@
 import type { Command } from "commander";
-import type { PipelineRunAnswer, ServiceAnswer } from "../api.ts";
+import type { PipelineRunAnswer, RolloutAnswer, ServiceAnswer, ServiceDetailAnswer } from "../api.ts";
 import { printJson, withHelp, withPlatformOptions } from "../context.ts";
 import type { CliContext, PlatformOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
-import { ago, short, table, tame } from "../terminal.ts";
+import { ago, cut, short, table, tame, widthOf, wrap } from "../terminal.ts";
 
 const LATEST_RUNS = 5;
+const LATEST_CHANGES = 5;
 
 /** `slipway status [MODEL]`: what serves, what is on trial, what ran last. */
 export function addStatus(program: Command, context: CliContext): void {
@@ -33,9 +34,9 @@ async function status(
 ): Promise<number> {
   const client = context.client(options);
   if (model !== undefined) {
-    const service = await client.get<ServiceAnswer>(`/services/${encodeURIComponent(model)}`);
+    const service = await client.get<ServiceDetailAnswer>(`/services/${encodeURIComponent(model)}`);
     if (options.json === true) printJson(context, service);
-    else context.terminal.write(formatServices([service]));
+    else context.terminal.write(formatService(service, context.terminal.now(), widthOf(context.terminal)));
     return EXIT.ok;
   }
   const [{ services }, { pipelineRuns }] = await Promise.all([
@@ -43,29 +44,52 @@ async function status(
     client.get<{ pipelineRuns: PipelineRunAnswer[] }>(`/pipeline-runs?limit=${LATEST_RUNS}`),
   ]);
   if (options.json === true) printJson(context, { services, pipelineRuns });
-  else
-    context.terminal.write(
-      `${services.length === 0 ? "no services yet\n" : formatServices(services)}\n` +
-        (pipelineRuns.length === 0
-          ? "no pipeline runs yet\n"
-          : formatRuns(pipelineRuns, context.terminal.now())),
-    );
+  else context.terminal.write(formatStatus(services, pipelineRuns, context.terminal));
   return EXIT.ok;
 }
 
-function formatServices(services: readonly ServiceAnswer[]): string {
+function formatStatus(
+  services: readonly ServiceAnswer[],
+  runs: readonly PipelineRunAnswer[],
+  terminal: CliContext["terminal"],
+): string {
+  const now = terminal.now();
+  const width = widthOf(terminal);
+  const notes = services.flatMap((service) => notesOf(service).map((note) => `${cut(note, width)}\n`));
+  const hint = notes.length === 0 ? "" : "(more: slipway status MODEL, slipway why service/MODEL)\n";
+  return (
+    (services.length === 0 ? "no services yet\n" : servicesTable(services, now) + notes.join("") + hint) +
+    `\n${runs.length === 0 ? "no pipeline runs yet\n" : formatRuns(runs, terminal)}`
+  );
+}
+
+/** One service with all that is known of it. */
+function formatService(service: ServiceDetailAnswer, now: number, width: number): string {
+  const { history = [], labels = {} } = service;
+  const changes = history
+    .slice(0, LATEST_CHANGES)
+    .map(({ at, commit, subject, author }) =>
+      cut(`  ${short(commit)}  ${ago(at, now).padEnd(10)}  ${subject} (${author})`, width),
+    );
+  const counts = Object.entries(labels).map(([state, count]) => `${count} ${state}`);
+  const rows = [
+    ...notesOf(service).flatMap((note) => ["", ...wrap(note, width)]),
+    ...(changes.length === 0 ? [] : ["", "latest changes of what runs (environment.git):", ...changes]),
+    ...(counts.length === 0 ? [] : ["", `labels: ${counts.join(", ")}`]),
+  ];
+  return servicesTable([service], now) + rows.map((row) => `${row}\n`).join("");
+}
+
+function servicesTable(services: readonly ServiceAnswer[], now: number): string {
   const rows = services.map((service) => [
     tame(service.name),
     service.champion === null ? "-" : `version ${service.champion.version}`,
+    ago(service.champion?.since, now),
     formatChallenger(service),
     tame(service.state),
-    service.requestsPerSecond === null || service.requestsPerSecond === undefined
-      ? "-"
-      : service.requestsPerSecond.toFixed(1),
     short(service.commit),
   ]);
-  const head = ["SERVICE", "CHAMPION", "CHALLENGER", "STATE", "REQ/S", "COMMIT"];
-  return table(head, rows) + services.map(formatRollout).join("");
+  return table(["SERVICE", "CHAMPION", "SINCE", "CHALLENGER", "STATE", "COMMIT"], rows);
 }
 
 function formatChallenger({ challenger, weight }: ServiceAnswer): string {
@@ -74,28 +98,32 @@ function formatChallenger({ challenger, weight }: ServiceAnswer): string {
     : `version ${challenger.version} at ${weight ?? 0} %`;
 }
 
-/** Lines below the table: the rollout, and what the controller is stuck at. */
-function formatRollout({ name, rollout, problem }: ServiceAnswer): string {
-  const lines: string[] = [];
-  if (rollout !== null && rollout !== undefined) {
-    const reason = rollout.reason ? ` (${rollout.reason})` : "";
-    const sentence = rollout.sentence ? `: ${rollout.sentence}` : "";
-    lines.push(`${name}: rollout ${rollout.id} is ${rollout.state}${reason}${sentence}`);
-  }
-  if (problem) lines.push(`${name}: ${problem}`);
-  return lines.map((line) => `${tame(line).replaceAll("\n", " ")}\n`).join("");
+/** What became of the latest rollout, and what the controller is stuck at. */
+function notesOf({ name, rollout, problem }: ServiceAnswer): string[] {
+  const notes = rollout === null || rollout === undefined ? [] : [`${name}: ${describeRollout(rollout)}`];
+  return problem && !notes.some((note) => note.includes(problem)) ? [...notes, `${name}: ${problem}`] : notes;
 }
 
-/** A table of pipeline runs, as `status` and `runs` show it. */
-export function formatRuns(runs: readonly PipelineRunAnswer[], now: number): string {
+/** "rollout ro-1 is held (by-hand): what happened"; a reason that the sentence tells isn't said twice. */
+export function describeRollout({ id, state, reason, sentence }: RolloutAnswer): string {
+  const isNew = reason && !sentence?.includes(reason);
+  return `rollout ${id} is ${state}${isNew ? ` (${reason})` : ""}${sentence ? `: ${sentence}` : ""}`;
+}
+
+/** A table of pipeline runs, as `status` and `runs` show it; reasons are cut at the terminal's edge. */
+export function formatRuns(runs: readonly PipelineRunAnswer[], terminal: CliContext["terminal"]): string {
   const rows = runs.map((run) => [
     run.id,
     tame(run.project),
     short(run.commit),
     run.state,
-    ago(run.createdAt, now),
+    ago(run.createdAt, terminal.now()),
     run.model && run.version ? `${run.model} version ${run.version}` : "-",
     tame(run.reason ?? "").replaceAll("\n", " "),
   ]);
-  return table(["PIPELINE RUN", "PROJECT", "COMMIT", "STATE", "STARTED", "MODEL", "REASON"], rows);
+  const width = widthOf(terminal);
+  return table(["PIPELINE RUN", "PROJECT", "COMMIT", "STATE", "STARTED", "MODEL", "REASON"], rows)
+    .split("\n")
+    .map((line) => cut(line, width))
+    .join("\n");
 }

@@ -5,6 +5,7 @@ import type { CliContext, PlatformOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { formatWhy } from "../format-why.ts";
 import { parseSubject } from "../subject.ts";
+import { widthOf } from "../terminal.ts";
 
 /** `slipway why KIND/NAME`: from the symptom to the root cause, in one screen. */
 export function addWhy(program: Command, context: CliContext): void {
@@ -26,6 +27,13 @@ async function why(context: CliContext, text: string, options: PlatformOptions):
   const path = `/why/${kind}/${names.map(encodeURIComponent).join("/")}`;
   const answer = await context.client(options).get<WhyAnswer>(path);
   if (options.json === true) printJson(context, answer);
-  else context.terminal.write(formatWhy(answer, context.colors, context.terminal.now()));
+  else
+    context.terminal.write(
+      formatWhy(answer, {
+        colors: context.colors,
+        now: context.terminal.now(),
+        width: widthOf(context.terminal),
+      }),
+    );
   return EXIT.ok;
 }

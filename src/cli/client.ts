@@ -135,11 +135,16 @@ const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: "connection closed",
 };
 
-/** The client for `--url`, else SLIPWAY_URL, else the default address, with SLIPWAY_TOKEN. USAGE when it isn't an address. */
-export function createClient(
-  url: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-): PlatformClient {
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** The client for the platform's address, with SLIPWAY_TOKEN. USAGE when it isn't an address. */
+export function createClient(url: string | undefined, env: Env): PlatformClient {
+  const token = env.SLIPWAY_TOKEN === "" ? undefined : env.SLIPWAY_TOKEN;
+  return new PlatformClient(platformUrl(url, env), token);
+}
+
+/** `--url`, else SLIPWAY_URL, else the default address, without a slash at the end. USAGE when it isn't an address. */
+export function platformUrl(url: string | undefined, env: Env): string {
   const given = url ?? (env.SLIPWAY_URL === "" ? undefined : env.SLIPWAY_URL) ?? DEFAULT_URL;
   const parsed = URL.canParse(given) ? new URL(given) : undefined;
   if (parsed === undefined || !["http:", "https:"].includes(parsed.protocol) || parsed.username !== "")
@@ -148,8 +153,7 @@ export function createClient(
       given,
       allowed: "http://host:port or https://host, without a user name; a token goes into SLIPWAY_TOKEN",
     });
-  const token = env.SLIPWAY_TOKEN === "" ? undefined : env.SLIPWAY_TOKEN;
-  return new PlatformClient(`${parsed.origin}${parsed.pathname}`.replace(/\/+$/, ""), token);
+  return `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, "");
 }
 
 function isJson(response: Response): boolean {

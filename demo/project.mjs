@@ -35,15 +35,14 @@ export class Project {
     this.gitUrl = gitUrl;
   }
 
-  /** `slipway init --template digits`, which makes the first commit too. */
+  /** `slipway init --template digits`, which makes the first commit and names the platform too. */
   static async init({ parent, name, gitUrl }) {
-    await run(process.execPath, [SLIPWAY, "init", name, "--template", "digits"], {
+    const url = gitUrl.replace(/\/git$/, "");
+    await run(process.execPath, [SLIPWAY, "init", name, "--template", "digits", "--url", url], {
       cwd: parent,
       env: GIT_ENV,
     });
-    const project = new Project(join(parent, name), `${gitUrl}/${name}.git`);
-    await git(project.folder, "remote", "add", "slipway", project.gitUrl);
-    return project;
+    return new Project(join(parent, name), `${gitUrl}/${name}.git`);
   }
 
   /** Replaces text in a file; an error when it isn't there. */

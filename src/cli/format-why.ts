@@ -22,9 +22,14 @@ export function formatWhy({ subject, chain, rootCause }: WhyAnswer, around: Arou
     const isCommitNew = chain.findIndex(({ commit }) => commit === link.commit) === depth;
     return formatLink(link, depth, { ...around, isBlamed: link === blamed, isCommitNew });
   });
-  const [first = "", ...more] = wrap(`Root cause: ${rootCause}`, width);
+  const isWell = blamed === undefined;
+  const [first = "", ...more] = wrap(isWell ? capital(rootCause) : `Root cause: ${rootCause}`, width);
   rows.push("", first.replace("Root cause:", colors.bold("Root cause:")), ...more);
   return rows.map((row) => `${row}\n`).join("");
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 function formatLink(

@@ -74,7 +74,7 @@ async function readEvents(following: Following, metrics: MetricLines): Promise<v
   let isLogRead = false;
   for await (const event of deps.events.follow(`pipeline-run/${run.id}`, { signal })) {
     metrics.flush();
-    for (const line of linesOf(event)) lines.push(line);
+    for (const line of linesOf(event, run.spec.model !== undefined)) lines.push(line);
     steps.saw(event, deps.clock.now());
     if (!isLogRead && event.kind.startsWith("step.")) {
       isLogRead = true;
@@ -117,9 +117,9 @@ function nextStep({ run, deps }: Following, kind: string): string | undefined {
   return kind === "rollout.rolledback" ? `more: slipway why service/${model}` : undefined;
 }
 
-function linesOf(event: SlipwayEvent): string[] {
+function linesOf(event: SlipwayEvent, hasModel: boolean): string[] {
   // The end of the steps isn't the end for the reader: the rollout comes next, and says more.
-  if (event.kind === "pipeline-run.succeeded") return [];
+  if (event.kind === "pipeline-run.succeeded" && hasModel) return [];
   const lines = [`slipway: ${event.message}`];
   const last = event.data?.lastLines;
   if (event.kind === "pipeline-run.failed" && Array.isArray(last))

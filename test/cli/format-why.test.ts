@@ -44,3 +44,13 @@ on 64 of 70 labelled answers (accuracy), version 2 on 60 of
 1,200: taken out after 4.1 s
 `);
 });
+
+test("where nothing is wrong no root cause is named", () => {
+  const answer = {
+    ...ANSWER,
+    chain: ANSWER.chain.slice(0, 1),
+    rootCause: "nothing is wrong: version 2 is champion",
+  };
+  const out = formatWhy(answer, { colors: picocolors.createColors(false), now: 10_000, width: 60 });
+  expect(out).toMatch(/\n\nNothing is wrong: version 2 is champion\n$/);
+});

@@ -1,6 +1,8 @@
-import Fastify, { type FastifyInstance, type FastifyError } from "fastify";
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import swagger from "@fastify/swagger";
+import { answerClientError } from "./client-error.ts";
 import { SlipwayError, toSlipwayError } from "./errors.ts";
+import { originForm } from "./request-target.ts";
 
 export interface AppDeps {
   /** Refuses a request by its headers: host, origin, token. */
@@ -22,6 +24,12 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 2000 },
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    rewriteUrl: (request) => originForm(request.url ?? "/"),
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (thrown, _request, reply: FastifyReply) => {
+      const error = fromFastify(thrown);
+      void reply.status(error.status).send({ error: error.toJSON() });
+    },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: true } },
   });
   app.addHook("onRequest", async (request) => {
@@ -62,6 +70,8 @@ function fromFastify(thrown: FastifyError): SlipwayError {
     const where = `${thrown.validationContext ?? "request"}${first?.instancePath ?? ""}`;
     return new SlipwayError("INVALID_REQUEST", thrown.message, { where });
   }
+  if (thrown.code === "ECONNRESET")
+    return new SlipwayError("HTTP_MALFORMED", "the request's body ended too soon");
   if (thrown.statusCode === 413) return new SlipwayError("TOO_LARGE", "the request's body is too large");
   if (thrown.statusCode !== undefined && thrown.statusCode >= 400 && thrown.statusCode < 500) {
     return new SlipwayError("INVALID_REQUEST", thrown.message);

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { createForward } from "../serving/front/forward.ts";
+import { isPredictionPath } from "../serving/router/routes.ts";
 
 /** Longest silence of serve while it answers a prediction that came over control. */
 const FORWARD_IDLE_MS = 60_000;
@@ -12,8 +13,11 @@ export function predictionRoutes(app: FastifyInstance, socketPath: string): void
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
     for (const path of ["/v1/*", "/v2", "/v2/*"]) {
       scope.all(path, { schema: { hide: true } }, (request, reply) => {
+        // Serve hands on what it doesn't take for a prediction: the two must agree, or a request goes round for ever.
+        if (!isPredictionPath(request.raw.url ?? "/")) return reply.callNotFound();
         reply.hijack();
         forward(request.raw, reply.raw);
+        return reply;
       });
     }
     scope.addHook("onClose", async () => forward.close());

@@ -1,6 +1,7 @@
 import { Agent, request } from "node:http";
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { SlipwayError } from "../../http/errors.ts";
+import { originForm } from "../../http/request-target.ts";
 import { sendJson } from "../router/answers.ts";
 
 /** Sends one request on to control and its answer back; 503 with Retry-After while control is away. */
@@ -24,7 +25,7 @@ export function createForward(socketPath: string, idleMs: number): Forward & { c
       socketPath,
       agent,
       method: req.method,
-      path: req.url,
+      path: originForm(req.url ?? "/"),
       // The typings know only objects here; names and values in turn keep order and repeats.
       headers: forwardable(
         req.rawHeaders,

@@ -1,3 +1,4 @@
+import { originForm } from "../../http/request-target.ts";
 import { isPredictionPath } from "../router/routes.ts";
 
 /** Longer than any address we answer to. */
@@ -11,5 +12,5 @@ export function sniff(start: Buffer): "predictions" | "control" | undefined {
   const end = start.indexOf(10);
   if (end === -1) return start.length < MAX_LINE ? undefined : "control";
   const [, path] = start.toString("latin1", 0, end).split(" ");
-  return path !== undefined && isPredictionPath(path) ? "predictions" : "control";
+  return path !== undefined && isPredictionPath(originForm(path)) ? "predictions" : "control";
 }

@@ -3,7 +3,9 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
+import { answerClientError } from "../../http/client-error.ts";
 import type { Guard } from "../../http/guard.ts";
+import { originForm } from "../../http/request-target.ts";
 import { sendRefusal } from "./answers.ts";
 import { handleInfo } from "./model-info.ts";
 import { OutcomeCounters } from "./outcome-counters.ts";
@@ -83,7 +85,7 @@ function createPredictionServer(deps: RouterDeps, router: () => Router): Server 
   const server = createServer(
     { keepAliveTimeout: 75_000, requestTimeout: 60_000, maxHeaderSize: 16 * 1024 },
     (req, res) => {
-      const url = req.url ?? "/";
+      const url = originForm(req.url ?? "/");
       if (!isPredictionPath(url) && deps.forward !== undefined) return deps.forward(req, res);
       const refused = deps.guard(req.headers, req.method ?? "GET");
       if (refused !== null) return sendRefusal(res, refused);
@@ -97,10 +99,6 @@ function createPredictionServer(deps: RouterDeps, router: () => Router): Server 
     },
   );
   server.headersTimeout = 15_000;
-  server.on("clientError", (_error, socket) => {
-    if (socket.writable)
-      socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-    else socket.destroy();
-  });
+  server.on("clientError", answerClientError);
   return server;
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
-import { toMlflowAnswer } from "./errors.ts";
+import { isDeeperThan, MAX_JSON_DEPTH } from "../../http/json-depth.ts";
+import { invalid, toMlflowAnswer } from "./errors.ts";
 import type { Fields } from "./fields.ts";
 import { toWire } from "./json.ts";
 import { RouteTable } from "./table.ts";
@@ -108,11 +109,15 @@ async function readJson(body: AsyncIterable<Buffer>, maxBytes: number): Promise<
     chunks.push(chunk);
   }
   if (bytes === 0) return {};
+  let value: unknown;
   try {
-    return JSON.parse(Buffer.concat(chunks as readonly Uint8Array[]).toString()) as unknown;
+    value = JSON.parse(Buffer.concat(chunks as readonly Uint8Array[]).toString());
   } catch {
-    throw new SlipwayError("MLFLOW_INVALID_PARAMETER_VALUE", "The request's body is not valid JSON.");
+    throw invalid("The request's body is not valid JSON.");
   }
+  if (isDeeperThan(value, MAX_JSON_DEPTH))
+    throw invalid(`The request's body is nested more than ${MAX_JSON_DEPTH} deep.`);
+  return value;
 }
 
 /** Makes every error below this scope answer in MLflow's shape, and refuses workspaces that aren't there. */
@@ -152,8 +157,10 @@ async function answer(
   return reply.type("application/json").send(toWire(result));
 }
 
-function fromFastify(thrown: Error & { statusCode?: number }): SlipwayError {
+function fromFastify(thrown: Error & { statusCode?: number; code?: string }): SlipwayError {
   if (thrown instanceof SlipwayError) return thrown;
+  // The caller went away within its body.
+  if (thrown.code === "ECONNRESET") return invalid("The request's body ended too soon.");
   const { statusCode = 500, message } = thrown;
   if (statusCode >= 400 && statusCode < 500) {
     const text = statusCode === 413 ? "The request's body is larger than this call allows." : message;

@@ -1,5 +1,5 @@
 import { invalid } from "../wire/errors.ts";
-import { tokens, type Token } from "./lexer.ts";
+import { excerpt, tokens, type Token } from "./lexer.ts";
 
 export type Operator =
   | "="
@@ -124,7 +124,7 @@ class Parser {
 
   #fail(expected: string, token: Token): never {
     throw invalid(
-      `Invalid clause(s) in filter string '${this.#text}': at character ${token.at + 1}, '${token.text}' stands where ${expected} should be.`,
+      `Invalid clause(s) in filter string '${excerpt(this.#text)}': at character ${token.at + 1}, '${token.text}' stands where ${expected} should be.`,
     );
   }
 }

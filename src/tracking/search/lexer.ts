@@ -9,6 +9,9 @@ export interface Token {
   at: number;
 }
 
+/** Characters of a filter that a message repeats. */
+const EXCERPT = 300;
+
 const PATTERNS: readonly [Token["kind"], RegExp][] = [
   ["operator", /!=|>=|<=|=|>|</y],
   ["mark", /[(),]/y],
@@ -39,7 +42,7 @@ function tokenAt(text: string, at: number): { token: Token; end: number } {
     const match = pattern.exec(text);
     if (match) return { token: { kind, text: unquoted(match), at }, end: pattern.lastIndex };
   }
-  throw invalid(`Invalid clause(s) in filter string '${text}': character ${at + 1} can't be read.`);
+  throw invalid(`Invalid clause(s) in filter string '${excerpt(text)}': character ${at + 1} can't be read.`);
 }
 
 /** A doubled quote inside quotes stands for one. */
@@ -48,4 +51,9 @@ function unquoted(match: RegExpExecArray): string {
   if (inner === undefined) return match[0];
   const quote = match[0].charAt(0);
   return inner.replaceAll(quote + quote, quote);
+}
+
+/** A filter as it may stand in a message. */
+export function excerpt(text: string): string {
+  return text.length > EXCERPT ? `${text.slice(0, EXCERPT)}…` : text;
 }

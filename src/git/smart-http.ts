@@ -256,7 +256,8 @@ function answerGit(
   if (error.status === 503) reply.header("retry-after", "1");
   if (error.code === "TOKEN_REQUIRED") reply.header("www-authenticate", 'Basic realm="slipway"');
   const { given, allowed } = error.facts;
-  const facts = [given && `given: ${given}`, allowed && `allowed: ${allowed}`, error.hint].filter(Boolean);
+  const advice = `${error.hint} (${error.code})`;
+  const facts = [given && `given: ${given}`, allowed && `allowed: ${allowed}`, advice].filter(Boolean);
   return reply
     .code(error.status)
     .type("text/plain; charset=utf-8")

@@ -26,11 +26,17 @@ export function newFolder(prefix: string): string {
 }
 
 /** Starts `slipway up --json` and resolves at its first line. */
-export async function startPlatform(dataDir: string, port = 0): Promise<TestPlatform> {
+export async function startPlatform(
+  dataDir: string,
+  port = 0,
+  env: Record<string, string> = {},
+  args: readonly string[] = [],
+): Promise<TestPlatform> {
   const child = spawn(
     process.execPath,
-    [command, "up", "--json", "--port", String(port), "--data", dataDir],
+    [command, "up", "--json", "--port", String(port), "--data", dataDir, ...args],
     {
+      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     },
   );
@@ -47,7 +53,8 @@ export async function startPlatform(dataDir: string, port = 0): Promise<TestPlat
     void ended.then((code) => fail(new Error(`slipway up ended with ${code}: ${errors}${text}`)));
     setTimeout(() => fail(new Error(`slipway up wasn't ready within 20 s: ${errors}`)), 20_000).unref();
   });
-  const ready = JSON.parse(first) as Ready;
+  const ready = JSON.parse(first) as Ready & { error?: { message: string } };
+  if (ready.error) throw new Error(`slipway up refused: ${ready.error.message}`);
   return {
     ...ready,
     process: child,

@@ -73,7 +73,8 @@ function serviceLink(service: WhyService, facts: WhyFacts): WhyLink {
   return {
     kind: "service",
     name: service.name,
-    state: service.state,
+    // While a version is on trial, that is the service's state.
+    state: service.challenger === null ? service.state : (facts.rollout?.state ?? service.state),
     message,
     at: service.changedAt,
     ...(service.commit !== null && { commit: service.commit }),

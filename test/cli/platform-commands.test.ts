@@ -126,23 +126,32 @@ test("a name is never taken for a path", async () => {
   expect(err).toContain("→ Look again. (NOT_FOUND)");
 });
 
-test.each(["promote", "rollback", "hold", "resume", "approve"])(
-  "%s sends the reason and shows the rollout",
-  async (word) => {
-    const rollout = { id: "ro-1", state: "held", reason: "by-hand", sentence: "held by a person" };
-    const { code, out } = await against({ [`POST /services/digits/${word}`]: json(200, rollout) }, [
-      word,
-      "digits",
-      "--reason",
-      "because",
-    ]);
-    expect({ code, out }).toEqual({
-      code: 0,
-      out: "digits: rollout ro-1 is held (by-hand): held by a person\n",
-    });
-    expect(platform?.calls[0]?.body).toEqual({ reason: "because" });
-  },
-);
+test.each([
+  ["promote", ["progressing", "promoted"]],
+  ["rollback", ["progressing", "rolledback"]],
+  ["hold", ["held"]],
+  ["resume", ["progressing"]],
+  ["approve", ["held", "progressing"]],
+])("%s sends the reason and shows what came of it", async (word, states) => {
+  const left = [...states];
+  const { code, out } = await against(
+    {
+      [`POST /services/digits/${word}`]: json(200, { rolloutId: "ro-1" }),
+      "GET /rollouts/ro-1": (call, response) =>
+        json(200, { id: "ro-1", state: left.shift(), reason: "by-hand", sentence: "asked by a person" })(
+          call,
+          response,
+        ),
+    },
+    [word, "digits", "--reason", "because"],
+  );
+  expect({ code, out, left }).toEqual({
+    code: 0,
+    out: `digits: rollout ro-1 is ${states.at(-1)} (by-hand): asked by a person\n`,
+    left: [],
+  });
+  expect(platform?.calls[0]?.body).toEqual({ reason: "because" });
+});
 
 test("a refusal ends with exit code 4 and the platform's own words", async () => {
   const error = { code: "CONFLICT", message: "there is no challenger", hint: "Push one.", given: "digits" };

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { RolloutAnswer } from "../api.ts";
+import type { PlatformClient } from "../client.ts";
 import { printJson, withHelp, withPlatformOptions } from "../context.ts";
 import type { CliContext, PlatformOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
@@ -13,7 +15,11 @@ interface DecisionOptions extends PlatformOptions {
 /** What a person may decide about a rollout, with the example that its help shows. */
 const DECISIONS = [
   ["promote", "make the challenger champion now", "slipway promote digits --reason 'compared by hand'"],
-  ["rollback", "take the challenger out now", "slipway rollback digits --reason 'wrong units'"],
+  [
+    "rollback",
+    "take the challenger out now; without one, go back to the former champion",
+    "slipway rollback digits --reason 'wrong units'",
+  ],
   ["hold", "keep the present weights until `slipway resume`", "slipway hold digits --reason 'holiday'"],
   ["resume", "let a held rollout go on", "slipway resume digits"],
   [
@@ -43,16 +49,40 @@ export function addDecisions(program: Command, context: CliContext): void {
 
 async function decide(
   context: CliContext,
-  decision: string,
+  decision: (typeof DECISIONS)[number][0],
   model: string,
   options: DecisionOptions,
 ): Promise<number> {
   const body = options.reason === undefined ? {} : { reason: options.reason };
   const path = `/services/${encodeURIComponent(model)}/${decision}`;
-  const rollout = await context.client(options).post<RolloutAnswer>(path, body);
-  if (options.json === true) printJson(context, rollout);
-  else
-    for (const line of wrap(`${model}: ${describeRollout(rollout)}`, widthOf(context.terminal)))
+  const client = context.client(options);
+  const { rolloutId } = await client.post<{ rolloutId: string | null }>(path, body);
+  const rollout = rolloutId === null ? null : await settled(client, rolloutId, decision);
+  if (options.json === true) printJson(context, rollout ?? { rolloutId });
+  else {
+    const told = rollout === null ? `${decision} is recorded` : describeRollout(rollout);
+    for (const line of wrap(`${model}: ${told}`, widthOf(context.terminal)))
       context.terminal.write(`${line}\n`);
+  }
   return EXIT.ok;
 }
+
+/** A decision is recorded at once and carried out a moment later; what a person wants to read is what came of it. */
+async function settled(
+  client: PlatformClient,
+  id: string,
+  decision: (typeof DECISIONS)[number][0],
+): Promise<RolloutAnswer> {
+  for (let waited = 0; ; waited += LOOK_EVERY_MS) {
+    const rollout = await client.get<RolloutAnswer>(`/rollouts/${encodeURIComponent(id)}`);
+    const isHeld = rollout.state === "held";
+    const isDone =
+      decision === "hold" ? isHeld : decision === "resume" || decision === "approve" ? !isHeld : false;
+    if (isDone || ENDED.has(rollout.state) || waited >= SETTLES_WITHIN_MS) return rollout;
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+const ENDED = new Set(["promoted", "rolledback", "superseded"]);
+const SETTLES_WITHIN_MS = 5000;
+const LOOK_EVERY_MS = 100;

@@ -1,4 +1,4 @@
-// `npm run check`: types, lint, format, dead code, import rules, generated pages; side by side, each named, all reported.
+// `npm run check`: types, lint, format, dead code, import rules, generated pages, links; side by side, each named, all reported.
 import { spawn } from "node:child_process";
 
 const CHECKS = [
@@ -8,6 +8,7 @@ const CHECKS = [
   ["dead code", "knip", []],
   ["house", "node", ["tools/house.mjs"]],
   ["reference", "node", ["tools/reference.mjs"]],
+  ["links", "node", ["tools/links.mjs"]],
 ];
 
 const results = await Promise.all(

@@ -12,6 +12,8 @@ export interface UpOptions {
   artifactsDir?: string;
   /** Where new experiments put artifacts. */
   artifactRoot: string;
+  /** Of one file in a push, in bytes. */
+  maxFileBytes: number;
   /** The first line on stdout is one JSON object. */
   json: boolean;
 }

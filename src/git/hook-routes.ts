@@ -12,9 +12,6 @@ export interface HookRoutesDeps extends PreReceiveDeps, PostReceiveDeps {
   pushes: Pushes;
 }
 
-/** 50 MiB: data of this size still belongs beside the code; more belongs into a step. */
-export const DEFAULT_MAX_FILE_BYTES = 50 * 1024 * 1024;
-
 /** Of one hook's report: about 10,000 references. */
 const MAX_REPORT_BYTES = 1024 * 1024;
 

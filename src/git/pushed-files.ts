@@ -43,7 +43,7 @@ export async function refuseLargeFiles(
     ...more,
     "",
     "Take them out of every commit of this push (git rebase -i, or git commit --amend for the last one)",
-    "and load them in a step instead.",
+    "and load them in a step instead, or start the platform with a larger `slipway up --max-file`.",
   );
 }
 

@@ -8,7 +8,7 @@ import type { Clock } from "../base/clock.ts";
 import { systemIds } from "../base/ids.ts";
 import { gitMigrations } from "../git/commands.ts";
 import { openEnvironmentRepository } from "../git/environment-repository.ts";
-import { DEFAULT_MAX_FILE_BYTES, hookRoutes } from "../git/hook-routes.ts";
+import { hookRoutes } from "../git/hook-routes.ts";
 import { writeHookScripts } from "../git/hook-scripts.ts";
 import { ENVIRONMENT } from "../git/names.ts";
 import { openGit } from "../git/plumbing.ts";
@@ -207,7 +207,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     pushes,
     projectPushes,
     environment,
-    maxFileBytes: DEFAULT_MAX_FILE_BYTES,
+    maxFileBytes: config.maxFileBytes,
     versionExists: async (model, version) => (await registry.getVersion(model, version)) !== undefined,
     followPush: (id, signal) => pipelines.followLines(id, signal),
     logDefect,

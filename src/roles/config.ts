@@ -29,6 +29,8 @@ export interface PlatformConfig {
   artifactRoot: string;
   /** `--artifacts`: folder behind the proxied artifact API; default `<dataDir>/artifacts`. */
   artifactsDir: string;
+  /** `--max-file`: of one file in a push, in bytes. */
+  maxFileBytes: number;
   /**
    * A second token, new with every start and kept in memory only: what the platform gives to its own steps, so
    * that they can reach it where callers need a token. Guards take it beside `tokenSha256`.

@@ -82,13 +82,14 @@ async function untilSignal(supervisor: Supervisor, onReady: () => void, onKill: 
 type Found = Pick<PlatformConfig, "runDir" | "port" | "tokenSha256" | "version" | "stepEnv">;
 
 function configOf(invocation: Invocation, options: UpOptions, found: Found): PlatformConfig {
-  const { dataDir, host, allowedHosts, artifactRoot } = options;
+  const { dataDir, host, allowedHosts, artifactRoot, maxFileBytes } = options;
   return {
     ...found,
     dataDir,
     host,
     allowedHosts,
     artifactRoot,
+    maxFileBytes,
     mainFile: invocation.mainFile,
     writerFile: invocation.writerFile,
     storeFile: options.storeFile ?? join(dataDir, "slipway.db"),

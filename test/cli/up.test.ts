@@ -21,6 +21,7 @@ test("up has the documented defaults", async () => {
     port: 4600,
     allowedHosts: [],
     artifactRoot: "mlflow-artifacts:/",
+    maxFileBytes: 50 * 2 ** 20,
     json: false,
   });
 });
@@ -29,7 +30,7 @@ test("up takes paths relative to where it is called, and the exit code of the pl
   expect(
     await options(
       ..."--data d --port 0 --host 0.0.0.0 --allow-host a --allow-host b".split(" "),
-      ..."--store s.db --artifacts file:///blobs --json".split(" "),
+      ..."--store s.db --artifacts file:///blobs --max-file 2Gi --json".split(" "),
     ),
   ).toEqual({
     dataDir: "/work-here/d",
@@ -39,9 +40,16 @@ test("up takes paths relative to where it is called, and the exit code of the pl
     storeFile: "/work-here/s.db",
     artifactsDir: "/blobs",
     artifactRoot: "mlflow-artifacts:/",
+    maxFileBytes: 2 * 2 ** 30,
     json: true,
   });
   expect((await run(["up"], { up: async () => 7 })).code).toBe(7);
+});
+
+test("a file limit that isn't a size is refused", async () => {
+  const said = await options("--max-file", "large");
+  expect(said).toContain("--max-file");
+  expect(said).toContain("(USAGE)");
 });
 
 test.each([

@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
+import { parseSize } from "../../spec/units.ts";
 import { withHelp } from "../context.ts";
 import type { CliContext } from "../context.ts";
 import { exitCodesHelp } from "../exit.ts";
@@ -14,11 +15,14 @@ interface Given {
   store?: string;
   artifacts?: string;
   artifactRoot: string;
+  maxFile: string;
   grpcPort?: string;
   json?: boolean;
 }
 
 const DEFAULT_PORT = "4600";
+/** Data of this size still belongs beside the code; more belongs into a step. */
+const DEFAULT_MAX_FILE = "50Mi";
 
 /** `slipway up`: starts the platform and stays with it. */
 export function addUp(program: Command, context: CliContext): void {
@@ -32,6 +36,7 @@ export function addUp(program: Command, context: CliContext): void {
     .option("--store <file>", "SQLite file (default: in the data folder)")
     .option("--artifacts <dir>", "folder behind the artifact API (default: in the data folder)")
     .option("--artifact-root <uri>", "where new experiments put artifacts", "mlflow-artifacts:/")
+    .option("--max-file <size>", "largest file that a push may carry", DEFAULT_MAX_FILE)
     .option("--grpc-port <n>", "port of gRPC (not built yet)")
     .option("--json", "print one JSON object with url, gitUrl, pid, dataDir as the first line")
     .action(context.action((given: Given) => context.hooks.up(readOptions(given, context.terminal.cwd))));
@@ -63,6 +68,7 @@ function readOptions(given: Given, cwd: string): UpOptions {
     ...(storeFile === undefined ? {} : { storeFile }),
     ...(artifactsDir === undefined ? {} : { artifactsDir }),
     artifactRoot: readArtifactRoot(given.artifactRoot),
+    maxFileBytes: readSize("--max-file", given.maxFile),
     json: given.json === true,
   };
 }
@@ -75,6 +81,12 @@ function readPort(text: string): number {
     given: text,
     allowed: "0 to 65535",
   });
+}
+
+function readSize(where: string, given: string): number {
+  const bytes = parseSize(given);
+  if (bytes !== undefined && bytes >= 1) return bytes;
+  throw new SlipwayError("USAGE", "that isn't a size", { where, given, allowed: "such as 50Mi or 2Gi" });
 }
 
 /** A path of this machine; `scheme://` names a store that isn't built. */

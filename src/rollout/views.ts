@@ -142,8 +142,17 @@ async function serviceView(tx: ReadTx, service: Service): Promise<ServiceView> {
         }
       : null,
     commit: service.commit,
-    problem: service.problem ?? failed?.message ?? null,
+    problem: service.problem ?? failed?.message ?? unjudged(service, running),
   };
+}
+
+/** A person's commit may name a challenger, such as the revert of a promotion; nothing takes that one out by itself. */
+function unjudged({ challenger, weight }: Service, running: Rollout | undefined): string | null {
+  if (challenger === null || running?.version === challenger) return null;
+  return (
+    `version ${challenger} gets ${weight} % by a commit of a person, and no rollout judges it; ` +
+    "push a commit to environment.git that leaves it out"
+  );
 }
 
 function rolloutView(rollout: Rollout): Record<string, unknown> {

@@ -20,7 +20,7 @@ export function explain(subject: WhySubject, facts: WhyFacts): WhyAnswer {
     if (link !== undefined) links.push({ link: shorten(link), isWell });
   };
   const { service, rollout, version, run } = facts;
-  if (service !== undefined) add(serviceLink(service, facts), isServiceWell(service));
+  if (service !== undefined) add(serviceLink(service, facts), isServiceWell(service, facts));
   const rolloutShown = rollout !== undefined && subject.kind !== "run";
   const rolloutFirst = rolloutShown && subject.kind !== "version";
   if (rolloutFirst) add(rolloutLink(rollout, facts), isRolloutWell(rollout));
@@ -49,8 +49,9 @@ function nameOf(subject: WhySubject): string {
   return `${subject.kind}/${subject.kind === "service" ? subject.model : subject.id}`;
 }
 
-function isServiceWell(service: WhyService): boolean {
-  return service.champion !== null && service.notReady.length === 0;
+function isServiceWell(service: WhyService, facts: WhyFacts): boolean {
+  const isUnjudged = service.challenger !== null && isOver(facts);
+  return service.champion !== null && service.notReady.length === 0 && !isUnjudged;
 }
 
 function isRolloutWell(rollout: WhyRollout): boolean {
@@ -65,7 +66,9 @@ function serviceLink(service: WhyService, facts: WhyFacts): WhyLink {
   const [notReady] = service.notReady;
   const champion = service.champion === null ? "no champion" : `version ${service.champion} is champion`;
   const challenger =
-    service.challenger === null ? "" : `, version ${service.challenger} is on trial at ${service.weight} %`;
+    service.challenger === null
+      ? ""
+      : `, version ${service.challenger} ${isOver(facts) ? "gets" : "is on trial at"} ${service.weight} %${isOver(facts) ? " by a commit of a person: no rollout judges it" : ""}`;
   const message =
     notReady === undefined
       ? champion + challenger + (facts.rollout === undefined ? trouble(facts, "service") : "")
@@ -74,12 +77,17 @@ function serviceLink(service: WhyService, facts: WhyFacts): WhyLink {
     kind: "service",
     name: service.name,
     // While a version is on trial, that is the service's state.
-    state: service.challenger === null ? service.state : (facts.rollout?.state ?? service.state),
+    state:
+      facts.rollout?.version === service.challenger && !isOver(facts) ? facts.rollout.state : service.state,
     message,
     at: service.changedAt,
     ...(service.commit !== null && { commit: service.commit }),
     ...(notReady !== undefined && facts.variantLog.length > 0 && { log: facts.variantLog }),
   };
+}
+
+function isOver({ rollout }: WhyFacts): boolean {
+  return rollout === undefined || ["promoted", "rolledback", "superseded"].includes(rollout.state);
 }
 
 function rolloutLink(rollout: WhyRollout, facts: WhyFacts): WhyLink {

@@ -209,6 +209,18 @@ test("no link says again what another one says", async () => {
   expect(body.rootCause).toBe(`rollout/ro-1 is rolledback: version 2 never got a request: ${message}`);
 });
 
+test("a challenger that a person's commit named, and no rollout judges, is what is wrong", async () => {
+  const world: World = {
+    ...WORLD,
+    rollouts: [{ ...ROLLOUT, state: "promoted", reason: null }],
+    services: [{ ...SERVICE, state: "steady", challenger: 2, weight: 5 }],
+  };
+  const { body } = await ask(world, "service/digits");
+  expect(body.rootCause).toBe(
+    "service/digits is steady: version 1 is champion, version 2 gets 5 % by a commit of a person: no rollout judges it",
+  );
+});
+
 test("where nothing is wrong it says so", async () => {
   const { body } = await ask({ runs: [RUN] }, "run/pr-1");
   expect(body.rootCause).toBe("nothing is wrong: project digits: made version 2 of digits");

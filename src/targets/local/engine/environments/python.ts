@@ -35,7 +35,20 @@ export async function preparePython(
         ]
       : [
           [python, ["-m", "venv", target]],
-          [pythonOfTarget, ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", file]],
+          [
+            pythonOfTarget,
+            [
+              "-m",
+              "pip",
+              "install",
+              "--disable-pip-version-check",
+              "--no-input",
+              "--progress-bar",
+              "off",
+              "-r",
+              file,
+            ],
+          ],
         ];
     for (const [tool, args] of commands)
       await install(request, file, { file: tool, args, cwd: workDir, env });

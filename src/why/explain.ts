@@ -130,7 +130,7 @@ function runLink(run: WhyPipelineRun, facts: WhyFacts): WhyLink {
   const failed = firstFailedStep(run);
   const fallback = isRunWell(run)
     ? made || stepsDone(run)
-    : (facts.trouble.run?.message ?? `ended as ${run.state}`);
+    : (newsOf(run, facts.trouble.run?.message) ?? `ended as ${run.state}`);
   // The reason is told by the step's own link, with its log.
   const said = failed === undefined ? (run.reason ?? fallback) : `step ${failed.name} failed`;
   return {
@@ -141,6 +141,13 @@ function runLink(run: WhyPipelineRun, facts: WhyFacts): WhyLink {
     at: run.finishedAt ?? run.createdAt,
     commit: run.commit,
   };
+}
+
+/** An event's message without what the link says already: which pipeline run it is, and its state. */
+function newsOf({ id, state }: WhyPipelineRun, message: string | undefined): string | undefined {
+  const known = `pipeline run ${id} ${state}`;
+  if (message === known) return state === "cancelled" ? "somebody cancelled it" : undefined;
+  return message?.startsWith(`${known}: `) ? message.slice(known.length + 2) : message;
 }
 
 function stepLink(run: WhyPipelineRun, facts: WhyFacts): WhyLink | undefined {

@@ -95,6 +95,29 @@ test("status says a rollout's sentence once, on one line of the terminal's width
   expect(out).toContain("slipway status MODEL");
 });
 
+test("status leaves out what has ended well; runs and rerun name what was given", async () => {
+  const rollout = {
+    id: "ro-1",
+    state: "promoted",
+    reason: null,
+    sentence: "version 1 is the first champion",
+  };
+  const { out } = await against(
+    {
+      "GET /services": json(200, { services: [{ ...SERVICE, challenger: null, rollout }] }),
+      "GET /pipeline-runs": json(200, { pipelineRuns: [] }),
+    },
+    ["status"],
+  );
+  expect(out).not.toContain("ro-1");
+  await platform?.close();
+  const none = await against({ "GET /pipeline-runs": json(200, { pipelineRuns: [] }) }, ["runs", "x"]);
+  expect(none.out).toBe("no pipeline runs of x\n");
+  const wrong = await run(["rerun", "x", "--commit", "HEAD"]);
+  expect(wrong.code).toBe(2);
+  expect(wrong.err).toContain("given:   HEAD");
+});
+
 test("status of one service tells the whole sentence, its latest changes and its labels", async () => {
   const { out } = await against({ "GET /services/digits": json(200, ROLLED_BACK) }, ["status", "digits"], {
     columns: 80,

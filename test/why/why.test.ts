@@ -239,6 +239,12 @@ test("the newest error about a cancelled pipeline run is its reason when it gave
   expect(body.rootCause).toContain("cancelled by ana");
 });
 
+test("a cancelled pipeline run doesn't say its own name and state again", async () => {
+  const events: WhyEvent[] = [{ at: 1, level: "warn", kind: "c", message: "pipeline run pr-1 cancelled" }];
+  const world = { runs: [{ ...RUN, state: "cancelled" }], events: { "pipeline-run/pr-1": events } };
+  expect((await ask(world, "run/pr-1")).body.chain[0]?.message).toBe("project digits: somebody cancelled it");
+});
+
 test("long texts are cut: one screen", async () => {
   const { body } = await ask({ runs: [{ ...RUN, state: "failed", reason: "x".repeat(5000) }] }, "run/pr-1");
   expect(body.chain[0]?.message.length).toBe(500);

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { SlipwayError } from "../../http/errors.ts";
 import type { PipelineRunAnswer } from "../api.ts";
 import { printJson, withHelp, withPlatformOptions } from "../context.ts";
 import type { CliContext, PlatformOptions } from "../context.ts";
@@ -27,6 +28,12 @@ export function addRerun(program: Command, context: CliContext): void {
 }
 
 async function rerun(context: CliContext, project: string, options: RerunOptions): Promise<number> {
+  if (options.commit !== undefined && !/^[0-9a-f]{4,64}$/.test(options.commit))
+    throw new SlipwayError("USAGE", "that isn't a commit", {
+      where: "--commit",
+      given: options.commit,
+      allowed: "4 to 64 hexadecimal digits, as `git log` shows them",
+    });
   const body = {
     ...(options.commit === undefined ? {} : { commit: options.commit }),
     ...(options.cache ? {} : { cache: false }),

@@ -42,7 +42,8 @@ async function runs(
   const path = `/pipeline-runs?limit=${limit}${filter}`;
   const { pipelineRuns } = await context.client(options).get<{ pipelineRuns: PipelineRunAnswer[] }>(path);
   if (options.json === true) printJson(context, pipelineRuns);
-  else if (pipelineRuns.length === 0) context.terminal.write("no pipeline runs\n");
+  else if (pipelineRuns.length === 0)
+    context.terminal.write(`no pipeline runs${project === undefined ? "" : ` of ${project}`}\n`);
   else context.terminal.write(formatRuns(pipelineRuns, context.terminal));
   return EXIT.ok;
 }

@@ -55,12 +55,19 @@ function formatStatus(
 ): string {
   const now = terminal.now();
   const width = widthOf(terminal);
-  const notes = services.flatMap((service) => notesOf(service).map((note) => `${cut(note, width)}\n`));
+  const notes = services
+    .filter(isNews)
+    .flatMap((service) => notesOf(service).map((note) => `${cut(note, width)}\n`));
   const hint = notes.length === 0 ? "" : "(more: slipway status MODEL, slipway why service/MODEL)\n";
   return (
     (services.length === 0 ? "no services yet\n" : servicesTable(services, now) + notes.join("") + hint) +
     `\n${runs.length === 0 ? "no pipeline runs yet\n" : formatRuns(runs, terminal)}`
   );
+}
+
+/** A promotion is over, and the table shows what it led to. */
+function isNews({ rollout, problem }: ServiceAnswer): boolean {
+  return Boolean(problem) || (rollout?.state !== "promoted" && rollout?.state !== "superseded");
 }
 
 /** One service with all that is known of it. */

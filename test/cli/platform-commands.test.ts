@@ -211,9 +211,9 @@ test("runs, cancel and rerun call what they say", async () => {
     "digits",
     "--no-cache",
     "--commit",
-    "abc",
+    "abcd",
   ]);
-  expect(platform?.calls[0]?.body).toEqual({ commit: "abc", cache: false });
+  expect(platform?.calls[0]?.body).toEqual({ commit: "abcd", cache: false });
   expect(out).toContain("slipway logs run/pr-1 --follow");
 });
 

@@ -55,7 +55,7 @@ describe("labels", () => {
       { predictions: true },
     );
     expect((await world.rollout(2)).sentence).toMatch(
-      /version 2 was wrong on \d+ of \d+ labelled \(accuracy\)/,
+      /version 2 was wrong on \d+ of \d+ labelled answers \(accuracy\)/,
     );
     const { requestId = "" } = world.backend.log.at(-1) ?? {};
     expect((await rollouts.labels("m", [{ id: requestId, label: "b" }])).conflicting).toBe(1);

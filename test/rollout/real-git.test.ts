@@ -35,7 +35,9 @@ describe("a rollout over a real repository", () => {
       "Slipway-Intent": expect.stringMatching(/^in-/) as string,
       "Slipway-Rollout": expect.stringMatching(/^ro-/) as string,
     });
-    expect(head?.message).toMatch(/version 2 failed \d+ of \d+, version 1 \d+ of \d+: taken out after/);
+    expect(head?.message).toMatch(
+      /version 2 failed \d+ of \d+ requests, version 1 \d+ of \d+: taken out after/,
+    );
     expect(head?.message).toContain("declared false rollback rate 1 %");
     expect(await environment.read(head?.commit ?? "")).toEqual(
       new Map([["m", { name: "m", champion: 1, weight: 0 }]]),

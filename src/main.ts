@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Invocation } from "./base/invocation.ts";
@@ -7,9 +7,18 @@ const mainFile = realpathSync(fileURLToPath(import.meta.url));
 const invocation: Invocation = {
   argv: process.argv.slice(2),
   env: process.env,
+  packageDir: packageAbove(mainFile),
   mainFile,
   writerFile: join(dirname(mainFile), "writer-thread.js"),
 };
+
+/** A package carries the bundle in dist/, a clone one level deeper, in a folder for every build. */
+function packageAbove(file: string): string {
+  const folder = dirname(file);
+  return existsSync(join(folder, "package.json")) || folder === dirname(folder)
+    ? folder
+    : packageAbove(folder);
+}
 
 const [first, role] = invocation.argv;
 if (first === "__role") {

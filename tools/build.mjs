@@ -1,11 +1,28 @@
-// Bundles the command into dist/: one file to load instead of hundreds, which halves the start time.
-// `--if-stale` returns at once when nothing in src/ is newer than the last build.
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync, existsSync } from "node:fs";
+// Bundles the command: one file to load instead of hundreds, which halves the start time. Every build has a
+// folder of its own in .builds/, and dist/ is a link to the newest, so that a platform that runs while a newer
+// program is built keeps the code it was started with.
+// `--if-stale` returns at once when nothing in src/ is newer than the last build; `--pack` makes dist/ a real
+// folder, because packages carry no links.
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const stamp = join(root, "dist", ".built");
+const dist = join(root, "dist");
+const builds = join(root, ".builds");
+/** Builds that platforms may still run from. */
+const KEPT_BUILDS = 8;
 
 /** Newest modification time below a folder, in milliseconds. */
 function newest(folder) {
@@ -19,6 +36,7 @@ function newest(folder) {
 
 /** True when dist/ holds a build of exactly these sources. */
 export function isFresh() {
+  const stamp = join(dist, ".built");
   if (!existsSync(stamp)) return false;
   const built = statSync(stamp).mtimeMs;
   return ["src", "package.json", "tools/build.mjs"].every((name) => {
@@ -27,44 +45,57 @@ export function isFresh() {
   });
 }
 
-/** Builds into a fresh folder and swaps it in, so that a running build never shows half a program. */
-export async function build() {
-  const { build: esbuild } = await import("esbuild");
+/** Bundles into a folder of its own, then points dist/ to it in one step. */
+export async function build({ pack = false } = {}) {
   const started = new Date();
-  const out = join(root, `dist.${process.pid}`);
+  const name = `${started.getTime()}-${process.pid}`;
+  const out = join(builds, name);
   mkdirSync(out, { recursive: true });
   try {
-    await esbuild({
-      absWorkingDir: root,
-      entryPoints: { main: "src/main.ts", "writer-thread": "src/roles/writer-thread.ts" },
-      outdir: out,
-      bundle: true,
-      splitting: true,
-      format: "esm",
-      platform: "node",
-      target: "node20.19",
-      sourcemap: "linked",
-      sourcesContent: false,
-      legalComments: "none",
-      external: ["onnxruntime-node", "@photostructure/sqlite"],
-      // CommonJS dependencies inside an ES module bundle still call require().
-      banner: {
-        js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-      },
-      logLevel: "warning",
-    });
+    await bundle(out);
     writeFileSync(join(out, ".built"), "");
-    const { utimesSync } = await import("node:fs");
     utimesSync(join(out, ".built"), started, started);
-    rmSync(join(root, "dist"), { recursive: true, force: true });
-    renameSync(out, join(root, "dist"));
   } catch (error) {
     rmSync(out, { recursive: true, force: true });
-    // Another process may have swapped its own build in between our rm and our rename.
-    if (!isFresh()) throw error;
+    throw error;
   }
+  if (isRealFolder(dist) || pack) rmSync(dist, { recursive: true, force: true });
+  if (pack) return renameSync(out, dist);
+  const link = join(builds, `${name}.link`);
+  symlinkSync(join(".builds", name), link);
+  renameSync(link, dist);
+  const old = readdirSync(builds).sort().slice(0, -KEPT_BUILDS);
+  for (const folder of old) rmSync(join(builds, folder), { recursive: true, force: true });
+}
+
+async function bundle(outdir) {
+  const { build: esbuild } = await import("esbuild");
+  await esbuild({
+    absWorkingDir: root,
+    entryPoints: { main: "src/main.ts", "writer-thread": "src/roles/writer-thread.ts" },
+    outdir,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node20.19",
+    sourcemap: "linked",
+    sourcesContent: false,
+    legalComments: "none",
+    external: ["onnxruntime-node", "@photostructure/sqlite"],
+    // CommonJS dependencies inside an ES module bundle still call require().
+    banner: {
+      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+    },
+    logLevel: "warning",
+  });
+}
+
+function isRealFolder(path) {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (!(process.argv.includes("--if-stale") && isFresh())) await build();
+  const pack = process.argv.includes("--pack");
+  if (pack || !(process.argv.includes("--if-stale") && isFresh())) await build({ pack });
 }

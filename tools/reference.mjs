@@ -58,7 +58,13 @@ async function pages() {
   const sources = await loadSources();
   const schema = sources.projectJsonSchema();
   const groups = Object.fromEntries(Object.keys(FEATURES).map((name) => [name, sources[name]]));
-  const invocation = { argv: [], env: {}, mainFile: join(root, "dist", "main.js"), writerFile: "" };
+  const invocation = {
+    argv: [],
+    env: {},
+    packageDir: root,
+    mainFile: join(root, "dist", "main.js"),
+    writerFile: "",
+  };
   const terminal = { isInteractive: false, cwd: root };
   return {
     "slipway.schema.json": `${JSON.stringify(schema, null, 2)}\n`,

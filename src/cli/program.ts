@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import type { Invocation } from "../base/invocation.ts";
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
@@ -99,8 +99,8 @@ function usageError(thrown: CommanderError): SlipwayError {
   return new SlipwayError("USAGE", suggestion === "" ? `${message}` : `${message}. ${suggestion}`);
 }
 
-/** The package's version; the package lies above the folder of the built program. */
+/** The package's version. */
 function readVersion(invocation: Invocation): string {
-  const file = join(dirname(invocation.mainFile), "..", "package.json");
+  const file = join(invocation.packageDir, "package.json");
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }

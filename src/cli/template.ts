@@ -1,5 +1,5 @@
 import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { SlipwayError } from "../http/errors.ts";
 import { LABEL, LABEL_WORDS, RESERVED_PROJECT_NAMES } from "../spec/names.ts";
 import { nearest } from "../spec/nearest.ts";
@@ -36,12 +36,12 @@ export function projectName(from: string, isGiven: boolean): string {
  * files' paths, sorted. TEMPLATE_UNKNOWN names those that exist, FOLDER_NOT_EMPTY what is in the way.
  */
 export async function unpackTemplate(
-  mainFile: string,
+  packageDir: string,
   template: string,
   folder: string,
   name: string,
 ): Promise<string[]> {
-  const source = await findTemplate(join(dirname(mainFile), "..", "templates"), template);
+  const source = await findTemplate(join(packageDir, "templates"), template);
   await refuseOccupied(folder);
   try {
     await mkdir(folder, { recursive: true });

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Invocation } from "../base/invocation.ts";
 import type { UpOptions } from "../cli/up-options.ts";
 import { SlipwayError } from "../http/errors.ts";
@@ -21,7 +21,7 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
   const gitFound = checkGit(stepEnv["PATH"] ?? "");
   gitFound.catch(() => undefined);
   const { dataDir, host } = options;
-  const version = ownVersion(invocation.mainFile);
+  const version = ownVersion(invocation.packageDir);
   const folder = await openDataFolder({
     dataDir,
     tempDir: invocation.env["TMPDIR"] ?? "/tmp",
@@ -177,12 +177,9 @@ function takeToken(dataDir: string, host: string): { sha256: string; fresh?: str
   return { sha256, fresh };
 }
 
-/** Version of the package that the bundle belongs to. */
-function ownVersion(mainFile: string): string {
-  const manifest = JSON.parse(readFileSync(join(dirname(mainFile), "..", "package.json"), "utf8")) as {
-    version: string;
-  };
-  return manifest.version;
+/** Version of the package that this program belongs to. */
+function ownVersion(packageDir: string): string {
+  return (JSON.parse(readFileSync(join(packageDir, "package.json"), "utf8")) as { version: string }).version;
 }
 
 /** Rejects with GIT_MISSING when there is no git to run. */

@@ -45,7 +45,13 @@ test("no command is left out of this list", () => {
     cwd: ROOT,
     now: () => 0,
   };
-  const invocation = { argv: [], env: {}, mainFile: `${ROOT}/dist/main.js`, writerFile: "" };
+  const invocation = {
+    argv: [],
+    env: {},
+    packageDir: ROOT,
+    mainFile: `${ROOT}/dist/main.js`,
+    writerFile: "",
+  };
   const program = buildProgram(invocation, { up: async () => 0 }, terminal, () => {});
   expect(program.commands.map((command) => command.name())).toEqual(COMMANDS);
 });

@@ -29,6 +29,7 @@ export async function run(argv: readonly string[], around: Around = {}): Promise
     {
       argv,
       env: around.env ?? {},
+      packageDir: ROOT,
       mainFile: join(ROOT, "dist", "main.js"),
       writerFile: join(ROOT, "dist", "writer-thread.js"),
     },

@@ -41,7 +41,7 @@ async function init(context: CliContext, dir: string, options: InitOptions): Pro
   const folder = resolve(context.terminal.cwd, dir);
   const url = platformUrl(options.url, context.invocation.env);
   const name = projectName(options.name ?? basename(folder), options.name !== undefined);
-  const files = await unpackTemplate(context.invocation.mainFile, options.template, folder, name);
+  const files = await unpackTemplate(context.invocation.packageDir, options.template, folder, name);
   const { commit, branch } = await startRepository(
     folder,
     {

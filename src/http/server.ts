@@ -36,6 +36,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     const refusal = deps.guard(request.headers, request.method);
     if (refusal) throw refusal;
   });
+  letUnreadBodiesGoBy(app);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = fromFastify(thrown);
     if (error.code === "INTERNAL") deps.logDefect(thrown, `${request.method} ${request.url}`);
@@ -60,6 +61,26 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     },
   });
   return app;
+}
+
+/** A larger body than this isn't taken to its end only to be thrown away. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+
+/**
+ * A body that was given up half-read holds its connection: Node discards only bodies that nobody began, and the
+ * next request behind it would never be read. So the rest is read away, or the connection ends with the answer.
+ */
+function letUnreadBodiesGoBy(app: FastifyInstance): void {
+  app.addHook("onSend", async ({ raw }, reply) => {
+    if (raw.complete) return;
+    const declared = Number(raw.headers["content-length"] ?? 0);
+    if (raw.destroyed || declared > MAX_DISCARDED_BYTES) reply.header("connection", "close");
+    // Closing at once, as the framework would, resets the connection before the answer has been read.
+    else reply.removeHeader("connection");
+  });
+  app.addHook("onResponse", async ({ raw }) => {
+    if (!raw.readableEnded && !raw.destroyed) raw.resume();
+  });
 }
 
 /** Fastify's own refusals (validation, body size, bad JSON) in our catalogue's words. */

@@ -164,7 +164,9 @@ async function writeFlushed(
   let size = 0;
   const handle = await open(file, "wx", 0o644);
   try {
-    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    // A body whose writing failed is left as it is: a destroyed one would block the connection that it came on.
+    const chunks = body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+    for await (const chunk of chunks) {
       size += chunk.length;
       if (size > maxBytes) {
         throw new SlipwayError("TOO_LARGE", "the file is too large", { allowed: `${maxBytes} bytes` });

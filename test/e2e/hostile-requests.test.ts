@@ -184,6 +184,23 @@ describe("requests that mean no good", () => {
       expect(text).not.toContain("call stack");
     });
 
+    test("a body that is given up half-read doesn't hold up the next request on its connection", async () => {
+      const big = "x".repeat(4 * 1024 * 1024);
+      const refused: [string, string][] = [
+        ["PUT /api/2.0/mlflow-artifacts/artifacts/../x HTTP/1.1", "400"],
+        ["PUT /api/2.0/mlflow-artifacts/artifacts/a/b HTTP/1.1", "200"],
+        ["PUT /api/2.0/mlflow-artifacts/artifacts/a HTTP/1.1", "400"],
+        ["POST /api/2.0/mlflow/runs/create HTTP/1.1", "400"],
+        ["POST /api/slipway/v1/services/adder/labels HTTP/1.1", "400"],
+      ];
+      for (const before of [request(VERSION), request(LIVE)])
+        for (const [line, status] of refused) {
+          const parts = [before, request(line, {}, big), request(VERSION), PREDICTION];
+          const heard = await wire(url, parts, { answers: 4 });
+          expect(heard.statuses.map(String), line).toEqual(["200", status, "200", "200"]);
+        }
+    });
+
     test("a prediction of 40 MiB gets 413, declared or in chunks", async () => {
       const { status, text } = await post("/v2/models/adder/infer", "x".repeat(40 * 1024 * 1024));
       expect(status).toBe(413);

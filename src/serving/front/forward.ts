@@ -43,6 +43,11 @@ export function createForward(socketPath: string, idleMs: number): Forward & { c
       if (res.headersSent) res.destroy();
       else sendUnavailable(res);
     });
+    // Answered before its body was read: the rest must go by, or the next request on this connection never comes.
+    res.on("finish", () => {
+      req.unpipe(upstream);
+      req.resume();
+    });
     res.on("close", () => upstream.destroy());
     req.pipe(upstream);
   };

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
 import { isDeeperThan, MAX_JSON_DEPTH } from "../../http/json-depth.ts";
@@ -54,7 +55,7 @@ function installTable(app: FastifyInstance, log: LogDefect): RouteTable {
   void app.register(async (scope) => {
     mlflowScope(scope, log);
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser("*", (request: FastifyRequest, body: AsyncIterable<Buffer>) =>
+    scope.addContentTypeParser("*", (request: FastifyRequest, body: Readable) =>
       readJson(body, find(table, request)?.route.maxBody ?? MAX_BODY),
     );
     for (const prefix of PREFIXES) {
@@ -95,10 +96,11 @@ function unknownRoute(request: FastifyRequest, reply: FastifyReply): FastifyRepl
 }
 
 /** A JSON body whatever its content type says; an empty one is the message without fields. */
-async function readJson(body: AsyncIterable<Buffer>, maxBytes: number): Promise<unknown> {
+async function readJson(body: Readable, maxBytes: number): Promise<unknown> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of body) {
+  // Not destroyed when it is too large: that would block the connection that it came on.
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > maxBytes) {
       throw new SlipwayError(

@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readdirSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   api,
   eventually,
   git,
   newFolder,
+  processesOf,
   removeFolder,
   slipway,
   startPlatform,
@@ -14,64 +15,81 @@ import {
 } from "./platform.ts";
 import { ADDER, modelProject, workTree } from "./projects.ts";
 
-/** A disk of a test's own, small enough to fill. */
+/** Where writes can be made to fail for want of room, and to work again. */
 interface SmallDisk {
   folder: string;
+  /** For whoever reads the test's output. */
   kind: string;
+  /** How the tracking API answers a write that finds no room. */
+  refusal: { status: number; words: RegExp };
+  /** Whether a start can find it full. */
+  hasSize: boolean;
+  fill(): void;
+  free(): void;
   remove(): void;
 }
 
 const DISK_BYTES = 96 * 1024 * 1024;
+const FULL = { status: 507, words: /RESOURCE_EXHAUSTED.*make room and try again/s };
 
-/** A tmpfs where this user may mount one, else a file system in an image by macOS's hdiutil; else it says so and fails. */
+const call = (program: string, ...args: string[]): boolean => spawnSync(program, args).status === 0;
+
+/** A tmpfs where this user may mount one; an image on macOS; else a limit on the size of every process's files. */
 function smallDisk(): SmallDisk {
   const folder = newFolder("disk");
-  const run = (program: string, ...args: string[]) => spawnSync(program, args, { encoding: "utf8" });
-  if (process.platform === "darwin") {
-    const image = `${folder}.dmg`;
-    run("hdiutil", "create", "-size", "96m", "-fs", "APFS", "-volname", "slipway", image);
-    const attached = run("hdiutil", "attach", "-nobrowse", "-mountpoint", folder, image);
-    if (attached.status === 0)
-      return {
-        folder,
-        kind: "an image attached by hdiutil",
-        remove() {
-          run("hdiutil", "detach", "-force", folder);
-          rmSync(image, { force: true });
-          removeFolder(folder);
-        },
-      };
-  }
+  const mount = ["mount", "-t", "tmpfs", "-o", `size=${DISK_BYTES},mode=777`, "tmpfs", folder];
   for (const sudo of [[], ["sudo", "-n"]]) {
-    const [program = "mount", ...args] = [
-      ...sudo,
-      "mount",
-      "-t",
-      "tmpfs",
-      "-o",
-      `size=${DISK_BYTES},mode=777`,
-      "tmpfs",
-      folder,
-    ];
-    if (run(program, ...args).status !== 0) continue;
-    return {
-      folder,
-      kind: `a tmpfs of ${DISK_BYTES} bytes`,
-      remove() {
-        const [umount = "umount", ...rest] = [...sudo, "umount", "-l", folder];
-        run(umount, ...rest);
-        removeFolder(folder);
-      },
-    };
+    const [program = "", ...args] = [...sudo, ...mount];
+    const [unmount = "", ...rest] = [...sudo, "umount", "-l", folder];
+    if (call(program, ...args)) return filled(folder, "a tmpfs", () => void call(unmount, ...rest));
   }
-  throw new Error(
-    "this test fills a disk of its own: it needs the right to mount a tmpfs (root, or sudo without a password)",
-  );
+  const image = `${folder}.dmg`;
+  if (
+    call("hdiutil", "create", "-size", "96m", "-fs", "APFS", "-volname", "slipway", image) &&
+    call("hdiutil", "attach", "-nobrowse", "-mountpoint", folder, image)
+  )
+    return filled(folder, "a disk image", () => {
+      call("hdiutil", "detach", "-force", folder);
+      rmSync(image, { force: true });
+    });
+  if (call("prlimit", "--version")) return limited(folder);
+  throw new Error("no way to a full disk here: needs the right to mount a tmpfs, hdiutil, or prlimit");
 }
 
-/** Takes every byte that is left; answers the file. */
-function fill(folder: string): string {
+function filled(folder: string, kind: string, unmount: () => void): SmallDisk {
   const file = join(folder, "filling");
+  return {
+    folder,
+    kind: `${kind} of ${DISK_BYTES} bytes, filled to the last`,
+    refusal: FULL,
+    hasSize: true,
+    fill: () => fillUp(folder, file),
+    free: () => rmSync(file, { force: true }),
+    remove() {
+      unmount();
+      removeFolder(folder);
+    },
+  };
+}
+
+/** Without a disk of its own: the kernel refuses writes beyond a file's first byte (EFBIG), whatever room there is. */
+function limited(folder: string): SmallDisk {
+  const limit = (size: string) => {
+    for (const { pid } of processesOf(folder)) call("prlimit", "--pid", String(pid), `--fsize=${size}:`);
+  };
+  return {
+    folder,
+    kind: "no disk (no right to mount one): a file-size limit on the platform's processes stands for it",
+    refusal: { status: 500, words: /INTERNAL_ERROR.*disk/s },
+    hasSize: false,
+    fill: () => limit("1"),
+    free: () => limit("unlimited"),
+    remove: () => removeFolder(folder),
+  };
+}
+
+/** Takes every byte that is left. */
+function fillUp(folder: string, file: string): void {
   const fd = openSync(file, "a");
   try {
     for (let size = 1024 * 1024; size >= 1; size = Math.floor(size / 4)) {
@@ -86,7 +104,6 @@ function fill(folder: string): string {
     closeSync(fd);
   }
   expect(statfsSync(folder).bavail).toBe(0);
-  return file;
 }
 
 describe("a full disk", () => {
@@ -133,7 +150,7 @@ describe("a full disk", () => {
 
   beforeAll(async () => {
     disk = smallDisk();
-    console.log(`full disk: this test fills ${disk.kind}`);
+    console.log(`full disk: ${disk.kind}`);
     data = join(disk.folder, "data");
     platform = await startPlatform(data);
     expect((await push(await project("adder"), "adder")).output).toContain("first champion");
@@ -150,8 +167,10 @@ describe("a full disk", () => {
     works.forEach(removeFolder);
   });
 
+  afterEach(() => disk.free());
+
   test("refuses what it can't keep, serves on, and takes it again when there is room", async () => {
-    const file = fill(disk.folder);
+    disk.fill();
     // The database's log may have room inside itself for a while; then it says so.
     let acknowledged = 1;
     const refused = await eventually("a refusal", async () => {
@@ -159,17 +178,16 @@ describe("a full disk", () => {
       if (answer.status === 200) acknowledged += 1;
       return answer.status === 200 ? undefined : answer;
     });
-    expect(refused.status).toBe(507);
-    expect(refused.text).toContain("RESOURCE_EXHAUSTED");
-    expect(refused.text).toMatch(/make room and try again/);
+    expect(refused.status).toBe(disk.refusal.status);
+    expect(refused.text).toMatch(disk.refusal.words);
     expect(await kept()).toBe(acknowledged);
 
     const artifact = await fetch(
       `${platform.url}/api/2.0/mlflow-artifacts/artifacts/0/${run}/artifacts/big.bin`,
       { method: "PUT", body: new Uint8Array(256 * 1024) },
     );
-    expect(artifact.status).toBe(507);
-    expect(await artifact.text()).toMatch(/make room/);
+    expect(artifact.status).toBe(disk.refusal.status);
+    expect(await artifact.text()).toContain("error_code");
     expect(
       readdirSync(join(data, "artifacts"), { recursive: true }).filter((name) =>
         String(name).includes("big.bin"),
@@ -178,7 +196,7 @@ describe("a full disk", () => {
 
     const pushed = await push(await project("late"), "late");
     expect(pushed.code).not.toBe(0);
-    expect(pushed.output).toMatch(/disk|No space left|STORE_FULL|make room/i);
+    expect(pushed.output).toMatch(/disk|No space left|STORE_FULL|make room|SIGXFSZ/i);
     expect(pushed.output).not.toMatch(/\n(remote: )? {4}at /);
 
     expect(await predict()).toMatchObject({ status: 200 });
@@ -186,7 +204,7 @@ describe("a full disk", () => {
     for (const path of ["/health", "/version", "/v2/health/live"])
       expect((await fetch(platform.url + path)).status).toBe(200);
 
-    rmSync(file);
+    disk.free();
     expect(await log(acknowledged)).toMatchObject({ status: 200 });
     expect(await kept()).toBe(acknowledged + 1);
     const again = await push(works.at(-1) ?? "", "late");
@@ -197,14 +215,16 @@ describe("a full disk", () => {
   test("won't start on it, and starts where it was once there is room", async () => {
     const before = await kept();
     expect(await platform.stop()).toBe(0);
-    const file = fill(disk.folder);
-    const { code, output } = await slipway(["up", "--port", "0", "--data", data]);
-    expect(code).toBe(1);
-    expect(output).toContain("DISK_FULL");
-    expect(output).toMatch(/at least \d+/);
-    expect(output).toContain("→ Free some space");
-    expect(output).not.toMatch(/\n {4}at /);
-    rmSync(file);
+    if (disk.hasSize) {
+      disk.fill();
+      const { code, output } = await slipway(["up", "--port", "0", "--data", data]);
+      disk.free();
+      expect(code).toBe(1);
+      expect(output).toContain("DISK_FULL");
+      expect(output).toMatch(/at least \d+/);
+      expect(output).toContain("→ Free some space");
+      expect(output).not.toMatch(/\n {4}at /);
+    }
     platform = await startPlatform(data);
     expect(await kept()).toBe(before);
     expect(

@@ -55,8 +55,9 @@ function tell(message: FromChild): void {
   process.send?.(message);
 }
 
-/** Defects go to the process's log with their stack; callers never see one. */
+/** Defects go to the process's log with their stack; callers never see one. Without an error `where` says it all. */
 function logDefect(error: unknown, where = "control"): void {
+  if (error === undefined) return console.error(`${new Date().toISOString()} ${where}`);
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const cause =
     error instanceof Error && error.cause !== undefined ? `\n  caused by ${String(error.cause)}` : "";

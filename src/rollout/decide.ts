@@ -55,6 +55,7 @@ export function decide(situation: Situation): Action {
   return (
     stopFirst(situation) ??
     holdWhenDiverged(situation) ??
+    keepComparable(situation) ??
     keepServing(situation) ??
     makeRoomForNewer(situation) ??
     goOn(situation) ??
@@ -102,6 +103,17 @@ function holdWhenDiverged({ projection, rollout, service }: Situation): Action |
     `the environment repository's head ${projection.diverged.slice(0, 12)} doesn't follow from what was applied; ` +
     `\`slipway resume ${service.name}\` takes that head as the truth`;
   return { do: "hold", rolloutId: rollout.id, reason: "repository-diverged", sentence };
+}
+
+/**
+ * A person's commit may give a challenger everything; then nothing is left to compare it with and no verdict would ever
+ * come. It gets the share of its step instead, which is towards the champion.
+ */
+function keepComparable({ service, rollout }: Situation): Action | undefined {
+  if (service.weight < 100 || rollout?.state !== "progressing") return undefined;
+  if (service.challenger !== rollout.version) return undefined;
+  const share = rollout.request.policy.steps[rollout.step] ?? 100;
+  return share < 100 ? toStep(service, rollout, rollout.step, "rollout.progressing") : undefined;
 }
 
 /** What Git says is prepared and in force, and the registry shows it. */
@@ -236,7 +248,8 @@ function tidy({ service, rollout, prepared, inForce }: Situation): Action | unde
 function toStep(service: Service, rollout: Rollout, step: number, event: string): Action {
   const weight = rollout.request.policy.steps[step] ?? 100;
   const sentence = `version ${rollout.version} gets ${weight} % of ${service.name}'s requests`;
-  const why = step === 0 ? "its contract check passed" : describeEvidence(rollout);
+  const isFirst = rollout.progressingAt === null;
+  const why = isFirst ? "its contract check passed" : describeEvidence(rollout);
   return {
     do: "commit",
     desired: {

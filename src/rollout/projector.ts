@@ -119,6 +119,7 @@ async function projectOne(deps: RolloutDeps, commit: EnvironmentCommit, orderOff
     previous,
     changes,
     intentId: intent?.id ?? null,
+    defaults: deps.defaults,
     now: deps.clock.now(),
   };
   await deps.db.write(projectCommit, args);
@@ -138,15 +139,17 @@ async function compare(
   return deps.db.read(async (tx) => {
     const projection = await selectProjection(tx);
     const changes: CommitToProject["changes"] = [];
+    const change = (service: string, state: ServiceState | null): void =>
+      void changes.push({ service, state, rolloutId: deps.ids.sortable("ro") });
     const known = await selectServices(tx);
     for (const service of known) {
       if (service.champion !== null && !wanted.has(service.name)) {
-        changes.push({ service: service.name, state: null });
+        change(service.name, null);
       }
     }
     for (const [name, state] of wanted) {
       const before = known.find((service) => service.name === name);
-      if (!before || !isSame(before, state)) changes.push({ service: name, state });
+      if (!before || !isSame(before, state)) change(name, state);
     }
     const intent = trailer === undefined ? undefined : await selectOpenIntent(tx, trailer);
     const isOwn =

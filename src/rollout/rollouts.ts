@@ -16,6 +16,9 @@ import { ServiceLoops } from "./service-loops.ts";
 import type { RolloutKind } from "./state.ts";
 import { createEProcessJudge } from "./statistics/e-process-judge.ts";
 
+/** What a person asks of one service. */
+type What = Pick<ByHand, "service" | "do" | "who" | "roles" | "reason">;
+
 /** The rollouts of all services. */
 export interface Rollouts extends RolloutRequests {
   /** Begins to reconcile; resolves at once. The signal ends it; `ended` tells when the last pass is over. */
@@ -24,7 +27,7 @@ export interface Rollouts extends RolloutRequests {
   /** One pass over one service: what a loop does, for tests that hold the clock. Undefined: no such service. */
   pass(service: string, signal?: AbortSignal): Promise<Action | undefined>;
   /** What a person does; `rolloutId` of the rollout that it concerns or has started. */
-  byHand(what: Omit<ByHand, "now">): Promise<{ rolloutId: string | null }>;
+  byHand(what: What): Promise<{ rolloutId: string | null }>;
   /** A client asked by MLflow's API that this version be champion. */
   championRequested(model: string, version: number): Promise<{ rolloutId: string | null; how: RolloutKind }>;
   labels(service: string, labels: { id: string; label: Label }[]): Promise<LabelsAnswer>;
@@ -105,7 +108,12 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     pass,
     request: (rollout) => request(rollout, "canary"),
     async byHand(what) {
-      const { rolloutId, champion } = await deps.db.write(actByHand, { ...what, now: deps.clock.now() });
+      const { rolloutId, champion } = await deps.db.write(actByHand, {
+        ...what,
+        rolloutId: deps.ids.sortable("ro"),
+        defaults: deps.defaults,
+        now: deps.clock.now(),
+      });
       // A resume may have said to adopt a head that was read before.
       projector.headMayHaveMoved();
       if (champion) return request(await backToPrevious(deps, what), "direct");
@@ -155,7 +163,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
   return rollouts;
 }
 
-async function backToPrevious(deps: RolloutDeps, what: Omit<ByHand, "now">): Promise<RolloutRequest> {
+async function backToPrevious(deps: RolloutDeps, what: What): Promise<RolloutRequest> {
   const service = await deps.db.read((tx) => selectService(tx, what.service));
   if (!service || service.previousChampion === null) {
     throw new SlipwayError("ROLLOUT_NOT_RUNNING", `${what.service} has had no champion before this one`);

@@ -35,11 +35,12 @@ export function takenOut(rollout: Rollout, now: number): string {
   return `${describeEvidence(rollout)}: taken out after ${seconds} s${given}`;
 }
 
-/** The numbers behind a verdict, one line per metric, for the commit's body. */
+/** The numbers behind a verdict, one line per metric, for the commit's body; "" before the first outcome. */
 export function evidenceLines(rollout: Rollout): string {
   const { policy } = rollout.request;
   const judgement: Judgement | null = rollout.judgement;
-  if (!judgement) return "";
+  const isSeen = judgement?.metrics.some(({ champion, challenger }) => champion.units + challenger.units > 0);
+  if (!judgement || !isSeen) return "";
   const lines = judgement.metrics.map((metric) => {
     const margin = policy.metrics.find(({ name }) => name === metric.metric)?.worseBy ?? 0;
     return (

@@ -146,12 +146,12 @@ async function serviceView(tx: ReadTx, service: Service): Promise<ServiceView> {
   };
 }
 
-/** A person's commit may name a challenger, such as the revert of a promotion; nothing takes that one out by itself. */
+/** A person's commit may name a challenger with no share; nothing takes that one out by itself. */
 function unjudged({ challenger, weight }: Service, running: Rollout | undefined): string | null {
   if (challenger === null || running?.version === challenger) return null;
   return (
     `version ${challenger} gets ${weight} % by a commit of a person, and no rollout judges it; ` +
-    "push a commit to environment.git that leaves it out"
+    "`slipway rollback` takes it out, or a commit to environment.git that leaves it out"
   );
 }
 

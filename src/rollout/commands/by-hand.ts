@@ -1,8 +1,9 @@
 import { SlipwayError } from "../../http/errors.ts";
 import { defineCommand, type Tx } from "../../store/database.ts";
-import { selectProjection, selectRollouts, selectService } from "../rows.ts";
-import { isOnTrial, type Rollout } from "../state.ts";
+import { selectProjection, selectRollout, selectRollouts, selectService } from "../rows.ts";
+import { isOnTrial, type Rollout, type Service } from "../state.ts";
 import { enqueueEvent, subjectsOf, writeAudit } from "./common.ts";
+import { type Defaults, startTrial } from "./trial-by-commit.ts";
 
 /** What a person does, why, and who it is. `held` counts from the deadline's start when resumed. */
 export interface ByHand {
@@ -12,23 +13,27 @@ export interface ByHand {
   /** Roles of the person; "all" where nobody is told apart. */
   roles: readonly string[] | "all";
   reason: string;
+  /** For the rollout that takes out a challenger which has none. */
+  rolloutId: string;
+  defaults: Defaults;
   now: number;
 }
 
 /**
- * Acts on the service's running rollout. Answers `champion: true` for a rollback without one: then the champion
- * itself is to go back to the one before. CONFLICT and NOT_FOUND say why it can't be.
+ * Acts on the service's running rollout. A rollback without one takes out the challenger that Git names; only when
+ * there is none either it answers `champion: true`: then the champion itself is to go back to the one before. CONFLICT and NOT_FOUND say why it can't be.
  */
 export const actByHand = defineCommand("rollout.by-hand", async (tx, args: ByHand) => {
   const service = await selectService(tx, args.service);
   if (!service) throw new SlipwayError("NOT_FOUND", `there is no service ${args.service}`);
-  const [rollout] = await selectRollouts(
+  const [running] = await selectRollouts(
     tx,
     "service = ? AND state IN ('checking', 'progressing', 'held')",
     [args.service],
     "DESC",
     1,
   );
+  const rollout = running ?? (args.do === "rollback" ? await rolloutOfNamed(tx, args, service) : undefined);
   await writeAudit(tx, {
     at: args.now,
     who: args.who,
@@ -48,6 +53,27 @@ export const actByHand = defineCommand("rollout.by-hand", async (tx, args: ByHan
   await ACTS[args.do](tx, args, rollout);
   return { rolloutId: rollout.id, champion: false };
 });
+
+/** A challenger in Git without a rollout gets one, so that it is taken out as any other. */
+async function rolloutOfNamed(tx: Tx, args: ByHand, service: Service): Promise<Rollout | undefined> {
+  if (service.challenger === null || service.commit === null) return undefined;
+  const { rolloutId: id, who, defaults, now } = args;
+  const { challenger: version, weight, commit } = service;
+  const sentence = `version ${version} had no rollout when ${who} asked to take it out`;
+  await startTrial(tx, {
+    id,
+    service,
+    version,
+    weight,
+    champion: null,
+    commit,
+    who,
+    sentence,
+    defaults,
+    now,
+  });
+  return selectRollout(tx, id);
+}
 
 const ACTS: Record<ByHand["do"], (tx: Tx, args: ByHand, rollout: Rollout) => Promise<void>> = {
   async promote(tx, args, rollout) {

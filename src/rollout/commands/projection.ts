@@ -1,8 +1,9 @@
 import type { ServiceState } from "../../git/environment.ts";
 import { defineCommand, type Tx } from "../../store/database.ts";
 import { selectOpenIntent, selectProjection, selectRollout, selectRollouts, selectService } from "../rows.ts";
-import { type After, type Intent, isOnTrial, type Service } from "../state.ts";
+import { type After, type EmergencyStop, type Intent, isOnTrial, type Service } from "../state.ts";
 import { enqueueEvent, ensureService, subjectsOf, writeAudit } from "./common.ts";
+import { type Defaults, followNamedChallenger } from "./trial-by-commit.ts";
 
 /** What one commit changed, as read from Git. */
 export interface CommitToProject {
@@ -15,9 +16,11 @@ export interface CommitToProject {
   subject: string;
   /** Commit that was projected last; another one there means that this was done already. */
   previous: string | null;
-  changes: { service: string; state: ServiceState | null }[];
+  /** `rolloutId`: for the rollout that a person's commit may begin. */
+  changes: { service: string; state: ServiceState | null; rolloutId: string }[];
   /** Named by the commit's trailer. */
   intentId: string | null;
+  defaults: Defaults;
   now: number;
 }
 
@@ -125,7 +128,7 @@ export function isWhatWasAsked(
 async function projectService(
   tx: Tx,
   args: CommitToProject,
-  { service: name, state }: { service: string; state: ServiceState | null },
+  { service: name, state, rolloutId }: CommitToProject["changes"][number],
   intent: Intent | undefined,
 ): Promise<void> {
   await ensureService(tx, name, name);
@@ -154,8 +157,14 @@ async function projectService(
       evidence?.evidence ?? null,
     ],
   );
-  if (!intent) await overruleRollouts(tx, args, name);
-  await updateService(tx, args, before, state);
+  let stop: EmergencyStop | null = null;
+  if (!intent) {
+    await overruleRollouts(tx, args, name, state?.challenger);
+    const { commit, author, defaults, now } = args;
+    const named = { id: rolloutId, commit, who: author, defaults, now };
+    if (state) stop = await followNamedChallenger(tx, before, state, named);
+  }
+  await updateService(tx, args, before, state, stop);
 }
 
 async function updateService(
@@ -163,12 +172,13 @@ async function updateService(
   args: CommitToProject,
   before: Service,
   state: ServiceState | null,
+  stop: EmergencyStop | null,
 ): Promise<void> {
   const champion = state?.champion ?? null;
   const changed = champion !== before.champion;
   await tx.run(
     `UPDATE rollout_services SET champion = ?, challenger = ?, weight = ?, previous_champion = ?, commit_id = ?,
-       commit_order = ?, stop = NULL WHERE name = ?`,
+       commit_order = ?, stop = ? WHERE name = ?`,
     [
       champion,
       state?.challenger ?? null,
@@ -176,6 +186,7 @@ async function updateService(
       changed ? before.champion : before.previousChampion,
       args.commit,
       args.order,
+      stop === null ? null : JSON.stringify(stop),
       before.name,
     ],
   );
@@ -196,7 +207,12 @@ async function updateService(
 }
 
 /** A person's push says what runs: the rollout that was on trial gives way. */
-async function overruleRollouts(tx: Tx, args: CommitToProject, service: string): Promise<void> {
+async function overruleRollouts(
+  tx: Tx,
+  args: CommitToProject,
+  service: string,
+  challenger: number | undefined,
+): Promise<void> {
   const what = `commit ${args.commit.slice(0, 12)} by ${args.author}: ${args.subject}`;
   await writeAudit(tx, {
     at: args.now,
@@ -206,11 +222,11 @@ async function overruleRollouts(tx: Tx, args: CommitToProject, service: string):
     rolloutId: null,
     reason: args.subject,
   });
-  for (const rollout of await selectRollouts(tx, "service = ? AND state IN ('progressing', 'held')", [
-    service,
-  ])) {
-    // One that still waits for its contract check has changed nothing yet and goes on against the new champion.
-    if (!isOnTrial(rollout)) continue;
+  const running = "service = ? AND state IN ('checking', 'progressing', 'held')";
+  for (const rollout of await selectRollouts(tx, running, [service])) {
+    // One that still waits for its contract check has changed nothing yet and goes on against the new champion,
+    // unless the commit names a challenger of its own: one at a time is on trial.
+    if (!isOnTrial(rollout) && challenger === undefined) continue;
     await tx.run(
       "UPDATE rollouts SET state = 'superseded', reason = ?, sentence = ?, ended_at = ? WHERE id = ?",
       [what, `superseded by ${what}`, args.now, rollout.id],

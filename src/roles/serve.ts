@@ -61,6 +61,7 @@ async function composeServe(
   const router = await createRouter({
     serveDir: join(config.dataDir, "serve"),
     runDir: config.runDir,
+    modelsRoot: join(config.dataDir, "models"),
     logsDir: join(config.dataDir, "logs"),
     host,
     clock: systemClock,

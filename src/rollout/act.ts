@@ -3,6 +3,7 @@ import { beginChecking, endRollout, holdRollout, recordContract, recordStop } fr
 import { checkVersion } from "./check-version.ts";
 import type { Action, Situation } from "./decide.ts";
 import type { RolloutDeps } from "./deps.ts";
+import { modelFolder } from "./model-folder.ts";
 import { evidenceLines } from "./sentences.ts";
 import type { Intent, Service } from "./state.ts";
 import { applyRule, isAboutVersion, isRefusal, trafficRule } from "./traffic.ts";
@@ -112,25 +113,25 @@ async function commit({ deps, situation }: ActContext, action: Of<"commit">): Pr
   if ("conflict" in answer) await deps.db.write(supersedeIntent, { id: intent.id });
 }
 
-async function prepare(context: ActContext, { version, modelDir }: Of<"prepare">): Promise<void> {
+async function prepare(context: ActContext, { version, sha256 }: Of<"prepare">): Promise<void> {
   const { deps, situation, signal } = context;
   const { service, rollout } = situation;
   const spec = {
     service: service.name,
     version,
     format: "onnx" as const,
-    modelDir,
     workers: workers(context),
   };
   try {
-    await deps.backend.prepare(spec, signal);
+    const modelDir = await modelFolder(deps, { service: service.name, version, sha256 });
+    await deps.backend.prepare({ ...spec, modelDir }, signal);
   } catch (error) {
     // The champion is tried again; a challenger that can't be loaded any more is taken out.
     if (!isAboutVersion(error) || version === service.champion) throw error;
     await deps.db.write(recordContract, {
       service: service.name,
       rolloutId: rollout?.version === version ? rollout.id : null,
-      verdict: { version, passed: false, message: error.message, modelDir },
+      verdict: { version, passed: false, message: error.message, sha256 },
       now: deps.clock.now(),
     });
   }

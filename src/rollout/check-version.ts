@@ -26,31 +26,32 @@ async function examine(
   { registry, models, backend, contract }: RolloutDeps,
   { service, version, workers }: { service: string; version: number; workers: number },
   signal: AbortSignal,
-): Promise<{ passed: boolean; message: string; modelDir: string }> {
+): Promise<{ passed: boolean; message: string; sha256: string }> {
   const known = await registry.getVersion(service, version);
   if (!known) {
-    return { passed: false, message: `the registry has no version ${version} of ${service}`, modelDir: "" };
+    return { passed: false, message: `the registry has no version ${version} of ${service}`, sha256: "" };
   }
-  let modelDir = "";
+  let sha256 = "";
   try {
     const copy = await models.materialise(known.artifactPath);
-    modelDir = copy.modelDir;
+    sha256 = copy.sha256;
+    const { format, modelDir } = copy;
     const example = await contract.read(modelDir);
-    await backend.prepare({ service, version, format: copy.format, modelDir, workers }, signal);
+    await backend.prepare({ service, version, format, modelDir, workers }, signal);
     const answer = await backend.probe({ service, version }, JSON.stringify(example.request), signal);
     const difference = contract.compare(example, answer.status, answer.body);
     if (difference === null) {
       const message = `version ${version} of ${service} answered its own example as at training`;
-      return { passed: true, message, modelDir };
+      return { passed: true, message, sha256 };
     }
     return {
       passed: false,
       message: `it doesn't answer its own example as at training: ${difference}`,
-      modelDir,
+      sha256,
     };
   } catch (error) {
     if (!isAboutVersion(error)) throw error;
     const at = error instanceof SlipwayError ? error.message : String(error);
-    return { passed: false, message: at, modelDir };
+    return { passed: false, message: at, sha256 };
   }
 }

@@ -42,7 +42,7 @@ export type Action =
   | { do: "hold"; rolloutId: string; reason: HeldReason; sentence: string }
   | { do: "begin"; rolloutId: string }
   | { do: "check"; version: number; rolloutId: string | null }
-  | { do: "prepare"; version: number; modelDir: string }
+  | { do: "prepare"; version: number; sha256: string }
   | { do: "route" }
   | { do: "project-aliases" }
   | { do: "remove"; version: number };
@@ -125,7 +125,7 @@ function keepServing({ service, contracts, inForce, prepared, rollout }: Situati
     const contract = contracts.get(version);
     if (contract && !contract.passed) isServable = false;
     else if (contract && !prepared.includes(version)) {
-      return { do: "prepare", version, modelDir: contract.modelDir };
+      return { do: "prepare", version, sha256: contract.sha256 };
     } else if (!contract) {
       // A person's push may name a version that never was on trial here: no traffic before its contract check.
       return { do: "check", version, rolloutId: rollout?.version === version ? rollout.id : null };

@@ -6,6 +6,7 @@ import {
   recordDivergence,
 } from "./commands/projection.ts";
 import type { RolloutDeps } from "./deps.ts";
+import { modelFolder } from "./model-folder.ts";
 import { createMutex } from "./mutex.ts";
 import {
   selectContracts,
@@ -188,8 +189,9 @@ async function deliver(
     for (const version of challenger === undefined ? [champion] : [champion, challenger]) {
       if (variants.some((variant) => variant.service === intent.service && variant.version === version))
         continue;
-      const modelDir = contracts.get(version)?.modelDir;
-      if (modelDir === undefined) return;
+      const sha256 = contracts.get(version)?.sha256;
+      if (sha256 === undefined) return;
+      const modelDir = await modelFolder(deps, { service: intent.service, version, sha256 });
       await deps.backend.prepare(
         { service: intent.service, version, format: "onnx", modelDir, workers: serving.scale.min },
         AbortSignal.timeout(120_000),

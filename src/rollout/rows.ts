@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { ReadTx } from "../store/database.ts";
 import type { ContractVerdict, Intent, Projection, Rollout, Service } from "./state.ts";
 
@@ -123,7 +124,8 @@ export async function selectContracts(tx: ReadTx, service: string): Promise<Map<
         version: Number(row.version),
         passed: row.passed === 1,
         message: row.message,
-        modelDir: row.model_dir,
+        // Older rows hold the folder's full path; its name is the hash in any case.
+        sha256: basename(row.model_dir),
       },
     ]),
   );

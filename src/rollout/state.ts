@@ -123,7 +123,8 @@ export interface ContractVerdict {
   version: number;
   passed: boolean;
   message: string;
-  modelDir: string;
+  /** Of the files that were checked; "" when there were none. Where they lie changes with the data folder. */
+  sha256: string;
 }
 
 /** True while the rollout may have traffic and its outcomes count. */

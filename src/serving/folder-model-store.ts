@@ -46,6 +46,12 @@ class FolderModelStore implements ModelStore {
     this.#deps = deps;
   }
 
+  async find(sha256: string): Promise<string | undefined> {
+    if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
+    const modelDir = join(this.#deps.modelsRoot, sha256);
+    return (await isWhole(modelDir)) ? modelDir : undefined;
+  }
+
   materialise(artifactPath: string): Promise<Materialised> {
     let copying = this.#underWay.get(artifactPath);
     if (copying === undefined) {
@@ -167,12 +173,16 @@ async function moveWhole(temporary: string, modelDir: string): Promise<void> {
     await rename(temporary, modelDir);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const isThere = await stat(join(modelDir, MODEL_FILE)).then(
-      (found) => found.isFile(),
-      () => false,
-    );
-    if (!isThere || (code !== "ENOTEMPTY" && code !== "EEXIST")) throw error;
+    if (!(await isWhole(modelDir)) || (code !== "ENOTEMPTY" && code !== "EEXIST")) throw error;
   }
+}
+
+/** A copy appears whole or not at all, so one of its files tells of all. */
+export async function isWhole(modelDir: string): Promise<boolean> {
+  return stat(join(modelDir, MODEL_FILE)).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 async function flushFolder(path: string): Promise<void> {

@@ -5,6 +5,8 @@ export interface ModelStore {
    * Idempotent; safe to kill: a copy appears whole.
    */
   materialise(artifactPath: string): Promise<{ modelDir: string; sha256: string; format: "onnx" }>;
+  /** Where the copy of that content lies now; undefined when there is none. Keep the hash, not the folder. */
+  find(sha256: string): Promise<string | undefined>;
 }
 
 /** `contract.json` in a model's folder: an example with the answer that was recorded at training. */

@@ -143,7 +143,19 @@ describe("from git push to production and back", () => {
     await git(clone, "revert", "--no-edit", "HEAD");
     const pushed = await git(clone, "push", "origin", "main");
     expect(pushed.code).toBe(0);
+    const back = await eventually("version 1 alone", async () => {
+      const found = await service();
+      return found.champion?.version === 1 && found.challenger === null ? found : undefined;
+    });
+    expect(back).toMatchObject({ weight: 0, rollout: { state: "rolledback" } });
+    // What the push said is followed by a commit of ours without the version that was reverted.
+    await git(clone, "pull", "--quiet", "origin", "main");
+    const followed = await git(clone, "log", "-1", "--format=%B");
+    expect(followed.output).toContain("the promotion of version 2 was reverted by tester");
+    expect(readFileSync(join(clone, "services/digits.yaml"), "utf8")).not.toContain("challenger:");
     removeFolder(clone);
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => predict(i)));
+    expect(new Set(answers.map(({ status, variant }) => `${status} ${variant}`))).toEqual(new Set(["200 1"]));
   }, 120_000);
 
   test("status and why speak of it", async () => {

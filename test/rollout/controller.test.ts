@@ -255,6 +255,27 @@ describe("rollout controller", () => {
     expect(world.backend.counters.size).toBe(requests);
   });
 
+  it("makes a lost copy again, and takes a challenger out whose artifacts aren't those that were checked", async () => {
+    const { world, rollouts } = await withChampion();
+    world.versions.set(2, { fails: 0.01 });
+    await rollouts.request(world.request(2));
+    await world.settle(rollouts);
+    const deps = world.deps();
+    const made: string[] = [];
+    const materialise = async (path: string) => {
+      made.push(path);
+      return { modelDir: "/elsewhere", sha256: path === "2" ? "other" : path, format: "onnx" as const };
+    };
+    const reborn = world.open({ ...deps, models: { materialise, find: async () => undefined } });
+    world.backend.variants.clear();
+    world.backend.rules.clear();
+    await world.settle(reborn);
+    expect(made.slice(0, 2)).toEqual(["1", "2"]);
+    expect(await world.state(2)).toBe("rolledback");
+    expect((await world.rollout(2)).sentence).toContain("aren't those that passed its contract check");
+    expect(world.backend.rules.get("m")).toMatchObject({ champion: 1, share: 0 });
+  });
+
   it("counts on when serve was restarted, and loses nothing that it had seen", async () => {
     const { world, rollouts } = await withChampion();
     world.versions.set(2, { fails: 0.01 });

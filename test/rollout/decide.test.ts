@@ -63,7 +63,7 @@ function rollout(changes: Partial<Rollout> = {}): Rollout {
 
 function situation(changes: Partial<Situation> = {}): Situation {
   const passed = (version: number) =>
-    [version, { version, passed: true, message: "", modelDir: "/m" }] as const;
+    [version, { version, passed: true, message: "", sha256: "a1" }] as const;
   return {
     now: NOW,
     service: service(),
@@ -167,7 +167,7 @@ describe("decide", () => {
     ],
     [
       "takes out a challenger that can't be loaded any more",
-      { contracts: new Map([[2, { version: 2, passed: false, message: "gone", modelDir: "" }]]) },
+      { contracts: new Map([[2, { version: 2, passed: false, message: "gone", sha256: "" }]]) },
       { do: "stop" },
     ],
     [

@@ -107,6 +107,7 @@ describe("the loops", () => {
       clock: { now: () => world.clock.time, sleep: () => new Promise((resolve) => setImmediate(resolve)) },
       log: (line) => void lines.push(line),
       models: {
+        ...deps.models,
         materialise: async (path) => {
           if (failures-- > 0) throw new Error("the disk is away");
           return deps.models.materialise(path);

@@ -348,6 +348,7 @@ export class World {
       registry: this.registry,
       models: {
         materialise: async (path) => ({ modelDir: `/models/${path}`, sha256: path, format: "onnx" }),
+        find: async (sha256) => `/models/${sha256}`,
       },
       contract: {
         read: async () => ({ request: { inputs: [] }, response: { outputs: [] } }),

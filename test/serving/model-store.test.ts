@@ -52,6 +52,9 @@ describe("a model store", () => {
     expect(format).toBe("onnx");
     expect(sha256).toMatch(/^[0-9a-f]{64}$/);
     expect(modelDir).toBe(join(modelsRoot, sha256));
+    expect(await (await open()).find(sha256)).toBe(modelDir);
+    for (const other of ["", "..", sha256.replaceAll(/./g, "0")])
+      expect(await (await open()).find(other)).toBeUndefined();
     expect(await contents(modelDir)).toEqual({
       "model.onnx": "M",
       "contract.json": "{}",

@@ -58,7 +58,7 @@ export const recordContract = defineCommand(
       `INSERT INTO rollout_contracts (service, version, passed, message, model_dir, at) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT (service, version) DO UPDATE SET passed = excluded.passed, message = excluded.message,
          model_dir = excluded.model_dir, at = excluded.at`,
-      [service, verdict.version, verdict.passed ? 1 : 0, verdict.message, verdict.modelDir, args.now],
+      [service, verdict.version, verdict.passed ? 1 : 0, verdict.message, verdict.sha256, args.now],
     );
     const rollout = args.rolloutId === null ? undefined : await selectRollout(tx, args.rolloutId);
     await enqueueEvent(tx, {

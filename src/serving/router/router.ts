@@ -12,6 +12,7 @@ import { OutcomeCounters } from "./outcome-counters.ts";
 import { handleInfer } from "./prediction-handler.ts";
 import type { PredictionDeps } from "./prediction-handler.ts";
 import { PredictionLog } from "./prediction-log.ts";
+import { relocate } from "./relocate.ts";
 import { isPredictionPath, parseRoute } from "./routes.ts";
 import { RuleBook } from "./rule-book.ts";
 import { SnapshotFile } from "./snapshot.ts";
@@ -22,6 +23,8 @@ export interface RouterDeps {
   /** Folder of the snapshot and the prediction log. */
   serveDir: string;
   runDir: string;
+  /** Absolute; holds the models' copies, each in a folder named by its content. */
+  modelsRoot: string;
   /** Folder of the workers' logs. */
   logsDir: string;
   host: WorkerHost;
@@ -50,7 +53,7 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
   const { clock, runDir, host } = deps;
   const rules = new RuleBook(before);
   const variants = new Variants({ runDir, host, clock, newWorkerId: () => randomBytes(5).toString("hex") });
-  variants.restore(before?.variants ?? []);
+  variants.restore(await relocate(before?.variants ?? [], deps.modelsRoot));
   const incarnation = newIncarnation(clock.now());
   let requests = 0;
   const router: Router = {

@@ -1,0 +1,24 @@
+import { SlipwayError } from "../http/errors.ts";
+import type { RolloutDeps } from "./deps.ts";
+
+/**
+ * Folder of the files that passed a version's contract check, by their hash: the data folder may have been moved
+ * since, or its copies removed. MODEL_MISSING when the same files can't be had any more.
+ */
+export async function modelFolder(
+  { models, registry }: Pick<RolloutDeps, "models" | "registry">,
+  { service, version, sha256 }: { service: string; version: number; sha256: string },
+): Promise<string> {
+  const present = await models.find(sha256);
+  if (present !== undefined) return present;
+  const known = await registry.getVersion(service, version);
+  const copy = known && (await models.materialise(known.artifactPath));
+  if (copy?.sha256 === sha256) return copy.modelDir;
+  throw new SlipwayError(
+    "MODEL_MISSING",
+    known
+      ? `the artifacts of version ${version} of ${service} aren't those that passed its contract check any more`
+      : `the registry has no version ${version} of ${service}`,
+    { where: `version/${service}/${version}` },
+  );
+}

@@ -94,7 +94,12 @@ print("TOTAL", chain())
   );
   const ran = spawnSync(python, [script], {
     encoding: "utf8",
-    env: { ...process.env, PREFECT_HOME: folder, PREFECT_LOGGING_LEVEL: "ERROR" },
+    env: {
+      ...process.env,
+      PREFECT_HOME: folder,
+      PREFECT_LOGGING_LEVEL: "ERROR",
+      PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: "90",
+    },
   });
   rmSync(folder, { recursive: true, force: true });
   const total = Number(/TOTAL ([\d.]+)/.exec(ran.stdout)?.[1]);

@@ -141,6 +141,41 @@ async function checkCounts(
   }
 }
 
+/** Two champions, then the revert of the second one's promotion. Answers the number of effects of one life. */
+async function revertJob(world: World, dieAt: number, when: "before" | "after"): Promise<number> {
+  world.versions.set(1, { fails: 0 }).set(2, { fails: 0 });
+  const setUp = world.open();
+  for (const version of [1, 2]) {
+    await setUp.request(world.request(version));
+    await world.settle(setUp);
+  }
+  await setUp.byHand({ service: "m", do: "promote", who: "ada", roles: "all", reason: "" });
+  await world.settle(setUp);
+  world.environment.push([{ name: "m", champion: 1, challenger: 2, weight: 50 }]);
+  const life = mortal(world, dieAt, when);
+  try {
+    await world.settle(world.open(life.deps));
+  } catch (error) {
+    if (!life.dead()) throw error;
+  }
+  await world.settle(world.open());
+  return life.effects();
+}
+
+async function checkReverted(world: World): Promise<void> {
+  expect(world.backend.violations).toEqual([]);
+  // Champion 1; champion 1, challenger 2 at 5 %; champion 2; the revert; and ours, once.
+  expect(world.environment.commits).toHaveLength(5);
+  expect(world.environment.headState("m")).toEqual({ name: "m", champion: 1, weight: 0 });
+  expect(world.backend.rules.get("m")).toMatchObject({ order: 5, champion: 1, share: 0 });
+  expect([...world.backend.variants]).toEqual(["m/1"]);
+  expect(await world.rollout(2)).toMatchObject({
+    state: "rolledback",
+    sentence: "the promotion of version 2 was reverted by ada",
+  });
+  expect(world.events.filter(({ kind }) => kind === "rollout.rolledback").length).toBeGreaterThan(0);
+}
+
 describe("a controller killed at any effect and started again", () => {
   it("ends in the same place as one that lives", async () => {
     const effects = await mainJob(new World(), Infinity, "before");
@@ -151,6 +186,23 @@ describe("a controller killed at any effect and started again", () => {
         try {
           await mainJob(world, dieAt, when);
           await checkWorld(world);
+        } catch (error) {
+          throw new Error(`killed ${when} effect ${dieAt} of ${effects}`, { cause: error });
+        }
+        await world.db.close();
+      }
+    }
+  }, 60_000);
+
+  it("takes the version of a reverted promotion out once", async () => {
+    const effects = await revertJob(new World(), Infinity, "before");
+    expect(effects).toBeGreaterThan(8);
+    for (const when of ["before", "after"] as const) {
+      for (let dieAt = 1; dieAt <= effects; dieAt++) {
+        const world = new World();
+        try {
+          await revertJob(world, dieAt, when);
+          await checkReverted(world);
         } catch (error) {
           throw new Error(`killed ${when} effect ${dieAt} of ${effects}`, { cause: error });
         }

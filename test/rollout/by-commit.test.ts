@@ -113,6 +113,15 @@ describe("a person's commit that names a challenger", () => {
     expect(world.backend.violations).toEqual([]);
   });
 
+  it("puts the champion of before on trial against one that never was champion", async () => {
+    const { world, rollouts } = await withTwoChampions();
+    world.environment.push([{ name: "m", champion: 3, challenger: 2, weight: 25 }]);
+    await world.settle(rollouts);
+    expect(await world.state(2)).toBe("progressing");
+    expect(world.backend.rules.get("m")).toMatchObject({ champion: 3, challenger: 2, share: 0.25 });
+    expect(world.backend.violations).toEqual([]);
+  });
+
   it("takes it out without a request when its contract check fails", async () => {
     const { world, rollouts } = await withTwoChampions();
     world.versions.set(3, { fails: 0, example: "wrong" });

@@ -31,13 +31,22 @@ export interface NamedChallenger {
 }
 
 /**
- * True for the commit that a revert of a promotion makes: the champion from before is back, and the one that was
- * promoted is a challenger again with the share of its last step.
+ * True for the commit that a revert of a promotion makes: a champion of before is back, and the one that was promoted
+ * in its place is a challenger again, with the share of its last step. With a champion that never was one before it is
+ * no revert but a trial of the old one against it.
  */
-export function isRevertedPromotion(before: Pick<Service, "champion">, state: ServiceState): boolean {
-  return (
-    before.champion !== null && before.champion !== state.champion && before.champion === state.challenger
+async function isRevertedPromotion(
+  tx: Tx,
+  before: Service,
+  state: ServiceState,
+  commit: string,
+): Promise<boolean> {
+  if (before.champion !== state.challenger || before.champion === state.champion) return false;
+  const earlier = await tx.get<{ commit_id: string }>(
+    "SELECT commit_id FROM rollout_history WHERE service = ? AND champion = ? AND commit_id <> ? LIMIT 1",
+    [before.name, state.champion, commit],
   );
+  return earlier !== undefined;
 }
 
 /**
@@ -54,7 +63,7 @@ export async function followNamedChallenger(
   const { challenger: version, weight } = state;
   if (version === undefined || version === state.champion) return null;
   const challenger = { ...named, service: before, version, weight };
-  if (isRevertedPromotion(before, state)) {
+  if (await isRevertedPromotion(tx, before, state, named.commit)) {
     const sentence = `the promotion of version ${version} was reverted by ${named.who}`;
     await startTrial(tx, { ...challenger, champion: null, sentence });
     return { version, rolloutId: named.id, at: named.now, sentence };

@@ -51,7 +51,8 @@ async function examine(
     };
   } catch (error) {
     if (!isAboutVersion(error)) throw error;
-    const at = error instanceof SlipwayError ? error.message : String(error);
-    return { passed: false, message: at, sha256 };
+    const message =
+      error instanceof SlipwayError ? `${error.message} (${error.code}). ${error.hint}` : String(error);
+    return { passed: false, message, sha256 };
   }
 }

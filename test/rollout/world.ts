@@ -146,7 +146,7 @@ class FakeBackend implements ServingBackend {
 
   async prepare(spec: { service: string; version: number }): Promise<void> {
     const broken = this.versions.get(spec.version)?.broken;
-    if (broken !== undefined) throw new SlipwayError("MODEL_BROKEN" as "CONFLICT", broken);
+    if (broken !== undefined) throw new SlipwayError("MODEL_LOAD_FAILED", broken);
     this.variants.add(`${spec.service}/${spec.version}`);
   }
 

@@ -1,5 +1,5 @@
 import { cpSync } from "node:fs";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { api, git, newFolder, removeFolder, startPlatform, type TestPlatform } from "./platform.ts";
 

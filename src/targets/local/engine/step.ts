@@ -75,8 +75,10 @@ async function prepareAndRun(
     log.note(reuse.reused);
     return undefined;
   }
-  record.reason = `not reused: ${reuse.not}`;
-  log.note(record.reason);
+  // Shown from the first attempt on: while a step is preparing its reason says what it waits for.
+  delete record.reason;
+  const notReused = `not reused: ${reuse.not}`;
+  log.note(notReused);
   const env = {
     ...run.context.stepEnv,
     PYTHONUNBUFFERED: "1",
@@ -85,7 +87,7 @@ async function prepareAndRun(
     ...stepVariables(step),
   };
   await run.beginWatching(step.name);
-  const failure = await attempts(run, step, record, log, env);
+  const failure = await attempts(run, step, record, { log, env, notReused });
   if (failure || run.signal.aborted) {
     await run.abandonWatching(step.name);
     return failure;
@@ -109,8 +111,7 @@ async function attempts(
   run: LocalRun,
   step: Step,
   record: StepRecord,
-  log: StepLog,
-  env: Record<string, string>,
+  { log, env, notReused }: { log: StepLog; env: Record<string, string>; notReused: string },
 ): Promise<Failure | undefined> {
   const { clock, slots } = run.context;
   for (;;) {
@@ -119,6 +120,7 @@ async function attempts(
     try {
       if (record.attempt === 0) record.startedAt = clock.now();
       record.attempt++;
+      record.reason = notReused;
       failure = await attemptStep(run, step, record, log, env);
     } finally {
       release();
@@ -127,13 +129,10 @@ async function attempts(
     record.failures++;
     const next = nextAttempt(step, record.failures);
     if (!next.again) return failure;
-    const notReused = record.reason;
     record.state = "preparing";
     record.reason = `attempt ${record.attempt} failed: ${failure.message}; again in ${showDuration(next.waitMs)}`;
     log.note(record.reason);
     run.touch();
     await clock.sleep(next.waitMs, run.signal);
-    if (notReused === undefined) delete record.reason;
-    else record.reason = notReused;
   }
 }

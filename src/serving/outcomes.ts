@@ -5,7 +5,7 @@
 export interface OutcomeCounter {
   service: string;
   version: number;
-  /** `<commit>` of the rule, plus `!` once an emergency stop changed it. */
+  /** `<commit>` of the rule, plus `!` once an emergency stop changed it, plus `~` for a sticky caller's later requests. */
   epoch: string;
   /** Challenger's share at assignment, 0 to 1; the same number in both arms of an epoch. */
   share: number;
@@ -43,7 +43,7 @@ export interface PredictionRecord {
   status: number;
   /** Predicted class or value per row, at most 64 rows; absent for a failed request. */
   prediction?: (string | number)[];
-  /** Not assigned at random (version in the path); never enters a test. */
+  /** Not drawn at random (version in the path, or a sticky caller's later request); never enters a test. */
   direct?: boolean;
 }
 

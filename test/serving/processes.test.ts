@@ -245,6 +245,13 @@ describe("a trial", () => {
     const seen = await Promise.all(Array.from({ length: 20 }, (_, user) => variantsOf(`user-${user}`)));
     expect(seen.every((variants) => variants.size === 1)).toBe(true);
     expect(new Set(seen.flatMap((variants) => [...variants])).size).toBe(2);
+    // What was drawn is the caller: 20 units for the test, and 80 requests that are counted apart.
+    const cells = await counters("sticky");
+    const started = (isRepeat: boolean) =>
+      cells
+        .filter(({ epoch }) => epoch.endsWith("~") === isRepeat)
+        .reduce((sum, cell) => sum + cell.started, 0);
+    expect([started(false), started(true)]).toEqual([20, 80]);
   });
 
   it("counts what the model can't answer as failed, in its arm", async () => {

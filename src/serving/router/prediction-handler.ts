@@ -6,6 +6,7 @@ import { sendJson, sendProtocolError } from "./answers.ts";
 import { assign, stickyPoint } from "./assign.ts";
 import type { Assignment } from "./assign.ts";
 import type { OutcomeCell, OutcomeCounters } from "./outcome-counters.ts";
+import type { SeenCallers } from "./seen-callers.ts";
 import type { PredictionLog } from "./prediction-log.ts";
 import { readBody } from "./read-body.ts";
 import type { BodyRead } from "./read-body.ts";
@@ -17,6 +18,7 @@ export interface PredictionDeps {
   rules: RuleBook;
   variants: Variants;
   outcomes: OutcomeCounters;
+  seen: SeenCallers;
   log: PredictionLog;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -111,6 +113,7 @@ class Unit {
   #assignment: Assignment | undefined;
   #cell: OutcomeCell | undefined;
   #version = 0;
+  #isRepeat = false;
   #startedAt = 0;
   #isDone = false;
 
@@ -161,7 +164,11 @@ class Unit {
     const sticky =
       rule.sticky === undefined ? undefined : this.#req.headers[rule.sticky.header.toLowerCase()];
     const point = typeof sticky === "string" ? stickyPoint(rule, sticky) : this.#deps.random();
-    this.#assignment = assign(inForce, point);
+    const assignment = assign(inForce, point);
+    this.#isRepeat =
+      version === undefined && typeof sticky === "string" && !this.#deps.seen.isFirst(rule, sticky);
+    // Counted for people under an epoch that no commit has, so that no test takes it.
+    this.#assignment = this.#isRepeat ? { ...assignment, epoch: `${assignment.epoch}~` } : assignment;
     this.#version = version ?? this.#assignment.version;
     if (version === undefined) this.#cell = this.#deps.outcomes.start(model, this.#assignment);
     this.#res.setHeader("x-slipway-variant", String(this.#version));
@@ -212,7 +219,7 @@ class Unit {
       status,
     };
     if (prediction !== "") record.prediction = JSON.parse(prediction) as (string | number)[];
-    if (version !== undefined) record.direct = true;
+    if (version !== undefined || this.#isRepeat) record.direct = true;
     this.#deps.log.add(record);
   }
 }

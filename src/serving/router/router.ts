@@ -9,6 +9,7 @@ import { originForm } from "../../http/request-target.ts";
 import { sendRefusal } from "./answers.ts";
 import { handleInfo } from "./model-info.ts";
 import { OutcomeCounters } from "./outcome-counters.ts";
+import { SeenCallers } from "./seen-callers.ts";
 import { handleInfer } from "./prediction-handler.ts";
 import type { PredictionDeps } from "./prediction-handler.ts";
 import { PredictionLog } from "./prediction-log.ts";
@@ -62,6 +63,7 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     clock,
     logsDir: deps.logsDir,
     outcomes: new OutcomeCounters(incarnation),
+    seen: new SeenCallers(),
     log: new PredictionLog({
       dir: join(deps.serveDir, "predictions"),
       incarnation,

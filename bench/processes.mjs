@@ -1,11 +1,10 @@
 // `npm run bench:processes`: what the process layout costs, and what it buys. Memory and start of each process, a
 // hop from serve to control and to a worker, and what callers see when a process is killed (Linux).
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { pushDigits } from "./lib/digits.mjs";
 import { openConnection, requestBytes } from "./lib/one-by-one.mjs";
 import { outage, startCallers } from "./lib/outage.mjs";
 import { cpuSeconds, processName, processTree, pssMegabytes, startPlatform } from "./lib/platform.mjs";
@@ -17,7 +16,6 @@ const REQUESTS = Number(process.env.REQUESTS ?? 4000);
 const SETTLE_MS = 5000;
 const BEFORE_KILL_MS = 1000;
 const AFTER_KILL_MS = 4000;
-const command = fileURLToPath(new URL("../bin/slipway", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "slipway-bench-processes-"));
 const row = Array.from({ length: 16 }, (_, i) => (i * 13) % 101);
 const prediction = JSON.stringify({
@@ -25,20 +23,6 @@ const prediction = JSON.stringify({
 });
 const median = (values) => quantile(values, 0.5);
 const ms = (value) => `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
-
-/** Pushes the template as it is and resolves when it answers. */
-async function pushModel(platform) {
-  const work = join(folder, "digits");
-  for (const [program, args, cwd] of [
-    [process.execPath, [command, "init", work, "--template", "digits"], folder],
-    ["git", ["push", "--quiet", `${platform.gitUrl}/digits.git`, "HEAD:main"], work],
-  ]) {
-    const { status, stdout, stderr } = spawnSync(program, args, { cwd, encoding: "utf8" });
-    if (status !== 0) throw new Error(`${program} ${args.join(" ")}:\n${stdout}${stderr}`);
-  }
-  const answer = await fetch(`${platform.url}/v2/models/digits/ready`);
-  if (!answer.ok) throw new Error(`the model isn't served: ${answer.status}`);
-}
 
 /** The pids of a platform by what they are: supervisor, serve, control, worker. */
 function pidsOf(platform) {
@@ -230,7 +214,7 @@ console.log(machine());
 console.log(`medians of ${ROUNDS} rounds; ${REQUESTS} requests one after the other per path and round\n`);
 let platform = await startPlatform();
 try {
-  await pushModel(platform);
+  await pushDigits(platform, folder);
   await memoryAndStart(platform);
   console.log();
   await hops(platform);

@@ -1,19 +1,19 @@
 // `npm run bench:serving`, first version: the digits network (16-64-10) through the whole platform, as it is
 // pushed, beside bare node:http with ONNX Runtime in one process. One row a request, closed loop.
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { cpuSeconds, processName, processTree, pssMegabytes, startPlatform } from "./lib/platform.mjs";
+import { pushDigits } from "./lib/digits.mjs";
 import { machine, quantile, table } from "./lib/report.mjs";
 
 const SECONDS = Number(process.env.SECONDS ?? 5);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const CONNECTIONS = [1, 8, 32];
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
-const command = here("../bin/slipway");
 const folder = mkdtempSync(join(tmpdir(), "slipway-bench-serving-"));
 const bodyFile = join(folder, "body.json");
 const features = Array.from({ length: 16 }, (_, i) => (i * 13) % 101);
@@ -21,23 +21,6 @@ writeFileSync(
   bodyFile,
   JSON.stringify({ inputs: [{ name: "features", shape: [1, 16], datatype: "FP32", data: features }] }),
 );
-
-/** Makes the template's better model and pushes it; resolves when it is the champion. */
-async function pushModel(platform) {
-  const work = join(folder, "digits");
-  const must = (program, args, cwd) => {
-    const ran = spawnSync(program, args, { cwd, encoding: "utf8" });
-    if (ran.status !== 0) throw new Error(`${program} ${args.join(" ")}:\n${ran.stdout}${ran.stderr}`);
-  };
-  must(process.execPath, [command, "init", work, "--template", "digits"]);
-  const spec = join(work, "slipway.yaml");
-  writeFileSync(spec, readFileSync(spec, "utf8").replace(/hidden: 0\b/, "hidden: 64"));
-  const author = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"];
-  must("git", [...author, "commit", "--quiet", "-am", "The better model"], work);
-  must("git", ["push", "--quiet", `${platform.gitUrl}/digits.git`, "HEAD:main"], work);
-  const answer = await fetch(`${platform.url}/v2/models/digits/ready`);
-  if (!answer.ok) throw new Error(`the model isn't served: ${answer.status}`);
-}
 
 function modelFile(platform) {
   const models = join(platform.dataDir, "models");
@@ -90,7 +73,7 @@ console.log(machine());
 const platform = await startPlatform();
 let floor;
 try {
-  await pushModel(platform);
+  await pushDigits(platform, folder, 64);
   floor = await startFloor(platform);
   const ours = {
     port: new URL(platform.url).port,

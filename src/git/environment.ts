@@ -5,6 +5,8 @@ export interface ServiceState {
   challenger?: number;
   /** Per cent of new units to the challenger, 0 to 100; 0 without one. */
   weight: number;
+  /** Per cent of requests of which the challenger gets a copy; its weight is 0 then. */
+  shadow?: number;
 }
 
 export interface EnvironmentCommit {

@@ -1,53 +1,103 @@
 import type { RolloutPolicy } from "../spec/project.ts";
 
-/** Units that ended in an interval, of one arm: how many, and the sum of their losses, each in [0, 1]. */
+/** Units of one arm for people: how many ended, and the sum of their losses, each in [0, 1]. */
 export interface ArmCount {
   units: number;
   loss: number;
-  /** Units assigned that haven't ended at the interval's end, if known: counted as those that speak least. */
-  pending?: number;
+}
+
+/** What became of one arm's units of one cell since the last look: differences of monotone counters. */
+export interface ArmInterval {
+  /** Ended with an answer or a failure. */
+  ended: number;
+  /** Sum of the losses of the ended, each in [0, 1]; of requests: how many failed. */
+  loss: number;
+  /** Assigned and not ended at the interval's end: a level, no difference. */
+  pending: number;
+  /** Left by their caller before they ended. */
+  aborted: number;
+  /** Of the ended, by latency: [bucket, count]. Absent where no latency is known. */
+  latency?: [bucket: number, count: number][];
+  /** Of the aborted, by the time they had waited. */
+  abortedLatency?: [bucket: number, count: number][];
 }
 
 /** One interval's units that were assigned at one share. */
 export interface Cell {
-  /** Challenger's share at assignment. Only strictly between 0 and 1 is tested; others tell the champion's rate. */
+  /** Challenger's share at assignment. Only strictly between 0 and 1 is tested; others tell of the champion. */
   share: number;
-  champion: ArmCount;
-  challenger: ArmCount;
+  champion: ArmInterval;
+  challenger: ArmInterval;
 }
 
-/** What came in since the last look, per metric name. */
+/** What came in since the last look. */
 export interface Interval {
-  /** Milliseconds since the epoch: the end of the interval. */
+  /** Milliseconds since the epoch: when the counters were read. */
   at: number;
-  cells: Record<string, Cell[]>;
+  /** Drawn units: requests, or callers where the service is sticky. Errors and latency read these. */
+  requests: Cell[];
+  /** Units whose label came (and is old enough, see LabelMetric.within), by metric name. */
+  labels: Record<string, Cell[]>;
+  /** Upper edges of the latency buckets in milliseconds; absent: `latencyEdge()`. */
+  edges?: number[];
+  /** True for what was counted before the rollout began: it tells of the champion, and what the guard compares with. */
+  isBaseline?: boolean;
 }
 
 export type MetricVerdict = "within-margin" | "worse" | "undecided";
 
 export interface MetricEvidence {
   metric: string;
+  kind: "errors" | "latency" | "labels";
   verdict: MetricVerdict;
+  /** Of latency the loss is the number of slow ones. */
   champion: ArmCount;
   challenger: ArmCount;
-  /** Wealth (e-value) against "within its margin"; worse at 1 / falseRollbackRate over all metrics. */
+  /** Wealth (e-value) against "within its margin". */
   harm: number;
   /** Wealth against "worse by the margin or more"; within at 1 / falsePromotionRate. */
   safety: number;
+  /** Wealth against the harm that must be rejected before the next step (the last step: `safety`). */
+  advance: number;
+  /** Of latency: milliseconds above which a unit of each arm is slow. */
+  slowAbove?: { champion: number; challenger: number };
+  /** Units that were left by their callers, if any. */
+  aborted?: { champion: number; challenger: number };
+  /** Why a metric can't be decided although data come: `aborts-differ`, `labels-differ`, `champion-unknown`. */
+  blockedBy?: "aborts-differ" | "labels-differ" | "champion-unknown";
 }
 
 export interface Judgement {
   verdict: MetricVerdict;
+  /** Metric that `worse` is blamed on; null otherwise, and where the guard fired. */
+  blamed: string | null;
   /** True when enough is known to give the challenger the next step's share. */
   advance: boolean;
+  /** Combined wealth against "every metric within its margin"; worse at `harmThreshold`. */
+  harm: number;
+  harmThreshold: number;
+  safetyThreshold: number;
   metrics: MetricEvidence[];
+  /** What the absolute guard saw when it fired; outside the declared rates. */
+  guard: GuardFinding | null;
   /** One sentence for a person. */
   sentence: string;
+}
+
+/** Both arms together against the time before the rollout. */
+export interface GuardFinding {
+  what: "errors" | "latency";
+  /** Error rate as a fraction, or the 95th percentile in milliseconds. */
+  before: number;
+  now: number;
+  /** The value above which it fires. */
+  limit: number;
+  units: number;
 }
 
 /** A sequential, always-valid test. Pure: the state is JSON, stored after every look, continued after a restart. */
 export interface Judge<State> {
   start(policy: RolloutPolicy, at: number): State;
-  observe(state: State, interval: Interval): State;
+  observe(state: State, interval: Interval, policy: RolloutPolicy): State;
   judge(state: State, policy: RolloutPolicy, step: number): Judgement;
 }

@@ -1,5 +1,5 @@
 import type { ServiceState } from "../git/environment.ts";
-import type { RolloutPolicy, ServingSpec } from "../spec/project.ts";
+import type { RolloutKind, RolloutPolicy, ServingSpec } from "../spec/project.ts";
 import type { Judgement } from "./judge.ts";
 import type { RolloutRequest } from "./request.ts";
 
@@ -15,8 +15,7 @@ export type RolloutState =
 /** Why a rollout is held. */
 export type HeldReason = "not-enough-data" | "by-hand" | "needs-approval" | "repository-diverged";
 
-/** `canary` goes through the policy's steps; `direct` becomes champion after its contract check. */
-export type RolloutKind = "canary" | "direct";
+export type { RolloutKind } from "../spec/project.ts";
 
 /** What a person asked of a running rollout; acted on at the next pass. */
 interface Wish {

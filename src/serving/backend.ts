@@ -26,6 +26,13 @@ export interface TrafficRule {
   challenger?: number;
   /** Share of new units that goes to the challenger, 0 to 1. */
   share: number;
+  /**
+   * Share of requests, 0 to 1, of which the challenger gets a copy; `share` is 0 then. Counted under the rule's epoch at
+   * share 0.5: of each pair of outcomes a coin takes one, which makes a test for two arms one for pairs.
+   */
+  shadow?: number;
+  /** A unit that the challenger fails is answered by the champion within the same deadline. */
+  fallback?: boolean;
   sticky?: { header: string };
   timeoutMs: number;
   maxBodyBytes: number;

@@ -18,10 +18,60 @@ export interface OutcomeCounter {
   failed: number;
   /** Caller went away first; not among the finished. */
   aborted: number;
-  /** Finished ones slower than each threshold (key: milliseconds). */
-  slower: Record<string, number>;
-  /** Latency histogram for people: upper bounds in seconds and counts, of the finished. */
-  latency: { le: number[]; counts: number[]; sum: number };
+  /** Of the failed ones of the challenger: answered by the champion instead (`rollout.fallback`). */
+  fellBack: number;
+  /** Milliseconds from assignment to answer, of the finished; a fall-back's holds both tries. */
+  latency: LatencyHistogram;
+  /** How long the aborted ones had waited. */
+  abortedLatency: LatencyHistogram;
+}
+
+/** Sparse: [bucket, count], by rising bucket. A bucket's bounds are those of the report's `edges`, or `latencyEdge()`. */
+export interface LatencyHistogram {
+  counts: [bucket: number, count: number][];
+  /** Milliseconds. */
+  sum: number;
+}
+
+/** Buckets to a doubling: edges lie 2.2 % apart, so a margin of 20 % is met to that. */
+const PER_OCTAVE = 32;
+/** Upper edge of bucket 0, in milliseconds. */
+const FIRST_EDGE = 1 / 16;
+/** The last bucket's upper edge is beyond the longest deadline of a request. */
+export const LATENCY_BUCKETS = 24 * PER_OCTAVE;
+
+/** Upper edge of a bucket in milliseconds; bucket i holds (edge(i-1), edge(i)], bucket 0 all up to its edge. */
+export function latencyEdge(bucket: number): number {
+  return FIRST_EDGE * 2 ** (bucket / PER_OCTAVE);
+}
+
+/** The bucket that a latency falls into. */
+export function latencyBucket(milliseconds: number): number {
+  if (!(milliseconds > FIRST_EDGE)) return 0;
+  return Math.min(LATENCY_BUCKETS - 1, Math.ceil(Math.log2(milliseconds / FIRST_EDGE) * PER_OCTAVE));
+}
+
+/** What a shadowed challenger answered, beside the champion, since the incarnation began. */
+export interface ShadowCounter {
+  service: string;
+  version: number;
+  epoch: string;
+  incarnation: string;
+  /** Requests that both answered well; `differed` of them with another prediction. */
+  compared: number;
+  differed: number;
+  /** Copies that weren't sent because too many were under way; drawn before anybody knew how they would end. */
+  dropped: number;
+  /** Newest ones that differed, at most 20. */
+  examples: ShadowDifference[];
+}
+
+export interface ShadowDifference {
+  requestId: string;
+  at: number;
+  /** Predicted class or value per row, at most 64 rows. */
+  champion: (string | number)[];
+  challenger: (string | number)[];
 }
 
 export interface OutcomeReport {
@@ -29,6 +79,9 @@ export interface OutcomeReport {
   at: number;
   incarnation: string;
   counters: OutcomeCounter[];
+  shadows: ShadowCounter[];
+  /** Upper edges in milliseconds of a backend whose histograms are coarser than `latencyEdge()`. */
+  edges?: number[];
 }
 
 /** One answered prediction, as the prediction log keeps it. */
@@ -43,6 +96,11 @@ export interface PredictionRecord {
   status: number;
   /** Predicted class or value per row, at most 64 rows; absent for a failed request. */
   prediction?: (string | number)[];
+  /**
+   * A copy of this request went to the challenger as well. `arm` is then the arm whose outcome a coin chose for the
+   * test (share 0.5); `version` and `prediction` are of the champion, who answered.
+   */
+  shadow?: { version: number; status: number; prediction?: (string | number)[] };
   /** Not drawn at random (version in the path, or a sticky caller's later request); never enters a test. */
   direct?: boolean;
 }

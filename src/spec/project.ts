@@ -63,11 +63,62 @@ export interface ServingSpec {
   maxBody: number;
 }
 
-export type RolloutMetric =
-  | { name: "errors"; worseBy: number }
-  | { name: string; from: "labels"; worseBy: number };
+/** What a challenger is compared with the champion by. */
+export type RolloutMetric = ErrorMetric | LatencyMetric | LabelMetric;
+
+/** Share of failed units, counted by the platform. */
+export interface ErrorMetric {
+  name: "errors";
+  /** Absolute margin as a fraction: 0.5pp is 0.005. */
+  worseBy: number;
+}
+
+/** A quantile of the time to answer, measured by the platform. */
+export interface LatencyMetric {
+  name: "latency";
+  /** Strictly between 0 and 1. */
+  quantile: number;
+  /** Relative margin: 20% is 0.2. */
+  worseBy: number;
+  /** A smaller difference than this, in milliseconds, is never worse, whatever the relative margin says. */
+  floor: number;
+}
+
+/** Mean loss of the predictions whose true answer came. */
+export interface LabelMetric {
+  name: string;
+  from: "labels";
+  /** Absolute margin as a fraction. */
+  worseBy: number;
+  /**
+   * Milliseconds: a label counts when its prediction is this old, so that wrong answers whose labels come later
+   * than those of right ones can't bend the comparison on the way. 0: as they come.
+   */
+  within: number;
+}
+
+export type RolloutKind = "canary" | "blue-green" | "instant";
 
 export interface RolloutPolicy {
+  /**
+   * `canary`: step by step, judged against the champion. `blue-green`: all at once after the contract check, the old
+   * champion ready beside it for `watch`. `instant`: all at once, the old champion's workers are ended.
+   */
+  kind: RolloutKind;
+  /**
+   * Before any answer of the challenger's is given out, copies of requests go to it: `share` per cent of them, for
+   * `for` milliseconds; `for: null`: copies only, until a person says that it may go on.
+   */
+  shadow: { share: number; for: number | null } | null;
+  /** A unit that the challenger fails is answered by the champion; it counts as the challenger's failure all the same. */
+  fallback: boolean;
+  /** Of blue-green: how long the old champion stays ready after the switch, and the absolute guard watches. */
+  watch: number;
+  /**
+   * Outside the declared rates: both arms together against the time before the rollout. `errors`: absolute rise as a
+   * fraction; `latency`: relative rise of the 95th percentile (4 is five times as long). Null: off.
+   */
+  guard: { errors: number; latency: number } | null;
   /** Per cent to the challenger, rising. */
   steps: number[];
   falseRollbackRate: number;

@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
-import type { Cell, Judge, Judgement } from "../../src/rollout/judge.ts";
+import type { ArmInterval, Cell, Interval, Judge, Judgement } from "../../src/rollout/judge.ts";
 import type { RolloutPolicy } from "../../src/spec/project.ts";
 import { binomial, random } from "../rollout/statistics/random.ts";
 
 export const judgedPolicy: RolloutPolicy = {
+  kind: "canary",
+  shadow: null,
+  fallback: false,
+  watch: 600_000,
+  guard: null,
   steps: [5, 25, 50],
   falseRollbackRate: 0.01,
   falsePromotionRate: 0.05,
@@ -13,6 +18,15 @@ export const judgedPolicy: RolloutPolicy = {
   approval: "none",
   onAliasSet: "rollout",
 };
+
+/** Ended units of one arm with nothing else known of them. */
+export function ended(units: number, loss: number): ArmInterval {
+  return { ended: units, loss, pending: 0, aborted: 0 };
+}
+
+export function intervalOf(at: number, requests: Cell[]): Interval {
+  return { at, requests, labels: {} };
+}
 
 /** A stream of intervals with the two arms' true rates. */
 export interface Stream {
@@ -46,10 +60,10 @@ export function decideOn<State>(
     const champion = stream.units - challenger;
     const cell: Cell = {
       share,
-      champion: { units: champion, loss: binomial(draw, champion, stream.p0) },
-      challenger: { units: challenger, loss: binomial(draw, challenger, stream.p1) },
+      champion: ended(champion, binomial(draw, champion, stream.p0)),
+      challenger: ended(challenger, binomial(draw, challenger, stream.p1)),
     };
-    state = judge.observe(state, { at: i * stream.seconds * 1000, cells: { errors: [cell] } });
+    state = judge.observe(state, intervalOf(i * stream.seconds * 1000, [cell]), policy);
     judgement = judge.judge(state, policy, 0);
     if (judgement.verdict !== "undecided") return { judgement, seconds: i * stream.seconds };
   }
@@ -115,22 +129,18 @@ export function judgeContract<State>(name: string, create: () => Judge<State>): 
 
     it("knows nothing without traffic", () => {
       let state = judge.start(judgedPolicy, 0);
-      for (let i = 1; i < 100; i++) state = judge.observe(state, { at: i * 60_000, cells: {} });
+      for (let i = 1; i < 100; i++) state = judge.observe(state, intervalOf(i * 60_000, []), judgedPolicy);
       expect(judge.judge(state, judgedPolicy, 0)).toMatchObject({ verdict: "undecided", advance: false });
     });
 
     it("goes on from its stored state as if nothing had happened", () => {
-      const interval = (i: number): Parameters<typeof judge.observe>[1] => ({
-        at: i * 1000,
-        cells: {
-          errors: [{ share: 0.05, champion: { units: 95, loss: 1 }, challenger: { units: 5, loss: i % 2 } }],
-        },
-      });
+      const interval = (i: number): Interval =>
+        intervalOf(i * 1000, [{ share: 0.05, champion: ended(95, 1), challenger: ended(5, i % 2) }]);
       let lived = judge.start(judgedPolicy, 0);
       let stored = JSON.stringify(lived);
       for (let i = 1; i < 50; i++) {
-        lived = judge.observe(lived, interval(i));
-        stored = JSON.stringify(judge.observe(JSON.parse(stored) as State, interval(i)));
+        lived = judge.observe(lived, interval(i), judgedPolicy);
+        stored = JSON.stringify(judge.observe(JSON.parse(stored) as State, interval(i), judgedPolicy));
       }
       expect(JSON.parse(stored)).toEqual(JSON.parse(JSON.stringify(lived)));
     });
@@ -139,10 +149,10 @@ export function judgeContract<State>(name: string, create: () => Judge<State>): 
       let state = judge.start(judgedPolicy, 0);
       const cell: Cell = {
         share: 0.5,
-        champion: { units: 1e6, loss: 0 },
-        challenger: { units: 1e6, loss: 1e6 },
+        champion: ended(1e6, 0),
+        challenger: ended(1e6, 1e6),
       };
-      for (let i = 1; i < 20; i++) state = judge.observe(state, { at: i * 1000, cells: { errors: [cell] } });
+      for (let i = 1; i < 20; i++) state = judge.observe(state, intervalOf(i * 1000, [cell]), judgedPolicy);
       const judgement = judge.judge(state, judgedPolicy, 0);
       expect(judgement.verdict).toBe("worse");
       expect(JSON.parse(JSON.stringify(judgement))).toEqual(judgement);

@@ -1,5 +1,5 @@
 import type { RolloutMetric, RolloutPolicy } from "../../spec/project.ts";
-import type { ArmCount, Cell, Interval, Judge, Judgement, MetricEvidence } from "../judge.ts";
+import type { ArmCount, ArmInterval, Cell, Interval, Judge, Judgement, MetricEvidence } from "../judge.ts";
 import { type ChampionRate, currentRate, unknownRate, updateRate } from "./champion-rate.ts";
 import { alternatives, assumedRate, type Hypothesis, stakes } from "./hypothesis.ts";
 import { armLogFactor, unitFactors } from "./projection.ts";
@@ -8,7 +8,7 @@ import { eValue, play, startWealth, type Wealth } from "./wealth.ts";
 
 /** One metric's tests. */
 interface MetricState {
-  kind: "errors" | "labels";
+  kind: MetricEvidence["kind"];
   ratio: number;
   margin: number;
   rate: ChampionRate;
@@ -51,10 +51,10 @@ function start(policy: RolloutPolicy, at: number): EProcessState {
 }
 
 function startMetric(metric: RolloutMetric): MetricState {
-  const empty = { ratio: 1, margin: metric.worseBy };
+  const empty = { ratio: 1, margin: "quantile" in metric ? 0 : metric.worseBy };
   return {
     ...empty,
-    kind: "from" in metric ? "labels" : "errors",
+    kind: "from" in metric ? "labels" : "quantile" in metric ? "latency" : "errors",
     rate: unknownRate,
     champion: { units: 0, loss: 0 },
     challenger: { units: 0, loss: 0 },
@@ -68,20 +68,35 @@ function observe(state: EProcessState, interval: Interval): EProcessState {
   const seconds = Math.max(0, interval.at - state.at) / 1000;
   const metrics: Record<string, MetricState> = {};
   for (const [name, metric] of Object.entries(state.metrics)) {
-    metrics[name] = observeMetric(metric, seconds, interval.cells[name] ?? []);
+    metrics[name] = observeMetric(
+      metric,
+      seconds,
+      cellsOf(metric.kind, name, interval),
+      interval.isBaseline ?? false,
+    );
   }
   return { at: Math.max(state.at, interval.at), metrics };
 }
 
-function observeMetric(metric: MetricState, seconds: number, cells: readonly Cell[]): MetricState {
+function cellsOf(kind: MetricState["kind"], name: string, interval: Interval): readonly Cell[] {
+  if (kind === "latency") return [];
+  return kind === "errors" ? interval.requests : (interval.labels[name] ?? []);
+}
+
+function observeMetric(
+  metric: MetricState,
+  seconds: number,
+  cells: readonly Cell[],
+  isBaseline: boolean,
+): MetricState {
   const q0 = currentRate(metric.rate);
-  const randomised = cells.filter((cell) => cell.share > 0 && cell.share < 1);
+  const randomised = isBaseline ? [] : cells.filter((cell) => cell.share > 0 && cell.share < 1);
   return {
     ...metric,
     rate: updateRate(
       metric.rate,
       seconds,
-      cells.map((cell) => cell.champion),
+      cells.map((cell) => countOf(cell.champion)),
     ),
     champion: total(metric.champion, randomised, "champion"),
     challenger: total(metric.challenger, randomised, "challenger"),
@@ -119,10 +134,11 @@ function playCells(
     for (const cell of cells) {
       if (q0 === undefined || q1 === undefined) break;
       const { champion, challenger } = unitFactors(hypothesis, cell.share, q0, q1);
-      ended += armLogFactor(champion, cell.champion) + armLogFactor(challenger, cell.challenger);
+      ended +=
+        armLogFactor(champion, countOf(cell.champion)) + armLogFactor(challenger, countOf(cell.challenger));
       underWay +=
-        (cell.champion.pending ?? 0) * Math.min(champion.good, champion.bad) +
-        (cell.challenger.pending ?? 0) * Math.min(challenger.good, challenger.bad);
+        cell.champion.pending * Math.min(champion.good, champion.bad) +
+        cell.challenger.pending * Math.min(challenger.good, challenger.bad);
     }
     logFactors.push(ended);
     pending.push(underWay);
@@ -132,9 +148,13 @@ function playCells(
 
 function total(before: ArmCount, cells: readonly Cell[], arm: "champion" | "challenger"): ArmCount {
   return cells.reduce<ArmCount>(
-    (sum, cell) => ({ units: sum.units + cell[arm].units, loss: sum.loss + cell[arm].loss }),
+    (sum, cell) => ({ units: sum.units + cell[arm].ended, loss: sum.loss + cell[arm].loss }),
     before,
   );
+}
+
+function countOf(arm: ArmInterval): ArmCount {
+  return { units: arm.ended, loss: arm.loss };
 }
 
 /**
@@ -164,11 +184,13 @@ function judge(state: EProcessState, policy: RolloutPolicy, step: number): Judge
     const within = safety >= enough ? "within-margin" : "undecided";
     return {
       metric: name,
+      kind: metric.kind,
       verdict: worse && blamed?.name === name ? "worse" : within,
       champion: metric.champion,
       challenger: metric.challenger,
       harm: eValue(metric.harm),
       safety,
+      advance: metric.beyond[stepsLeft] === undefined ? 0 : eValue(metric.beyond[stepsLeft]),
     };
   });
   const within = metrics.length > 0 && metrics.every((metric) => metric.verdict === "within-margin");
@@ -179,8 +201,13 @@ function judge(state: EProcessState, policy: RolloutPolicy, step: number): Judge
   }));
   return {
     verdict,
+    blamed: worse ? (blamed?.name ?? null) : null,
     advance: advance && !worse,
+    harm: combined,
+    harmThreshold: 1 / policy.falseRollbackRate,
+    safetyThreshold: enough,
     metrics,
+    guard: null,
     sentence: told.map((metric) => describeCounts(metric, "the challenger", "the champion")).join("; "),
   };
 }

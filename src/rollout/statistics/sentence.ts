@@ -1,9 +1,9 @@
-import type { ArmCount } from "../judge.ts";
+import type { ArmCount, MetricEvidence } from "../judge.ts";
 
 /** What a metric's counts say in words. */
 export interface DescribedMetric {
   name: string;
-  kind: "errors" | "labels";
+  kind: MetricEvidence["kind"];
   champion: ArmCount;
   challenger: ArmCount;
 }
@@ -11,10 +11,13 @@ export interface DescribedMetric {
 /**
  * "version 3 failed 72 of 310 requests, version 2 2 of 2,890", or "version 3 was wrong on 64 of 70 labelled answers
  * (accuracy), version 2 on 90 of 2,890": of labels it says that only labelled answers are known.
+ * Slow is above the threshold of the variant's arm, which `MetricEvidence.slowAbove` says.
  */
 export function describeCounts(metric: DescribedMetric, challenger: string, champion: string): string {
   if (metric.kind === "errors")
     return `${challenger} failed ${ratio(metric.challenger)} requests, ${champion} ${ratio(metric.champion)}`;
+  if (metric.kind === "latency")
+    return `${challenger} was slow on ${ratio(metric.challenger)} requests, ${champion} on ${ratio(metric.champion)}`;
   if (metric.challenger.units === 0) return `no answer of ${challenger} is labelled (${metric.name})`;
   const challengers = `${ratio(metric.challenger)} labelled answers (${metric.name})`;
   return `${challenger} was wrong on ${challengers}, ${champion} on ${ratio(metric.champion)}`;

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Interval, Judge } from "../../../src/rollout/judge.ts";
+import type { Cell, Interval, Judge } from "../../../src/rollout/judge.ts";
 import { createEProcessJudge, type EProcessState } from "../../../src/rollout/statistics/e-process-judge.ts";
 import {
   alternatives,
@@ -15,7 +15,7 @@ import {
   unitFactors,
   type UnitFactors,
 } from "../../../src/rollout/statistics/projection.ts";
-import { rateOf } from "../../contract/judge.ts";
+import { ended, intervalOf, judgedPolicy, rateOf } from "../../contract/judge.ts";
 
 const hypothesis = fc.record({
   ratio: fc.double({ min: 1, max: 2, noNaN: true }),
@@ -130,26 +130,14 @@ describe("the whole test", () => {
   /** E-values after every sequence of units, weighed by its probability: none may have an expectation above 1. */
   function exactExpectation(p0: number, p1: number, margin: number, steps: number): [number, number] {
     const policy = {
+      ...judgedPolicy,
       steps: [20],
-      falseRollbackRate: 0.01,
-      falsePromotionRate: 0.05,
       metrics: [{ name: "errors" as const, worseBy: margin }],
-      deadline: 0,
-      onNotEnoughData: "hold" as const,
-      approval: "none",
-      onAliasSet: "rollout" as const,
     };
     const w = 0.2;
-    const unit = (arm: "champion" | "challenger", loss: number): Interval["cells"] => ({
-      errors: [
-        {
-          share: w,
-          champion: { units: 0, loss: 0 },
-          challenger: { units: 0, loss: 0 },
-          [arm]: { units: 1, loss },
-        },
-      ],
-    });
+    const unit = (arm: "champion" | "challenger", loss: number): Cell[] => [
+      { share: w, champion: ended(0, 0), challenger: ended(0, 0), [arm]: ended(1, loss) },
+    ];
     const sum: [number, number] = [0, 0];
     const walk = (state: EProcessState, probability: number, depth: number): void => {
       if (depth === steps) {
@@ -163,9 +151,13 @@ describe("the whole test", () => {
       for (const loss of [0, 1]) {
         const champion = (1 - w) * (loss === 1 ? p0 : 1 - p0);
         const challenger = w * (loss === 1 ? p1 : 1 - p1);
-        walk(judge.observe(state, { at, cells: unit("champion", loss) }), probability * champion, depth + 1);
         walk(
-          judge.observe(state, { at, cells: unit("challenger", loss) }),
+          judge.observe(state, intervalOf(at, unit("champion", loss)), policy),
+          probability * champion,
+          depth + 1,
+        );
+        walk(
+          judge.observe(state, intervalOf(at, unit("challenger", loss)), policy),
           probability * challenger,
           depth + 1,
         );
@@ -188,59 +180,45 @@ describe("the whole test", () => {
 
   it("counts what is under way as that which speaks least, and never less validly than what it becomes", () => {
     const policy = {
+      ...judgedPolicy,
       steps: [10],
-      falseRollbackRate: 0.01,
-      falsePromotionRate: 0.05,
       metrics: [{ name: "errors" as const, worseBy: 0.005 }],
-      deadline: 0,
-      onNotEnoughData: "hold" as const,
-      approval: "none",
-      onAliasSet: "rollout" as const,
     };
     const harm = (champion: object, challenger: object): number => {
       const cell = {
         share: 0.1,
-        champion: { units: 900, loss: 9, ...champion },
-        challenger: { units: 100, loss: 10, ...challenger },
+        champion: { ...ended(900, 9), ...champion },
+        challenger: { ...ended(100, 10), ...challenger },
       };
-      const state = judge.observe(judge.start(policy, 0), { at: 1000, cells: { errors: [cell] } });
+      const state = judge.observe(judge.start(policy, 0), intervalOf(1000, [cell]), policy);
       return judge.judge(state, policy, 0).metrics[0]?.harm ?? 0;
     };
-    const ended = harm({}, {});
-    expect(harm({ pending: 5 }, { pending: 5 })).toBeLessThan(ended);
+    const all = harm({}, {});
+    expect(harm({ pending: 5 }, { pending: 5 })).toBeLessThan(all);
     for (const [champion, challenger] of [
       [0, 0],
       [5, 0],
       [0, 5],
       [5, 5],
     ] as const) {
-      const became = harm({ units: 905, loss: 9 + champion }, { units: 105, loss: 10 + challenger });
+      const became = harm(ended(905, 9 + champion), ended(105, 10 + challenger));
       expect(harm({ pending: 5 }, { pending: 5 })).toBeLessThanOrEqual(became * (1 + 1e-9));
     }
   });
 
   it("finds a fault that begins late", () => {
     const policy = {
+      ...judgedPolicy,
       steps: [10],
-      falseRollbackRate: 0.01,
-      falsePromotionRate: 0.05,
       metrics: [{ name: "errors" as const, worseBy: 0.005 }],
-      deadline: 0,
-      onNotEnoughData: "hold" as const,
-      approval: "none",
-      onAliasSet: "rollout" as const,
     };
-    const minute = (at: number, loss: number): Interval => ({
-      at,
-      cells: {
-        errors: [{ share: 0.1, champion: { units: 90, loss: 0.9 }, challenger: { units: 10, loss } }],
-      },
-    });
+    const minute = (at: number, loss: number): Interval =>
+      intervalOf(at, [{ share: 0.1, champion: ended(90, 0.9), challenger: ended(10, loss) }]);
     let state = judge.start(policy, 0);
-    for (let i = 1; i <= 1800; i++) state = judge.observe(state, minute(i * 1000, 0.1));
+    for (let i = 1; i <= 1800; i++) state = judge.observe(state, minute(i * 1000, 0.1), policy);
     let seconds = 0;
     while (judge.judge(state, policy, 0).verdict !== "worse" && seconds < 600) {
-      state = judge.observe(state, minute((1800 + ++seconds) * 1000, 0.5));
+      state = judge.observe(state, minute((1800 + ++seconds) * 1000, 0.5), policy);
     }
     expect(seconds).toBeLessThan(120);
   });
@@ -251,9 +229,9 @@ function failuresFallByShare(): Judge<{ wealth: number[]; champion: number; chal
   const tilts = [1.5, 2, 3, 5, 10, 30];
   return {
     start: () => ({ wealth: tilts.map(() => 0), champion: 0, challenger: 0 }),
-    observe(state, { cells }) {
+    observe(state, { requests }) {
       const wealth = [...state.wealth];
-      for (const { share, champion, challenger } of cells["errors"] ?? []) {
+      for (const { share, champion, challenger } of requests) {
         for (const [i, tilt] of tilts.entries()) {
           const bent = (share * tilt) / (share * tilt + 1 - share);
           wealth[i] =
@@ -267,7 +245,17 @@ function failuresFallByShare(): Judge<{ wealth: number[]; champion: number; chal
     judge({ wealth }) {
       const harm = wealth.reduce((sum, log) => sum + Math.exp(Math.min(600, log)) / wealth.length, 0);
       const verdict = harm >= 100 ? "worse" : "undecided";
-      return { verdict, advance: false, metrics: [], sentence: "" };
+      return {
+        verdict,
+        blamed: null,
+        advance: false,
+        harm,
+        harmThreshold: 100,
+        safetyThreshold: 20,
+        metrics: [],
+        guard: null,
+        sentence: "",
+      };
     },
   };
 }

@@ -75,19 +75,60 @@ export function size(range: { min: number; max: number }) {
     });
 }
 
-/** A difference of two rates: `0.5pp` is 0.005. A bare number and a percentage are refused: each could mean two things. */
-export function margin() {
-  const allowed = "percentage points above 0pp and below 100pp, such as 0.5pp";
+/** A difference of two rates, above 0 and below `below`: `25pp` is 0.25. */
+export function points(range: { below: number }) {
+  const allowed = `percentage points above 0pp and below ${range.below * 100}pp, such as 0.5pp`;
   return z
     .string()
-    .meta({ title: "margin in percentage points", pattern: POINTS_PATTERN, examples: ["0.5pp", "1pp"] })
+    .meta({ title: "difference in percentage points", pattern: POINTS_PATTERN, examples: ["0.5pp", "1pp"] })
     .transform((text, ctx): number => {
-      const points = parsePoints(text);
-      if (points === undefined && parsePercent(text) !== undefined)
-        return refuse(ctx, "is relative; the margin of a rate is in percentage points", "margin", allowed);
-      if (points === undefined) return refuse(ctx, "isn't a margin in percentage points", "margin", allowed);
-      if (points <= 0 || points >= 1) return refuse(ctx, "is out of range", "range", allowed);
-      return points;
+      const value = parsePoints(text);
+      if (value === undefined) return refuse(ctx, "isn't in percentage points", "margin", allowed);
+      if (value <= 0 || value >= range.below) return refuse(ctx, "is out of range", "range", allowed);
+      return value;
+    });
+}
+
+/** A relative rise, above 0: `400%` is 4. `max` as a fraction. */
+export function percent(range: { max: number }) {
+  const allowed = `a percentage above 0% and at most ${range.max * 100}%, such as 20%`;
+  return z
+    .string()
+    .meta({ title: "percentage", pattern: PERCENT_PATTERN, examples: ["20%"] })
+    .transform((text, ctx): number => {
+      const value = parsePercent(text);
+      if (value === undefined) return refuse(ctx, "isn't a percentage", "margin", allowed);
+      if (value <= 0 || value > range.max) return refuse(ctx, "is out of range", "range", allowed);
+      return value;
+    });
+}
+
+/** Half: a margin so wide lets a version through that a coin could stand in for. */
+const WIDEST_POINTS = 0.5;
+/** Eleven times as long. */
+const WIDEST_PERCENT = 10;
+
+/**
+ * `0.5pp` (a difference of two rates) is 0.005, `20%` (of a latency) is 0.2. Which of both a metric takes is said
+ * with the rules that relate keys. A bare number is refused: it could mean two things.
+ */
+export function margin() {
+  const allowed =
+    "percentage points above 0pp and below 50pp, such as 0.5pp; of latency a percentage above 0% and at most 1000%, such as 20%";
+  return z
+    .string()
+    .meta({
+      title: "margin",
+      pattern: `${POINTS_PATTERN}|${PERCENT_PATTERN}`,
+      examples: ["0.5pp", "20%"],
+    })
+    .transform((text, ctx): number => {
+      const difference = parsePoints(text);
+      const value = difference ?? parsePercent(text);
+      if (value === undefined) return refuse(ctx, "isn't a margin", "margin", allowed);
+      const tooWide = difference === undefined ? value > WIDEST_PERCENT : value >= WIDEST_POINTS;
+      if (value <= 0 || tooWide) return refuse(ctx, "is out of range", "range", allowed);
+      return value;
     });
 }
 
@@ -106,22 +147,25 @@ export function distance() {
     });
 }
 
-/** A probability of a false verdict, above 0 and below 0.5: `0.01` or `1%`. */
+/** A smaller rate than this can't be told from never: one in a million rollouts. */
+const LEAST_RATE = 1e-6;
+
+/** A probability of a false verdict, from one in a million to below 0.5: `0.01` or `1%`. */
 export function rate() {
-  const allowed = "a rate above 0 and below 0.5, such as 0.01 or 1%";
+  const allowed = "a rate from 0.000001 to below 0.5, such as 0.01 or 1%";
   return z
     .union([z.number(), z.string()])
     .meta({
       title: "rate",
       pattern: PERCENT_PATTERN,
-      exclusiveMinimum: 0,
+      minimum: LEAST_RATE,
       exclusiveMaximum: 0.5,
       examples: [0.01, "1%"],
     })
     .transform((given, ctx): number => {
       const value = typeof given === "number" ? given : parsePercent(given);
       if (value === undefined) return refuse(ctx, "isn't a rate", "rate", allowed);
-      if (value <= 0 || value >= 0.5) return refuse(ctx, "is out of range", "range", allowed);
+      if (value < LEAST_RATE || value >= 0.5) return refuse(ctx, "is out of range", "range", allowed);
       return value;
     });
 }

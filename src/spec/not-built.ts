@@ -16,8 +16,6 @@ const NOT_BUILT: Readonly<Record<string, string>> = {
   "serving.batching": "batching of predictions",
   "serving.scale.max": "scaling with the load",
   "serving.scale.target": "scaling with the load",
-  "rollout.shadow": "sending a copy of the traffic to a challenger",
-  "rollout.metrics.*.quantile": "judging a rollout by latency",
 };
 
 /** What a key that isn't built would do; undefined for any other key. */

@@ -4,7 +4,7 @@ import { explainIssues } from "./explain.ts";
 import type { Issue } from "./issue.ts";
 import type { Project } from "./project.ts";
 import { projectSchema } from "./schema.ts";
-import { findInconsistencies, findUnbuiltMetrics } from "./semantics.ts";
+import { findInconsistencies } from "./semantics.ts";
 
 /** One thing wrong with a file. */
 export interface SpecProblem {
@@ -36,14 +36,8 @@ export const parseProject: ParseProject = (text, file) => {
   if (!read.ok) return read;
   const { data } = read.document;
   const parsed = projectSchema.safeParse(data);
-  const unbuilt = findUnbuiltMetrics(data);
-  const isBelowUnbuilt = (issue: Issue): boolean =>
-    unbuilt.some(({ path }) => path.every((part, index) => issue.path[index] === part));
   const issues = [
-    ...unbuilt,
-    ...(parsed.success ? [] : explainIssues(parsed.error.issues, data)).filter(
-      (issue) => !isBelowUnbuilt(issue),
-    ),
+    ...(parsed.success ? [] : explainIssues(parsed.error.issues, data)),
     ...findInconsistencies(data),
   ];
   if (parsed.success && issues.length === 0) return { ok: true, value: parsed.data };

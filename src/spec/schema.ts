@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { complain, distance, duration, innerPath, label, margin, rate, size } from "./fields.ts";
+import { complain, distance, duration, innerPath, label, size } from "./fields.ts";
 import { RESERVED_PROJECT_NAMES } from "./names.ts";
-import type { Gate, RolloutMetric } from "./project.ts";
+import type { Gate } from "./project.ts";
+import { metricName, rolloutSchema } from "./rollout-schema.ts";
 
 const DAY = 86_400_000;
 const GI = 2 ** 30;
@@ -98,13 +99,6 @@ const pipeline = z.strictObject({
   cache: z.boolean().default(true).describe("Whether outputs of earlier pipeline runs may be reused."),
 });
 
-const metricName = z
-  .string()
-  .min(1)
-  .max(250)
-  .regex(/^[\w./ :-]+$/)
-  .meta({ title: "metric's name" });
-
 const bound = z.number();
 
 const gate = z
@@ -172,82 +166,6 @@ const serving = z.strictObject({
   maxBody: size({ min: 1024, max: GI }).prefault("16Mi").describe("Largest request body."),
 });
 
-const rolloutMetric = z
-  .strictObject({
-    name: metricName.describe(
-      "`errors` (counted by the platform), or a name of your own with `from: labels`.",
-    ),
-    from: z
-      .literal("labels")
-      .exactOptional()
-      .describe("Judged by the true labels that callers send after the predictions."),
-    worseBy: margin().describe("Margin: the challenger may be worse than the champion by less than this."),
-  })
-  .transform((given, ctx): RolloutMetric => {
-    const { name, from, worseBy } = given;
-    if (name === "errors" && from !== undefined) {
-      complain(ctx, "is counted by the platform and takes no `from`", {
-        rule: "metric",
-        allowed: "name: errors alone",
-      });
-    } else if (name === "errors") {
-      return { name, worseBy };
-    } else if (from === undefined) {
-      complain(ctx, "comes from nowhere", {
-        rule: "metric",
-        allowed: "errors, or another name with `from: labels`",
-      });
-    } else return { name, from, worseBy };
-    return z.NEVER;
-  });
-
-const rollout = z.strictObject({
-  steps: z
-    .array(z.int().min(1).max(99))
-    .min(1)
-    .max(50)
-    .superRefine((steps, ctx) => {
-      if (steps.some((share, index) => index > 0 && share <= (steps[index - 1] as number)))
-        complain(ctx, "doesn't rise", {
-          rule: "rising",
-          allowed: "whole numbers from 1 to 99, each above the one before",
-        });
-    })
-    .default([5, 25, 50])
-    .describe("Per cent of the traffic that the challenger gets, step by step."),
-  falseRollbackRate: rate()
-    .prefault(0.01)
-    .describe(
-      "Greatest probability to roll back a version within its margins: whole rollout, all metrics, all looks.",
-    ),
-  falsePromotionRate: rate()
-    .prefault(0.05)
-    .describe("Greatest probability to promote a version that is worse by a margin."),
-  metrics: z
-    .array(rolloutMetric)
-    .min(1)
-    .max(20)
-    .prefault([{ name: "errors", worseBy: "0.5pp" }])
-    .describe("What challenger and champion are compared by."),
-  deadline: duration({ min: 1000, max: 24 * DAY })
-    .prefault("2h")
-    .describe("When no verdict has come by then, onNotEnoughData decides."),
-  onNotEnoughData: z
-    .enum(["hold", "rollback", "promote"])
-    .default("hold")
-    .describe('What happens at the deadline without a verdict; promote is recorded as "without evidence".'),
-  approval: z
-    .union([z.literal("none"), label()])
-    .default("none")
-    .describe("none, or the role that must say yes before promotion."),
-  onAliasSet: z
-    .enum(["rollout", "switch"])
-    .default("rollout")
-    .describe(
-      "What a client that sets the champion alias by MLflow's API gets: a rollout, or the switch at once.",
-    ),
-});
-
 /** The authored source of slipway.yaml: keys, types, bounds, defaults and their documentation. */
 export const projectSchema = z.strictObject({
   apiVersion: z.literal("slipway/v1").describe("Version of this file's format."),
@@ -261,7 +179,9 @@ export const projectSchema = z.strictObject({
   pipeline: pipeline.default({ steps: [], cache: true }).describe("What a push runs."),
   model: model.exactOptional().describe("The model that the pipeline makes and the service serves."),
   serving: serving.prefault({}).describe("How the model is served. Needs model."),
-  rollout: rollout.prefault({}).describe("How a new version takes over from the champion. Needs model."),
+  rollout: rolloutSchema
+    .prefault({})
+    .describe("How a new version takes over from the champion. Needs model."),
 });
 
 /** What a person writes: text for quantities, defaults left out. */

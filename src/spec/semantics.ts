@@ -179,21 +179,3 @@ function metricIssues(data: unknown): Issue[] {
   }
   return issues;
 }
-
-/** Latency will be judged with a quantile and a relative margin; until then nothing else about such a metric is said. */
-export function findUnbuiltMetrics(data: unknown): Issue[] {
-  return listAt(data, ["rollout", "metrics"]).flatMap((metric, index) =>
-    valueAt(metric, ["name"]) !== "latency"
-      ? []
-      : [
-          {
-            path: ["rollout", "metrics", index],
-            at: "value" as const,
-            rule: "not-built-yet",
-            message: "judging a rollout by latency isn't built yet",
-            given: "latency",
-            allowed: "errors, or another name with `from: labels`",
-          },
-        ],
-  );
-}

@@ -1,4 +1,5 @@
 import type { Migration } from "../store/database.ts";
+import { evidenceMigration } from "./evidence-migration.ts";
 
 /** Tables of the rollouts: what was decided, what was projected from Git, what was counted. */
 export const rolloutMigrations: readonly Migration[] = [
@@ -60,4 +61,5 @@ export const rolloutMigrations: readonly Migration[] = [
       `CREATE INDEX rollout_labels_by_state ON rollout_labels (state, at)`,
     ],
   },
+  evidenceMigration,
 ];

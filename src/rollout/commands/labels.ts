@@ -1,7 +1,8 @@
 import type { PredictionRecord } from "../../serving/outcomes.ts";
 import { defineCommand, type Tx } from "../../store/database.ts";
 import { type Label, labelLoss } from "../loss.ts";
-import { isOnTrial, type RolloutState } from "../state.ts";
+import { enqueueLabel } from "../label-cells.ts";
+import { isOnTrial, type Rollout, type RolloutState } from "../state.ts";
 
 /** What became of the labels of one call. */
 export interface LabelsAnswer {
@@ -13,11 +14,19 @@ export interface LabelsAnswer {
 }
 
 interface PredictionRow {
+  at: number;
   epoch: string;
   share: number;
   arm: "champion" | "challenger";
   direct: number;
   prediction: string | null;
+}
+
+interface TrialRow {
+  id: string;
+  state: RolloutState;
+  heldFrom: RolloutState | null;
+  request: string;
 }
 
 /**
@@ -106,7 +115,7 @@ async function joinWaiting(tx: Tx): Promise<void> {
 
 async function joinLabel(tx: Tx, service: string, id: string, label: Label): Promise<string> {
   const prediction = await tx.get<PredictionRow>(
-    "SELECT epoch, share, arm, direct, prediction FROM rollout_predictions WHERE service = ? AND request_id = ?",
+    "SELECT at, epoch, share, arm, direct, prediction FROM rollout_predictions WHERE service = ? AND request_id = ?",
     [service, id],
   );
   if (!prediction) return "waiting";
@@ -126,8 +135,8 @@ async function joinLabel(tx: Tx, service: string, id: string, label: Label): Pro
       )
     : undefined;
   if (!epoch) return settle("stored");
-  const rollout = await tx.get<{ id: string; state: RolloutState; heldFrom: RolloutState | null }>(
-    'SELECT id, state, held_from AS "heldFrom" FROM rollouts WHERE id = ?',
+  const rollout = await tx.get<TrialRow>(
+    'SELECT id, state, held_from AS "heldFrom", request FROM rollouts WHERE id = ?',
     [epoch.rollout_id],
   );
   if (!rollout || !isOnTrial(rollout)) return settle("late");
@@ -140,6 +149,17 @@ async function joinLabel(tx: Tx, service: string, id: string, label: Label): Pro
        join_seq = (SELECT join_seq FROM rollout_environment WHERE id = 1) WHERE service = ? AND request_id = ?`,
     [rollout.id, prediction.share, prediction.arm, loss, service, id],
   );
+  const { policy } = JSON.parse(rollout.request) as Rollout["request"];
+  const { at: predictedAt, share, arm } = prediction;
+  await enqueueLabel(tx, policy, {
+    rolloutId: rollout.id,
+    service,
+    requestId: id,
+    predictedAt: Number(predictedAt),
+    share,
+    arm,
+    loss,
+  });
   return "joined";
 }
 

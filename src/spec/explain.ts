@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { IssueParams } from "./fields.ts";
 import { describeValue, formatPath, valueAt } from "./issue.ts";
 import type { Issue, Path } from "./issue.ts";
-import { allowedWords, projectJsonSchema, schemaAt } from "./json-schema.ts";
+import { allowedWords, mapOf, projectJsonSchema, schemaAt } from "./json-schema.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { nearest } from "./nearest.ts";
 import { notBuiltYet } from "./not-built.ts";
@@ -44,20 +44,9 @@ function explainIssue(issue: ZodIssue, data: unknown, schema: JsonSchema): Issue
       },
     ];
   }
-  const inner = firstCustom(issue);
-  if (inner !== undefined) {
-    const params = customParams(inner);
-    return [
-      {
-        path,
-        at: "value",
-        rule: params.rule,
-        message: `${where} ${inner.message}`,
-        given,
-        ...allowed(params),
-      },
-    ];
-  }
+  const inner = takenBranch(issue);
+  if (inner !== undefined)
+    return inner.flatMap((one) => explainIssue({ ...one, path: [...path, ...one.path] }, data, schema));
   const rules = schemaAt(schema, path);
   const words = path.length === 0 ? `a map with the keys ${keysOf(schema)}` : rules && allowedWords(rules);
   const near =
@@ -100,10 +89,14 @@ function customParams(issue: ZodIssue | undefined): IssueParams {
   return params ?? { rule: "invalid" };
 }
 
-/** The reason of our own inside a union, when a branch took the value's type and refused its content. */
-function firstCustom(issue: ZodIssue): ZodIssue | undefined {
+/** What the branch of a union says that took the value's type and refused its content. */
+function takenBranch(issue: ZodIssue): ZodIssue[] | undefined {
   if (issue.code !== "invalid_union") return undefined;
-  return issue.errors.flat().find((inner) => inner.code === "custom" && inner.path.length === 0);
+  return issue.errors.find((branch) =>
+    branch.every(
+      ({ code, path }) => path.length > 0 || (code !== "invalid_type" && code !== "invalid_value"),
+    ),
+  );
 }
 
 function allowed(params: IssueParams): { allowed?: string } {
@@ -138,7 +131,7 @@ function unknownKey(path: Path, value: unknown, schema: JsonSchema): Issue {
       given: describeValue(value),
       allowed: "leave the key out; no key is ignored in silence",
     };
-  const known = Object.keys(schemaAt(schema, path.slice(0, -1))?.properties ?? {});
+  const known = Object.keys(mapOf(schemaAt(schema, path.slice(0, -1)))?.properties ?? {});
   const near = nearest(String(path.at(-1)), known);
   const guess = near === undefined ? "" : `; did you mean ${describeValue(near)}?`;
   return {

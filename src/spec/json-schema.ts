@@ -41,6 +41,7 @@ export function projectJsonSchema(): JsonSchema {
 export function schemaAt(root: JsonSchema, path: readonly (string | number)[]): JsonSchema | undefined {
   let schema: JsonSchema | undefined = root;
   for (const part of path) {
+    schema = mapOf(schema);
     if (typeof part === "number") schema = schema?.items;
     else if (schema?.properties !== undefined && Object.hasOwn(schema.properties, part))
       schema = schema.properties[part];
@@ -48,6 +49,11 @@ export function schemaAt(root: JsonSchema, path: readonly (string | number)[]): 
     if (schema === undefined) return undefined;
   }
   return schema;
+}
+
+/** Of a value that may also be written shorter (`true`, `none`) the branch that has keys. */
+export function mapOf<Schema extends JsonSchema | undefined>(schema: Schema): Schema | JsonSchema {
+  return schema?.anyOf?.find((branch) => branch.properties !== undefined) ?? schema;
 }
 
 /** What the schema takes, in words: `a whole number from 0 to 20`, `one of hold, rollback, promote`. */

@@ -1,4 +1,4 @@
-import { allowedWords } from "./json-schema.ts";
+import { allowedWords, mapOf } from "./json-schema.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
 /** The reference page of slipway.yaml, made from its JSON Schema: one table per map, in the file's order. */
@@ -9,7 +9,7 @@ export function projectReference(root: JsonSchema): string {
     "Made from the schema in `src/spec/schema.ts` by `node tools/reference.mjs --write`; don't edit by hand.",
     "",
     "An unknown key is an error that names the nearest known key. A key whose feature isn't built yet is refused.",
-    "Durations are written `500ms`, `2s`, `30m`, `2h`, `1d`; sizes `512Mi`, `4Gi`; margins in percentage points, `0.5pp`.",
+    "Durations are written `500ms`, `2s`, `30m`, `2h`, `1d`; sizes `512Mi`, `4Gi`; margins in percentage points, `0.5pp`, of a latency in per cent, `20%`.",
     "",
     ...section(root, "", "The file"),
   ];
@@ -26,7 +26,8 @@ function section(schema: JsonSchema, path: string, title: string): string[] {
   });
   const lines = [`## ${title}`, "", "| Key | Value | Default | Meaning |", "|---|---|---|---|", ...rows, ""];
   for (const [key, value] of properties) {
-    const inner = value.properties === undefined ? value.items : value;
+    const map = mapOf(value);
+    const inner = map.properties === undefined ? value.items : map;
     if (inner?.properties === undefined) continue;
     const name = `${path}${path === "" ? "" : "."}${key}${value.items === undefined ? "" : "[]"}`;
     lines.push(...section(inner, name, `\`${name}\``));

@@ -2,6 +2,7 @@ import { findCycle } from "./graph.ts";
 import { describeValue, valueAt } from "./issue.ts";
 import type { Issue } from "./issue.ts";
 import { nearest } from "./nearest.ts";
+import { rolloutIssues } from "./rollout-rules.ts";
 
 /**
  * What relates several keys to each other. Looks at the file's plain data before the schema has accepted it, so
@@ -15,7 +16,7 @@ export function findInconsistencies(data: unknown): Issue[] {
     ...stepNameIssues(steps),
     ...needsIssues(steps),
     ...steps.flatMap((step) => paramIssues(step)),
-    ...metricIssues(data),
+    ...rolloutIssues(data),
   ];
 }
 
@@ -156,26 +157,6 @@ function paramIssues(step: RawStep): Issue[] {
         message: `${describeValue(name)} and ${describeValue(other)} are both ${variable}`,
         allowed: "names that differ in more than case",
       });
-  }
-  return issues;
-}
-
-function metricIssues(data: unknown): Issue[] {
-  const seen = new Set<string>();
-  const issues: Issue[] = [];
-  for (const [index, metric] of listAt(data, ["rollout", "metrics"]).entries()) {
-    const name = valueAt(metric, ["name"]);
-    if (typeof name !== "string") continue;
-    if (seen.has(name))
-      issues.push({
-        path: ["rollout", "metrics", index, "name"],
-        at: "value",
-        rule: "duplicate-metric",
-        message: `the metric ${describeValue(name)} is judged twice`,
-        given: describeValue(name),
-        allowed: "each metric once",
-      });
-    seen.add(name);
   }
   return issues;
 }

@@ -31,12 +31,17 @@ serving:
   sticky: { header: X-User-Id }
   maxBody: 4Mi
 rollout:
+  kind: canary
   steps: [10, 50]
+  shadow: { for: 10m, share: 20 }
+  fallback: true
+  guard: { errors: 10pp, latency: 300% }
   falseRollbackRate: 1%
   falsePromotionRate: 0.1
   metrics:
     - { name: errors, worseBy: 0.7pp }
-    - { name: accuracy, from: labels, worseBy: 1pp }
+    - { name: latency, quantile: 0.95, worseBy: 20%, floor: 2ms }
+    - { name: accuracy, from: labels, worseBy: 1pp, within: 10m }
   deadline: 1d
   onNotEnoughData: promote
   approval: lead

@@ -8,7 +8,7 @@ export function metricsRoutes(
   deps: { backend: Pick<ServingBackend, "outcomes"> },
 ): void {
   app.get("/metrics", { schema: { hide: true } }, async (_request, reply) => {
-    const { counters } = await deps.backend.outcomes();
-    return reply.type("text/plain; version=0.0.4; charset=utf-8").send(exposition(counters));
+    const report = await deps.backend.outcomes();
+    return reply.type("text/plain; version=0.0.4; charset=utf-8").send(exposition(report));
   });
 }

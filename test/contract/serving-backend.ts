@@ -133,7 +133,7 @@ export function servingBackendContract(name: string, open: () => Promise<Serving
         ]),
       );
       for (const cell of cells)
-        expect(cell.latency.counts.reduce((sum, count) => sum + count, 0)).toBe(cell.finished);
+        expect(cell.latency.counts.reduce((sum, [, count]) => sum + count, 0)).toBe(cell.finished);
     });
 
     it("stops a challenger at once, until a newer rule comes", async () => {

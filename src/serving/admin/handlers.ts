@@ -54,7 +54,12 @@ export function adminHandlers(router: Router): AdminHandlers {
       rules: rules.state().rules.map((inForce) => ({ ...inForce.rule, share: shareInForce(inForce) })),
       variants: variants.states(),
     }),
-    outcomes: async () => router.outcomes.report(router.now()),
+    outcomes: async () => ({
+      at: router.now(),
+      incarnation: router.outcomes.incarnation,
+      counters: router.outcomes.report(),
+      shadows: router.shadows.report(),
+    }),
     predictions: ({ cursor, limit }) => router.log.read(cursor, Math.min(Math.max(1, limit), MAX_PAGE)),
     logs: ({ lines, ...ref }) => workerLogLines(router.logsDir, ref, lines),
   };

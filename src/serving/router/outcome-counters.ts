@@ -1,11 +1,11 @@
-import type { OutcomeCounter, OutcomeReport } from "../outcomes.ts";
+import type { OutcomeCounter } from "../outcomes.ts";
 import type { Assignment } from "./assign.ts";
-
-/** Upper bounds of the latency histogram in milliseconds; the thresholds of `slower` are the same. */
-export const LATENCY_BOUNDS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+import { LatencyCounts } from "./latency-counts.ts";
 
 /** Epochs kept per service: more commits than a trial makes between two looks at the counters. */
 const MAX_EPOCHS = 64;
+/** Of a service: an epoch has two arms, and a sticky one also a share for each step that its callers came from. */
+const MAX_CELLS = 4 * MAX_EPOCHS;
 
 export interface OutcomeCell {
   readonly assignment: Assignment;
@@ -13,19 +13,18 @@ export interface OutcomeCell {
   finished: number;
   failed: number;
   aborted: number;
-  /** Finished ones by bound; the last is beyond all bounds. */
-  readonly counts: number[];
-  /** Milliseconds. */
-  sum: number;
+  fellBack: number;
+  readonly latency: LatencyCounts;
+  readonly abortedLatency: LatencyCounts;
 }
 
 /** Counts what became of units; nothing here is ever taken back. */
 export class OutcomeCounters {
-  readonly #incarnation: string;
+  readonly incarnation: string;
   readonly #services = new Map<string, Map<string, OutcomeCell>>();
 
   constructor(incarnation: string) {
-    this.#incarnation = incarnation;
+    this.incarnation = incarnation;
   }
 
   start(service: string, assignment: Assignment): OutcomeCell {
@@ -37,21 +36,26 @@ export class OutcomeCounters {
   finish(cell: OutcomeCell, failed: boolean, milliseconds: number): void {
     cell.finished += 1;
     if (failed) cell.failed += 1;
-    const found = LATENCY_BOUNDS_MS.findIndex((bound) => milliseconds <= bound);
-    const index = found === -1 ? LATENCY_BOUNDS_MS.length : found;
-    cell.counts[index] = (cell.counts[index] ?? 0) + 1;
-    cell.sum += milliseconds;
+    cell.latency.add(milliseconds);
   }
 
-  abort(cell: OutcomeCell): void {
+  /** The challenger failed, and the champion answered in its stead; both tries took so long. */
+  fallBack(cell: OutcomeCell, milliseconds: number): void {
+    this.finish(cell, true, milliseconds);
+    cell.fellBack += 1;
+  }
+
+  /** @param milliseconds that the caller had waited */
+  abort(cell: OutcomeCell, milliseconds: number): void {
     cell.aborted += 1;
+    cell.abortedLatency.add(milliseconds);
   }
 
-  report(at: number): OutcomeReport {
+  report(): OutcomeCounter[] {
     const counters: OutcomeCounter[] = [];
     for (const [service, cells] of this.#services)
       for (const cell of cells.values()) counters.push(this.#counter(service, cell));
-    return { at, incarnation: this.#incarnation, counters };
+    return counters;
   }
 
   #cell(service: string, assignment: Assignment): OutcomeCell {
@@ -61,34 +65,35 @@ export class OutcomeCounters {
     const key = `${assignment.epoch} ${assignment.arm} ${assignment.version} ${assignment.share}`;
     let cell = cells.get(key);
     if (cell === undefined) {
-      const counts = Array.from({ length: LATENCY_BOUNDS_MS.length + 1 }, () => 0);
-      cell = { assignment, started: 0, finished: 0, failed: 0, aborted: 0, counts, sum: 0 };
+      cell = {
+        assignment,
+        started: 0,
+        finished: 0,
+        failed: 0,
+        aborted: 0,
+        fellBack: 0,
+        latency: new LatencyCounts(),
+        abortedLatency: new LatencyCounts(),
+      };
       cells.set(key, cell);
       const [oldest] = cells.keys();
-      if (cells.size > 2 * MAX_EPOCHS && oldest !== undefined) cells.delete(oldest);
+      if (cells.size > MAX_CELLS && oldest !== undefined) cells.delete(oldest);
     }
     return cell;
   }
 
   #counter(service: string, cell: OutcomeCell): OutcomeCounter {
-    const slower: Record<string, number> = {};
-    let beyond = cell.finished;
-    for (const [index, bound] of LATENCY_BOUNDS_MS.entries())
-      slower[String(bound)] = beyond -= cell.counts[index] ?? 0;
     return {
       service,
       ...cell.assignment,
-      incarnation: this.#incarnation,
+      incarnation: this.incarnation,
       started: cell.started,
       finished: cell.finished,
       failed: cell.failed,
       aborted: cell.aborted,
-      slower,
-      latency: {
-        le: LATENCY_BOUNDS_MS.map((bound) => bound / 1_000),
-        counts: [...cell.counts],
-        sum: cell.sum / 1_000,
-      },
+      fellBack: cell.fellBack,
+      latency: cell.latency.histogram(),
+      abortedLatency: cell.abortedLatency.histogram(),
     };
   }
 }

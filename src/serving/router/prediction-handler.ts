@@ -8,6 +8,7 @@ import type { Assignment } from "./assign.ts";
 import type { OutcomeCell, OutcomeCounters } from "./outcome-counters.ts";
 import type { SeenCallers } from "./seen-callers.ts";
 import type { PredictionLog } from "./prediction-log.ts";
+import type { ShadowCounters } from "./shadow-counters.ts";
 import { readBody } from "./read-body.ts";
 import type { BodyRead } from "./read-body.ts";
 import type { RuleBook } from "./rule-book.ts";
@@ -18,6 +19,7 @@ export interface PredictionDeps {
   rules: RuleBook;
   variants: Variants;
   outcomes: OutcomeCounters;
+  shadows: ShadowCounters;
   seen: SeenCallers;
   log: PredictionLog;
   /** Milliseconds since the epoch. */
@@ -201,7 +203,7 @@ class Unit {
 
   #abort(): void {
     this.#isDone = true;
-    if (this.#cell !== undefined) this.#deps.outcomes.abort(this.#cell);
+    if (this.#cell !== undefined) this.#deps.outcomes.abort(this.#cell, this.#deps.ticks() - this.#startedAt);
   }
 
   #record(status: number, prediction: string): void {

@@ -16,6 +16,7 @@ import { PredictionLog } from "./prediction-log.ts";
 import { relocate } from "./relocate.ts";
 import { isPredictionPath, parseRoute } from "./routes.ts";
 import { RuleBook } from "./rule-book.ts";
+import { ShadowCounters } from "./shadow-counters.ts";
 import { SnapshotFile } from "./snapshot.ts";
 import { Variants } from "./variants.ts";
 import type { WorkerHost } from "./worker-host.ts";
@@ -63,6 +64,7 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     clock,
     logsDir: deps.logsDir,
     outcomes: new OutcomeCounters(incarnation),
+    shadows: new ShadowCounters(incarnation),
     seen: new SeenCallers(),
     log: new PredictionLog({
       dir: join(deps.serveDir, "predictions"),

@@ -182,11 +182,11 @@ function afterCheck({ service, contracts, prepared }: Situation, rollout: Rollou
     const sentence = `version ${version} is champion already`;
     return { do: "end", rolloutId: id, state: "promoted", reason: sentence, sentence };
   }
-  if (service.champion === null || rollout.kind === "direct") {
+  if (service.champion === null || rollout.kind === "instant") {
     const sentence =
       service.champion === null
         ? `version ${version} is the first champion`
-        : `version ${version} took the place of version ${service.champion} directly, asked by ${rollout.request.requestedBy}`;
+        : `version ${version} took the place of version ${service.champion} at once, asked by ${rollout.request.requestedBy}`;
     return promotion(service, rollout, sentence);
   }
   return toStep(service, rollout, 0, "rollout.progressing");

@@ -61,5 +61,18 @@ export const rolloutMigrations: readonly Migration[] = [
       `CREATE INDEX rollout_labels_by_state ON rollout_labels (state, at)`,
     ],
   },
+  {
+    id: "rollout-002",
+    statements: [
+      "ALTER TABLE rollout_cursors ADD COLUMN rest TEXT",
+      "ALTER TABLE rollouts ADD COLUMN continues TEXT",
+      "ALTER TABLE rollouts ADD COLUMN phase TEXT",
+      "ALTER TABLE rollouts ADD COLUMN phase_at BIGINT",
+      "UPDATE rollouts SET phase = 'steps', phase_at = progressing_at WHERE progressing_at IS NOT NULL",
+      "UPDATE rollouts SET kind = 'instant' WHERE kind = 'direct'",
+      "ALTER TABLE rollout_services ADD COLUMN shadow DOUBLE PRECISION",
+      "ALTER TABLE rollout_history ADD COLUMN shadow DOUBLE PRECISION",
+    ],
+  },
   evidenceMigration,
 ];

@@ -14,6 +14,8 @@ export interface RolloutRequest {
   serving: ServingSpec;
   /** Who asked: the pusher, or `mlflow client`. */
   requestedBy: string;
+  /** Goes in at once after its contract check, whatever the policy's kind: asked by hand, or by an alias set. */
+  atOnce?: true;
 }
 
 export interface RolloutRequests {

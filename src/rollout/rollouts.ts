@@ -106,7 +106,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     start: (signal) => loops.start(signal),
     ended: () => loops.ended(),
     pass,
-    request: (rollout) => request(rollout, "canary"),
+    request: (rollout) => request(rollout, rollout.policy.kind),
     async byHand(what) {
       const { rolloutId, champion } = await deps.db.write(actByHand, {
         ...what,
@@ -116,7 +116,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
       });
       // A resume may have said to adopt a head that was read before.
       projector.headMayHaveMoved();
-      if (champion) return request(await backToPrevious(deps, what), "direct");
+      if (champion) return request(await backToPrevious(deps, what), "instant");
       loops.wakeAll();
       return { rolloutId };
     },
@@ -124,7 +124,8 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
       const service = await deps.db.read((tx) => selectService(tx, model));
       const policy = service?.policy ?? deps.defaults.policy;
       // A project that wants a person's yes gets no switch behind that person's back.
-      const how = policy.onAliasSet === "switch" && policy.approval === "none" ? "direct" : "canary";
+      const isSwitch = policy.onAliasSet === "switch" && policy.approval === "none";
+      const how: RolloutKind = isSwitch ? "instant" : policy.kind;
       if (service?.champion === version) return { rolloutId: null, how };
       const asked = await request(
         {
@@ -136,6 +137,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
           policy,
           serving: service?.serving ?? deps.defaults.serving,
           requestedBy: "mlflow client",
+          ...(isSwitch ? { atOnce: true } : {}),
         },
         how,
       );
@@ -155,7 +157,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     if (rolloutId === null) return { note: `version ${version} is the champion of ${model} already` };
     return {
       note:
-        how === "direct"
+        how === "instant"
           ? `rollout ${rolloutId} makes version ${version} the champion once it has passed its contract check`
           : `rollout ${rolloutId} puts version ${version} on trial; the alias moves when it is promoted`,
     };
@@ -177,6 +179,7 @@ async function backToPrevious(deps: RolloutDeps, what: What): Promise<RolloutReq
     policy: service.policy ?? deps.defaults.policy,
     serving: service.serving ?? deps.defaults.serving,
     requestedBy: what.reason === "" ? what.who : `${what.who} (${what.reason})`,
+    atOnce: true,
   };
 }
 

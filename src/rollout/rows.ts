@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { ReadTx } from "../store/database.ts";
 import type { ContractVerdict, Intent, Projection, Rollout, Service } from "./state.ts";
+import { completePolicy, type StoredPolicy } from "./stored-policy.ts";
 
 interface RolloutRow {
   id: string;
@@ -11,6 +12,8 @@ interface RolloutRow {
   state: Rollout["state"];
   reason: string | null;
   sentence: string | null;
+  phase: Rollout["phase"];
+  phase_at: number | null;
   step: number;
   request: string;
   champion: number | null;
@@ -19,7 +22,7 @@ interface RolloutRow {
   approved_by: string | null;
   judgement: string | null;
   look: number;
-  labels_cursor: number;
+  continues: string | null;
   created_at: number;
   progressing_at: number | null;
   deadline_at: number | null;
@@ -32,6 +35,7 @@ interface ServiceRow {
   champion: number | null;
   challenger: number | null;
   weight: number;
+  shadow: number | null;
   previous_champion: number | null;
   commit_id: string | null;
   commit_order: number;
@@ -43,8 +47,9 @@ interface ServiceRow {
 }
 
 /** Every column but the judge's state, which only a look needs. */
-const ROLLOUT_COLUMNS = `id, request_key, service, version, kind, state, reason, sentence, step, request, champion,
-  held_from, wish, approved_by, judgement, look, labels_cursor, created_at, progressing_at, deadline_at, ended_at`;
+const ROLLOUT_COLUMNS = `id, request_key, service, version, kind, state, reason, sentence, phase, phase_at, step,
+  request, champion, held_from, wish, approved_by, judgement, look, continues, created_at, progressing_at,
+  deadline_at, ended_at`;
 
 /** Rollouts that fulfil a condition, by age. */
 export async function selectRollouts(
@@ -141,20 +146,27 @@ function toRollout(row: RolloutRow): Rollout {
     state: row.state,
     reason: row.reason,
     sentence: row.sentence,
+    phase: row.phase,
+    phaseAt: numeric(row.phase_at),
     step: row.step,
-    request: JSON.parse(row.request) as Rollout["request"],
+    request: toRequest(row.request),
     champion: numeric(row.champion),
     heldFrom: row.held_from,
     wish: parsed(row.wish),
     approvedBy: row.approved_by,
     judgement: parsed(row.judgement),
     look: Number(row.look),
-    labelsCursor: Number(row.labels_cursor),
+    continues: row.continues,
     createdAt: Number(row.created_at),
     progressingAt: numeric(row.progressing_at),
     deadlineAt: numeric(row.deadline_at),
     endedAt: numeric(row.ended_at),
   };
+}
+
+function toRequest(json: string): Rollout["request"] {
+  const request = JSON.parse(json) as Rollout["request"];
+  return { ...request, policy: completePolicy(request.policy) };
 }
 
 function toService(row: ServiceRow): Service {
@@ -164,12 +176,13 @@ function toService(row: ServiceRow): Service {
     champion: numeric(row.champion),
     challenger: numeric(row.challenger),
     weight: row.weight,
+    shadow: row.shadow,
     previousChampion: numeric(row.previous_champion),
     commit: row.commit_id,
     order: Number(row.commit_order),
     aliasedCommit: row.aliased_commit,
     serving: parsed(row.serving),
-    policy: parsed(row.policy),
+    policy: row.policy === null ? null : completePolicy(JSON.parse(row.policy) as StoredPolicy),
     stop: parsed(row.stop),
     problem: row.problem,
   };

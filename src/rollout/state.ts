@@ -17,6 +17,11 @@ export type HeldReason = "not-enough-data" | "by-hand" | "needs-approval" | "rep
 
 export type { RolloutKind } from "../spec/project.ts";
 
+/**
+ * What a challenger on trial gets: copies of requests, its steps' shares, or everything while the champion stays ready.
+ */
+export type RolloutPhase = "shadow" | "steps" | "switched";
+
 /** What a person asked of a running rollout; acted on at the next pass. */
 interface Wish {
   do: "promote" | "rollback";
@@ -36,6 +41,10 @@ export interface Rollout {
   reason: string | null;
   /** What happened, with numbers, for a person. */
   sentence: string | null;
+  /** Null before the trial. */
+  phase: RolloutPhase | null;
+  /** When the phase began; moved along when the machine's clock jumps. */
+  phaseAt: number | null;
   /** Index into the policy's steps. */
   step: number;
   request: RolloutRequest;
@@ -48,8 +57,8 @@ export interface Rollout {
   judgement: Judgement | null;
   /** Looks taken so far: a look is saved only on top of the one it started from. */
   look: number;
-  /** Last joined label that a look has counted. */
-  labelsCursor: number;
+  /** Earlier rollout of the same model that this one's evidence went on from. */
+  continues: string | null;
   createdAt: number;
   progressingAt: number | null;
   deadlineAt: number | null;
@@ -63,6 +72,9 @@ export interface Service {
   champion: number | null;
   challenger: number | null;
   weight: number;
+  /** Per cent of requests of which the challenger gets a copy. */
+  shadow: number | null;
+  /** The champion before this one; one that was gone back from isn't offered again. */
   previousChampion: number | null;
   /** Commit that last changed the service, and its order; null before the first. */
   commit: string | null;
@@ -88,6 +100,7 @@ export interface EmergencyStop {
 export interface After {
   rolloutId: string;
   state: RolloutState;
+  phase?: RolloutPhase;
   step?: number;
   reason?: string;
   sentence: string;

@@ -13,6 +13,7 @@ function service(changes: Partial<Service> = {}): Service {
     champion: 1,
     challenger: 2,
     weight: 5,
+    shadow: null,
     previousChampion: null,
     commit: "c2",
     order: 2,
@@ -35,6 +36,8 @@ function rollout(changes: Partial<Rollout> = {}): Rollout {
     state: "progressing",
     reason: null,
     sentence: null,
+    phase: "steps",
+    phaseAt: 0,
     step: 0,
     request: {
       key: "k",
@@ -52,7 +55,7 @@ function rollout(changes: Partial<Rollout> = {}): Rollout {
     approvedBy: null,
     judgement: null,
     look: 1,
-    labelsCursor: 0,
+    continues: null,
     createdAt: 0,
     progressingAt: 0,
     deadlineAt: NOW + 1000,
@@ -80,7 +83,8 @@ function situation(changes: Partial<Situation> = {}): Situation {
 }
 
 function judgement(verdict: Judgement["verdict"], advance = false): Judgement {
-  return { verdict, advance, metrics: [], sentence: "" };
+  const thresholds = { harmThreshold: 100, safetyThreshold: 20 };
+  return { verdict, blamed: null, advance, harm: 0, ...thresholds, metrics: [], guard: null, sentence: "" };
 }
 
 const stop = { version: 2, rolloutId: "ro-1", at: NOW, sentence: "bad" };

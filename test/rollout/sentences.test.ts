@@ -6,15 +6,18 @@ import { describeCounts, grouped } from "../../src/rollout/statistics/sentence.t
 
 const ERRORS: MetricEvidence = {
   metric: "errors",
+  kind: "errors",
   verdict: "undecided",
   champion: { units: 2890, loss: 2 },
   challenger: { units: 310, loss: 0 },
   harm: 1,
   safety: 1,
+  advance: 1,
 };
 const LABELS: MetricEvidence = {
   ...ERRORS,
   metric: "accuracy",
+  kind: "labels",
   champion: { units: 1200, loss: 60 },
   challenger: { units: 70, loss: 64 },
 };

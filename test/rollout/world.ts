@@ -8,7 +8,7 @@ import { rolloutMigrations } from "../../src/rollout/migrations.ts";
 import type { RolloutRequest } from "../../src/rollout/request.ts";
 import { createRollouts, type Rollouts } from "../../src/rollout/rollouts.ts";
 import type { ServingBackend, TrafficRule } from "../../src/serving/backend.ts";
-import type { OutcomeCounter, PredictionRecord } from "../../src/serving/outcomes.ts";
+import { latencyBucket, type OutcomeCounter, type PredictionRecord } from "../../src/serving/outcomes.ts";
 import type { RolloutPolicy, ServingSpec } from "../../src/spec/project.ts";
 import { memoryDatabase } from "../git/memory-database.ts";
 
@@ -20,6 +20,11 @@ export const serving: ServingSpec = {
 };
 
 export const policy: RolloutPolicy = {
+  kind: "canary",
+  shadow: null,
+  fallback: false,
+  watch: 600_000,
+  guard: null,
   steps: [5, 25, 50],
   falseRollbackRate: 0.01,
   falsePromotionRate: 0.05,
@@ -119,6 +124,8 @@ class FakeEnvironment implements EnvironmentRepository {
 export interface Behaviour {
   fails: number;
   wrong?: number;
+  /** Milliseconds of each answer; 10 unless told. */
+  latency?: number;
   /** Why it can't be loaded. */
   broken?: string;
   /** Its answer to its own example. */
@@ -138,10 +145,16 @@ class FakeBackend implements ServingBackend {
 
   environment: Pick<EnvironmentRepository, "read">;
   readonly versions: Map<number, Behaviour>;
+  readonly #clock: Clock;
 
-  constructor(environment: Pick<EnvironmentRepository, "read">, versions: Map<number, Behaviour>) {
+  constructor(
+    environment: Pick<EnvironmentRepository, "read">,
+    versions: Map<number, Behaviour>,
+    clock: Clock,
+  ) {
     this.environment = environment;
     this.versions = versions;
+    this.#clock = clock;
   }
 
   async prepare(spec: { service: string; version: number }): Promise<void> {
@@ -199,9 +212,10 @@ class FakeBackend implements ServingBackend {
 
   async outcomes(): ReturnType<ServingBackend["outcomes"]> {
     return {
-      at: 0,
+      at: this.#clock.now(),
       incarnation: this.incarnation,
-      counters: [...this.counters.values()].map((counter) => ({ ...counter })),
+      counters: structuredClone([...this.counters.values()]),
+      shadows: [],
     };
   }
 
@@ -239,7 +253,7 @@ class FakeBackend implements ServingBackend {
     const epoch = isStopped ? `${rule.commit}!` : rule.commit;
     const share = isStopped ? 0 : rule.share;
     const key = `${rule.service} ${version} ${arm} ${epoch} ${this.incarnation}`;
-    const counter = this.counters.get(key) ?? {
+    const counter: OutcomeCounter = this.counters.get(key) ?? {
       service: rule.service,
       version,
       epoch,
@@ -250,13 +264,16 @@ class FakeBackend implements ServingBackend {
       finished: 0,
       failed: 0,
       aborted: 0,
-      slower: {},
-      latency: { le: [], counts: [], sum: 0 },
+      fellBack: 0,
+      latency: { counts: [], sum: 0 },
+      abortedLatency: { counts: [], sum: 0 },
     };
     const behaviour = this.versions.get(version) ?? { fails: 0 };
     counter.started += units;
     counter.finished += units;
     counter.failed = Math.floor(counter.finished * behaviour.fails);
+    const took = behaviour.latency ?? 10;
+    counter.latency = { counts: [[latencyBucket(took), counter.finished]], sum: took * counter.finished };
     this.counters.set(key, counter);
     for (let i = 0; options.predictions === true && i < units; i++) {
       const isWrong = ((this.log.length * 7919) % 1000) / 1000 < (behaviour.wrong ?? 0);
@@ -323,7 +340,7 @@ export class World {
   readonly clock = new FakeClock();
   readonly versions = new Map<number, Behaviour>();
   readonly environment = new FakeEnvironment();
-  readonly backend = new FakeBackend(this.environment, this.versions);
+  readonly backend = new FakeBackend(this.environment, this.versions, this.clock);
   readonly registry = new FakeRegistry(this.versions);
   readonly db = memoryDatabase(rolloutMigrations);
   readonly events: { kind: string; message: string; subjects: readonly string[] }[] = [];

@@ -1,16 +1,7 @@
 import { defineCommand } from "../../store/database.ts";
+import type { Cursor } from "../counted-outcomes.ts";
 import type { Judgement } from "../judge.ts";
-
-/** How much of one cell's counters a rollout's judge has seen. */
-export interface Cursor {
-  version: number;
-  arm: "champion" | "challenger";
-  epoch: string;
-  incarnation: string;
-  share: number;
-  finished: number;
-  failed: number;
-}
+import { type LabelBatch, markCounted } from "../label-cells.ts";
 
 /**
  * Saves a look: the judge's state, and in the same transaction how far the counters and labels it has seen
@@ -27,16 +18,18 @@ export const saveLook = defineCommand(
       judgeState: unknown;
       judgement: Judgement;
       cursors: Cursor[];
-      labelsCursor: number;
+      labels: Pick<LabelBatch, "rolloutId" | "counted">;
+      /** Rollout whose evidence this first look went on from. */
+      continues: string | null;
     },
   ): Promise<{ saved: boolean }> => {
     const { changes } = await tx.run(
-      `UPDATE rollouts SET judge_state = ?, judgement = ?, labels_cursor = ?, look = look + 1
+      `UPDATE rollouts SET judge_state = ?, judgement = ?, continues = COALESCE(continues, ?), look = look + 1
        WHERE id = ? AND look = ? AND state IN ('progressing', 'held')`,
       [
         JSON.stringify(args.judgeState),
         JSON.stringify(args.judgement),
-        args.labelsCursor,
+        args.continues,
         args.rolloutId,
         args.look,
       ],
@@ -44,10 +37,10 @@ export const saveLook = defineCommand(
     if (changes === 0) return { saved: false };
     for (const cursor of args.cursors) {
       await tx.run(
-        `INSERT INTO rollout_cursors (rollout_id, version, arm, epoch, incarnation, share, finished, failed)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        `INSERT INTO rollout_cursors (rollout_id, version, arm, epoch, incarnation, share, finished, failed, rest)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (rollout_id, version, arm, epoch, incarnation, share)
-         DO UPDATE SET finished = excluded.finished, failed = excluded.failed`,
+         DO UPDATE SET finished = excluded.finished, failed = excluded.failed, rest = excluded.rest`,
         [
           args.rolloutId,
           cursor.version,
@@ -57,9 +50,11 @@ export const saveLook = defineCommand(
           cursor.share,
           cursor.finished,
           cursor.failed,
+          JSON.stringify(cursor.rest),
         ],
       );
     }
+    await markCounted(tx, args.labels);
     return { saved: true };
   },
 );

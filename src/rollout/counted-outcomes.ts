@@ -1,0 +1,138 @@
+import type { LatencyHistogram, OutcomeCounter, OutcomeReport } from "../serving/outcomes.ts";
+import type { ArmInterval, Cell } from "./judge.ts";
+
+type Counts = LatencyHistogram["counts"];
+
+/** How much of one cell's counters a rollout's judge has seen. */
+export interface Cursor {
+  version: number;
+  arm: "champion" | "challenger";
+  epoch: string;
+  incarnation: string;
+  share: number;
+  finished: number;
+  failed: number;
+  /** Null in a row of an earlier version, which kept no more than the above. */
+  rest: CursorRest | null;
+}
+
+interface CursorRest {
+  aborted: number;
+  fellBack: number;
+  latency: Counts;
+  abortedLatency: Counts;
+}
+
+export type CursorKey = Pick<Cursor, "version" | "arm" | "epoch" | "incarnation" | "share">;
+
+/** Names one cell of counters. */
+export function cursorKey(cursor: CursorKey): string {
+  return `${cursor.version} ${cursor.arm} ${cursor.epoch} ${cursor.incarnation} ${cursor.share}`;
+}
+
+/**
+ * What ended since the cursors, by share at assignment, and the cursors that have moved. Units under way are a level:
+ * what an earlier incarnation had under way died with it, in both arms alike.
+ */
+export function countSince(
+  report: Pick<OutcomeReport, "incarnation">,
+  counters: readonly OutcomeCounter[],
+  seen: ReadonlyMap<string, Cursor>,
+): { cells: Cell[]; moved: Cursor[] } {
+  const cells = new Map<number, Cell>();
+  const moved: Cursor[] = [];
+  for (const counter of counters) {
+    const last = seen.get(cursorKey(counter));
+    const arm = cellOf(cells, counter.share)[counter.arm];
+    const ended = add(arm, counter, last);
+    if (counter.incarnation === report.incarnation) {
+      arm.pending += Math.max(0, counter.started - counter.finished - counter.aborted);
+    }
+    if (ended > 0 || hasMoved(counter, last)) moved.push(cursorAt(counter));
+  }
+  return { cells: [...cells.values()], moved };
+}
+
+/** All that a version ever answered outside of the given epochs, as champion: what was before the rollout. */
+export function countBefore(
+  counters: readonly OutcomeCounter[],
+  version: number,
+  own: ReadonlySet<string>,
+): Cell[] {
+  const cell: Cell = { share: 0, champion: emptyArm(), challenger: emptyArm() };
+  for (const counter of counters) {
+    if (counter.version === version && !own.has(counter.epoch)) add(cell.champion, counter, undefined);
+  }
+  return cell.champion.ended + cell.champion.aborted === 0 ? [] : [cell];
+}
+
+/** Adds to the arm what is new since the cursor; answers how many ended. */
+function add(arm: ArmInterval, counter: OutcomeCounter, last: Cursor | undefined): number {
+  const ended = Math.max(0, counter.finished - (last?.finished ?? 0));
+  arm.ended += ended;
+  arm.loss += Math.min(ended, Math.max(0, counter.failed - (last?.failed ?? 0)));
+  // The histogram up to an earlier version's cursor isn't known, so this once none is told.
+  if (last && last.rest === null) return ended;
+  arm.aborted += Math.max(0, counter.aborted - (last?.rest?.aborted ?? 0));
+  arm.latency = merged(arm.latency, difference(counter.latency.counts, last?.rest?.latency));
+  arm.abortedLatency = merged(
+    arm.abortedLatency,
+    difference(counter.abortedLatency.counts, last?.rest?.abortedLatency),
+  );
+  return ended;
+}
+
+function hasMoved(counter: OutcomeCounter, last: Cursor | undefined): boolean {
+  return (
+    counter.aborted !== (last?.rest?.aborted ?? 0) ||
+    counter.fellBack !== (last?.rest?.fellBack ?? 0) ||
+    counter.failed !== (last?.failed ?? 0)
+  );
+}
+
+function cursorAt(counter: OutcomeCounter): Cursor {
+  const { version, arm, epoch, incarnation, share, finished, failed, aborted, fellBack } = counter;
+  return {
+    version,
+    arm,
+    epoch,
+    incarnation,
+    share,
+    finished,
+    failed,
+    rest: {
+      aborted,
+      fellBack,
+      latency: counter.latency.counts,
+      abortedLatency: counter.abortedLatency.counts,
+    },
+  };
+}
+
+function difference(now: Counts, before: Counts | undefined): Counts {
+  if (!before || before.length === 0) return now;
+  const known = new Map(before);
+  return now
+    .map(([bucket, count]): [number, number] => [bucket, count - (known.get(bucket) ?? 0)])
+    .filter(([, count]) => count > 0);
+}
+
+function merged(into: Counts | undefined, counts: Counts): Counts {
+  if (!into || into.length === 0) return counts.map(([bucket, count]) => [bucket, count]);
+  const sums = new Map(into);
+  for (const [bucket, count] of counts) sums.set(bucket, (sums.get(bucket) ?? 0) + count);
+  return [...sums].sort(([a], [b]) => a - b);
+}
+
+function cellOf(cells: Map<number, Cell>, share: number): Cell {
+  let cell = cells.get(share);
+  if (!cell) {
+    cell = { share, champion: emptyArm(), challenger: emptyArm() };
+    cells.set(share, cell);
+  }
+  return cell;
+}
+
+function emptyArm(): ArmInterval {
+  return { ended: 0, loss: 0, pending: 0, aborted: 0, latency: [], abortedLatency: [] };
+}

@@ -28,6 +28,10 @@ export const CATALOGUE = {
     status: 401,
     hint: "Send the token that `slipway up` printed: `Authorization: Bearer …`.",
   },
+  CONSOLE_NOT_BUILT: {
+    status: 503,
+    hint: "Run `npm run build` in the clone, or install the package again; the commands and the API work without it.",
+  },
   STORE_FULL: {
     status: 507,
     hint: "The disk is full: make room and try again; what was acknowledged is kept, this was not.",
@@ -146,6 +150,24 @@ export const CATALOGUE = {
   TEMPLATE_UNKNOWN: { status: 404, hint: "Choose one of the templates named above." },
   FOLDER_NOT_EMPTY: { status: 409, hint: "Choose a new folder, or move its files away." },
   FOLDER_UNWRITABLE: { status: 500, hint: "Make room or choose a folder that you may write to." },
+  LABEL_AND_LOSS: {
+    status: 400,
+    hint: "Send `label` and let the platform compare, or send `loss` where you compare yourself.",
+  },
+  LABEL_LOSS_INVALID: { status: 400, hint: "Scale the loss into 0 to 1 and send the whole request again." },
+  LABEL_TIME_INVALID: { status: 400, hint: "Correct `at`, or leave it out: now is meant then." },
+  LABEL_IN_FUTURE: {
+    status: 400,
+    hint: "Correct `at`, or this machine's clock, and send the request again.",
+  },
+  LABEL_TOO_EARLY: {
+    status: 400,
+    hint: "Correct `at`: it is when the truth became known, in milliseconds since the epoch or ISO 8601.",
+  },
+  LABEL_OTHER_SERVICE: {
+    status: 400,
+    hint: "Send the labels of each service to /api/slipway/v1/services/<its model>/labels.",
+  },
   LABELS_INVALID: { status: 422, hint: 'Each line is one JSON object: {"id": "<request id>", "label": …}.' },
   DATA_NEWER: {
     status: 409,

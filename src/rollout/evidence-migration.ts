@@ -6,6 +6,8 @@ export const evidenceMigration: Migration = {
   statements: [
     "ALTER TABLE rollout_labels ADD COLUMN predicted_at BIGINT",
     "ALTER TABLE rollout_labels ADD COLUMN known_at BIGINT",
+    "ALTER TABLE rollout_predictions ADD COLUMN version BIGINT",
+    "ALTER TABLE rollout_predictions ADD COLUMN failed INTEGER",
     "CREATE INDEX rollout_predictions_by_request ON rollout_predictions (request_id)",
     `CREATE TABLE rollout_labels_due (
       rollout_id TEXT NOT NULL, within_ms BIGINT NOT NULL, service TEXT NOT NULL, request_id TEXT NOT NULL,

@@ -1,11 +1,11 @@
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
 import type { ToldStops } from "./act.ts";
 import { actByHand, type ByHand } from "./commands/by-hand.ts";
-import { acceptLabels, type LabelsAnswer } from "./commands/labels.ts";
+import type { LabelsAnswer } from "./commands/labels.ts";
 import { recordProblem, requestRollout } from "./commands/requests.ts";
 import type { Action } from "./decide.ts";
 import type { RolloutDeps } from "./deps.ts";
-import type { Label } from "./loss.ts";
+import { type NewLabel, takeInLabels } from "./new-labels.ts";
 import { createOutbox } from "./outbox.ts";
 import { passOnce } from "./pass.ts";
 import { createPredictionLog } from "./prediction-log.ts";
@@ -30,11 +30,10 @@ export interface Rollouts extends RolloutRequests {
   byHand(what: What): Promise<{ rolloutId: string | null }>;
   /** A client asked by MLflow's API that this version be champion. */
   championRequested(model: string, version: number): Promise<{ rolloutId: string | null; how: RolloutKind }>;
-  labels(service: string, labels: { id: string; label: Label }[]): Promise<LabelsAnswer>;
+  labels(service: string, labels: readonly NewLabel[]): Promise<LabelsAnswer>;
 }
 
 const TICK_MS = 200;
-const LABELS_PER_WRITE = 500;
 /** Without a running rollout: whether serve still has what Git says, and the prediction log before it is dropped. */
 const IDLE_MS = 5_000;
 
@@ -147,7 +146,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
       const known = await deps.db.read((tx) => selectService(tx, service));
       if (!known) throw new SlipwayError("NOT_FOUND", `there is no service ${service}`);
       log.keepFor(service);
-      return acceptInParts(deps, service, labels);
+      return takeInLabels(deps, log, service, labels);
     },
   };
   deps.registry.onChampionRequested(async (model, version) => {
@@ -186,19 +185,4 @@ async function backToPrevious(deps: RolloutDeps, what: What): Promise<RolloutReq
 async function settleProblem(deps: RolloutDeps, service: string, problem: string | null): Promise<void> {
   const known = await deps.db.read((tx) => selectService(tx, service));
   if (known && known.problem !== problem) await deps.db.write(recordProblem, { service, problem });
-}
-
-/** One command per part: thousands of labels in one would keep every other write waiting. */
-async function acceptInParts(
-  { db, clock }: RolloutDeps,
-  service: string,
-  labels: readonly { id: string; label: Label }[],
-): Promise<LabelsAnswer> {
-  const sum: LabelsAnswer = { accepted: 0, duplicate: 0, conflicting: 0, unknown: 0, late: 0 };
-  for (let from = 0; from < labels.length; from += LABELS_PER_WRITE) {
-    const part = labels.slice(from, from + LABELS_PER_WRITE);
-    const answer = await db.write(acceptLabels, { service, labels: part, now: clock.now() });
-    for (const key of Object.keys(sum) as (keyof LabelsAnswer)[]) sum[key] += answer[key];
-  }
-  return sum;
 }

@@ -32,7 +32,10 @@ const labelsBody = z.object({
         id: z.string().min(1).max(200).describe("The prediction's x-slipway-request-id."),
         label: z
           .union([labelValue, z.array(labelValue).min(1).max(4096)])
+          .optional()
           .describe("Of one row, or per row."),
+        loss: z.custom<number>((value) => typeof value === "number", "loss must be a number").optional(),
+        at: z.union([z.number(), z.string().max(40)]).optional(),
       }),
     )
     .max(MOST_LABELS),
@@ -64,7 +67,10 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
       schema: {
         params: draft7(modelParams),
         summary: "Tell the true answers of predictions",
-        description: `Body: \`{"labels": [{"id": "<x-slipway-request-id>", "label": <class, or one per row>}]}\`, at most ${MOST_LABELS} labels and 8 MiB.`,
+        description:
+          `Body: \`{"labels": [{"id": "<x-slipway-request-id>", "label": <class, or one per row>}]}\`, at most ` +
+          `${MOST_LABELS} labels and 8 MiB. Instead of \`label\`: \`"loss": <0 to 1>\`, what the answer cost. With ` +
+          "`at`: when the truth became known (milliseconds since the epoch, or ISO 8601). All are taken, or none.",
       },
     },
     async (request) => {
@@ -113,7 +119,7 @@ function parsedLabels(body: unknown): z.infer<typeof labelsBody>["labels"] {
   const code = issue?.code === "too_big" && issue.path.length === 1 ? "TOO_LARGE" : "INVALID_REQUEST";
   throw new SlipwayError(code, issue?.message ?? "the body isn't labels", {
     where: `body.${issue?.path.join(".") ?? ""}`,
-    allowed: `{"labels": [{"id": "<x-slipway-request-id>", "label": <class, or one per row>}]}, at most ${MOST_LABELS}`,
+    allowed: `{"labels": [{"id": "<x-slipway-request-id>", "label": <class, or one per row>}]}, or "loss" (0 to 1) instead of "label", at most ${MOST_LABELS}`,
   });
 }
 

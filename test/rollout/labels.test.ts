@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { labelLoss } from "../../src/rollout/loss.ts";
+import { labelLoss, lossOf } from "../../src/rollout/loss.ts";
 import { LABEL_BOUNDS } from "../../src/rollout/prediction-log.ts";
 import type { Rollouts } from "../../src/rollout/rollouts.ts";
 import { policy, World } from "./world.ts";
@@ -23,7 +23,7 @@ async function onTrial(wrong: number): Promise<{ world: World; rollouts: Rollout
   return { world, rollouts };
 }
 
-const none = { accepted: 0, duplicate: 0, conflicting: 0, unknown: 0, late: 0 };
+const none = { accepted: 0, duplicate: 0, conflicting: 0, unknown: 0, late: 0, mismatch: 0 };
 
 describe("the loss of a labelled prediction", () => {
   it.each([
@@ -32,11 +32,23 @@ describe("the loss of a labelled prediction", () => {
     [[1], "1", 0],
     [["1"], true, 0],
     [["a", "b", "b", "b"], ["a", "b", "a", "a"], 0.5],
-    [null, "a", 1],
     [["a", "b"], "a", undefined],
     [[], "a", undefined],
   ] as const)("of %j against %j is %j", (prediction, label, loss) => {
     expect(labelLoss(prediction, label as never)).toBe(loss);
+  });
+});
+
+describe("the loss of a request", () => {
+  const answered = { failed: false, prediction: ["a"] };
+  it.each([
+    ["a failed one is a whole one", { failed: true, prediction: null }, { label: "a" }, 1],
+    ["also where the caller worked it out", { failed: true, prediction: null }, { loss: 0.2 }, 1],
+    ["a given one is taken as it is", answered, { loss: 0.2 }, 0.2],
+    ["also without a prediction in the log", { failed: false, prediction: null }, { loss: 0.2 }, 0.2],
+    ["a label needs a prediction", { failed: false, prediction: null }, { label: "a" }, undefined],
+  ])("%s", (_, of, truth, loss) => {
+    expect(lossOf(of, truth)).toBe(loss);
   });
 });
 

@@ -1,7 +1,8 @@
 import type { PredictionRecord } from "../../serving/outcomes.ts";
 import { defineCommand, type Tx } from "../../store/database.ts";
-import { type Label, labelLoss } from "../loss.ts";
+import { type Answered, type Label, lossOf, type Truth } from "../loss.ts";
 import { enqueueLabel } from "../label-cells.ts";
+import { isTooEarly } from "../label-findings.ts";
 import { isOnTrial, type Rollout, type RolloutState } from "../state.ts";
 
 /** What became of the labels of one call. */
@@ -11,6 +12,16 @@ export interface LabelsAnswer {
   conflicting: number;
   unknown: number;
   late: number;
+  /** Can't be compared with their prediction: another number of rows, say. */
+  mismatch: number;
+}
+
+/** One truth, checked. */
+export interface AcceptedLabel {
+  id: string;
+  truth: Truth;
+  /** When it became known, in milliseconds since the epoch; null: now. */
+  at: number | null;
 }
 
 interface PredictionRow {
@@ -19,48 +30,75 @@ interface PredictionRow {
   share: number;
   arm: "champion" | "challenger";
   direct: number;
+  /** Null in rows of earlier versions. */
+  version: number | null;
+  failed: number | null;
   prediction: string | null;
 }
 
 interface TrialRow {
   id: string;
+  version: number;
   state: RolloutState;
   heldFrom: RolloutState | null;
   request: string;
 }
 
 /**
- * Stores labels. The first label of a request stays. States: `waiting` for its prediction, `joined` (counts in its
- * rollout), `stored` (its prediction entered no test), `late` (its rollout had ended), `mismatch` (another number
- * of rows than its prediction), `unknown` (no such prediction within the grace period).
+ * Stores labels. The first label of a request stays, unless it couldn't be compared. States: `waiting` for its
+ * prediction, `joined` (counts in its rollout), `stored` (its prediction entered no test), `late` (its rollout had
+ * ended), `mismatch` (can't be compared with its prediction), `unknown` (no such prediction within the grace period).
  */
 export const acceptLabels = defineCommand(
   "rollout.accept-labels",
-  async (tx, args: { service: string; labels: { id: string; label: Label }[]; now: number }) => {
-    const answer: LabelsAnswer = { accepted: 0, duplicate: 0, conflicting: 0, unknown: 0, late: 0 };
-    for (const { id, label } of args.labels) {
-      const text = JSON.stringify(label);
-      const known = await tx.get<{ label: string; state: string }>(
-        "SELECT label, state FROM rollout_labels WHERE service = ? AND request_id = ?",
-        [args.service, id],
-      );
-      if (known) {
-        if (known.label !== text) answer.conflicting++;
-        else if (known.state === "unknown") answer.unknown++;
-        else answer.duplicate++;
-        continue;
-      }
-      await tx.run(
-        "INSERT INTO rollout_labels (service, request_id, label, at, state) VALUES (?, ?, ?, ?, 'waiting')",
-        [args.service, id, text, args.now],
-      );
-      const state = await joinLabel(tx, args.service, id, label);
-      if (state === "late") answer.late++;
-      else answer.accepted++;
-    }
+  async (tx, args: { service: string; labels: AcceptedLabel[]; now: number }) => {
+    const answer: LabelsAnswer = {
+      accepted: 0,
+      duplicate: 0,
+      conflicting: 0,
+      unknown: 0,
+      late: 0,
+      mismatch: 0,
+    };
+    for (const label of args.labels) answer[await acceptLabel(tx, args.service, label, args.now)]++;
     return answer;
   },
 );
+
+async function acceptLabel(
+  tx: Tx,
+  service: string,
+  { id, truth, at }: AcceptedLabel,
+  now: number,
+): Promise<keyof LabelsAnswer> {
+  const text = storedTruth(truth);
+  const known = await tx.get<{ label: string; state: string }>(
+    "SELECT label, state FROM rollout_labels WHERE service = ? AND request_id = ?",
+    [service, id],
+  );
+  if (known && (known.label === text || known.state !== "mismatch")) {
+    if (known.label !== text) return "conflicting";
+    return known.state === "unknown" || known.state === "mismatch" ? known.state : "duplicate";
+  }
+  await tx.run(
+    `INSERT INTO rollout_labels (service, request_id, label, at, known_at, state) VALUES (?, ?, ?, ?, ?, 'waiting')
+     ON CONFLICT (service, request_id)
+     DO UPDATE SET label = excluded.label, at = excluded.at, known_at = excluded.known_at, state = 'waiting'`,
+    [service, id, text, now, at ?? now],
+  );
+  const state = await joinLabel(tx, service, { id, truth, at });
+  return state === "late" || state === "mismatch" ? state : "accepted";
+}
+
+/** A loss is stored as an object, which no label is. */
+function storedTruth(truth: Truth): string {
+  return JSON.stringify("loss" in truth ? truth : truth.label);
+}
+
+function parsedTruth(text: string): Truth {
+  const value = JSON.parse(text) as Label | { loss: number };
+  return typeof value === "object" && "loss" in value ? value : { label: value };
+}
 
 /**
  * Adds a page of the prediction log and moves the cursor with it, then joins the labels that waited for them.
@@ -77,24 +115,7 @@ export const ingestPredictions = defineCommand(
     );
     if (environment?.prediction_cursor !== args.from) return { ingested: false };
     let seq = Number(environment.prediction_seq);
-    for (const record of args.records) {
-      seq++;
-      await tx.run(
-        `INSERT INTO rollout_predictions (service, request_id, seq, at, epoch, share, arm, direct, prediction)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (service, request_id) DO NOTHING`,
-        [
-          record.service,
-          record.requestId,
-          seq,
-          record.at,
-          record.epoch,
-          record.share,
-          record.arm,
-          record.direct === true ? 1 : 0,
-          record.prediction === undefined ? null : JSON.stringify(record.prediction),
-        ],
-      );
-    }
+    for (const record of args.records) await addPrediction(tx, record, ++seq);
     await tx.run("UPDATE rollout_environment SET prediction_cursor = ?, prediction_seq = ? WHERE id = 1", [
       args.to,
       seq,
@@ -104,63 +125,108 @@ export const ingestPredictions = defineCommand(
   },
 );
 
+/** Of a request that was copied to a shadowed challenger, a coin has chosen whose outcome counts: its arm. */
+async function addPrediction(tx: Tx, record: PredictionRecord, seq: number): Promise<void> {
+  const { shadow } = record;
+  const { version, status, prediction } = shadow && record.arm === "challenger" ? shadow : record;
+  await tx.run(
+    `INSERT INTO rollout_predictions
+       (service, request_id, seq, at, epoch, share, arm, direct, version, failed, prediction)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (service, request_id) DO NOTHING`,
+    [
+      record.service,
+      record.requestId,
+      seq,
+      record.at,
+      record.epoch,
+      record.share,
+      record.arm,
+      record.direct === true ? 1 : 0,
+      version,
+      status >= 400 ? 1 : 0,
+      prediction === undefined ? null : JSON.stringify(prediction),
+    ],
+  );
+}
+
 async function joinWaiting(tx: Tx): Promise<void> {
-  const waiting = await tx.all<{ service: string; request_id: string; label: string }>(
-    `SELECT l.service, l.request_id, l.label FROM rollout_labels l
+  const waiting = await tx.all<{
+    service: string;
+    request_id: string;
+    label: string;
+    known_at: number | null;
+  }>(
+    `SELECT l.service, l.request_id, l.label, l.known_at FROM rollout_labels l
      JOIN rollout_predictions p ON p.service = l.service AND p.request_id = l.request_id
      WHERE l.state = 'waiting' ORDER BY l.at LIMIT 20000`,
   );
-  for (const row of waiting) await joinLabel(tx, row.service, row.request_id, JSON.parse(row.label) as Label);
+  for (const { service, request_id: id, label, known_at: at } of waiting) {
+    await joinLabel(tx, service, { id, truth: parsedTruth(label), at: at === null ? null : Number(at) });
+  }
 }
 
-async function joinLabel(tx: Tx, service: string, id: string, label: Label): Promise<string> {
+/** Finds a label's prediction and the rollout that it counts in; answers the label's new state. */
+async function joinLabel(tx: Tx, service: string, label: AcceptedLabel): Promise<string> {
   const prediction = await tx.get<PredictionRow>(
-    "SELECT at, epoch, share, arm, direct, prediction FROM rollout_predictions WHERE service = ? AND request_id = ?",
-    [service, id],
+    `SELECT at, epoch, share, arm, direct, version, failed, prediction FROM rollout_predictions
+     WHERE service = ? AND request_id = ?`,
+    [service, label.id],
   );
   if (!prediction) return "waiting";
   const settle = async (state: string): Promise<string> => {
-    await tx.run("UPDATE rollout_labels SET state = ? WHERE service = ? AND request_id = ?", [
-      state,
-      service,
-      id,
-    ]);
+    await tx.run(
+      "UPDATE rollout_labels SET state = ?, predicted_at = ? WHERE service = ? AND request_id = ?",
+      [state, prediction.at, service, label.id],
+    );
     return state;
   };
-  const randomised = prediction.direct === 0 && prediction.share > 0 && prediction.share < 1;
-  const epoch = randomised
-    ? await tx.get<{ rollout_id: string }>(
-        "SELECT rollout_id FROM rollout_epochs WHERE commit_id = ? AND service = ?",
-        [prediction.epoch, service],
-      )
-    : undefined;
-  if (!epoch) return settle("stored");
-  const rollout = await tx.get<TrialRow>(
-    'SELECT id, state, held_from AS "heldFrom", request FROM rollouts WHERE id = ?',
-    [epoch.rollout_id],
-  );
-  if (!rollout || !isOnTrial(rollout)) return settle("late");
-  const answered = prediction.prediction === null ? null : (JSON.parse(prediction.prediction) as string[]);
-  const loss = labelLoss(answered, label);
-  if (loss === undefined) return settle("mismatch");
+  const rollout = await trialOf(tx, service, prediction);
+  if (!rollout) return settle("stored");
+  if (!isOnTrial(rollout)) return settle("late");
+  const loss = lossOf(answeredBy(prediction, rollout), label.truth);
+  if (loss === undefined || isTooEarly(label.at, Number(prediction.at))) return settle("mismatch");
   await tx.run("UPDATE rollout_environment SET join_seq = join_seq + 1 WHERE id = 1");
   await tx.run(
-    `UPDATE rollout_labels SET state = 'joined', rollout_id = ?, share = ?, arm = ?, loss = ?,
+    `UPDATE rollout_labels SET state = 'joined', rollout_id = ?, share = ?, arm = ?, loss = ?, predicted_at = ?,
        join_seq = (SELECT join_seq FROM rollout_environment WHERE id = 1) WHERE service = ? AND request_id = ?`,
-    [rollout.id, prediction.share, prediction.arm, loss, service, id],
+    [rollout.id, prediction.share, prediction.arm, loss, prediction.at, service, label.id],
   );
   const { policy } = JSON.parse(rollout.request) as Rollout["request"];
-  const { at: predictedAt, share, arm } = prediction;
   await enqueueLabel(tx, policy, {
     rolloutId: rollout.id,
     service,
-    requestId: id,
-    predictedAt: Number(predictedAt),
-    share,
-    arm,
+    requestId: label.id,
+    predictedAt: Number(prediction.at),
+    share: prediction.share,
+    arm: prediction.arm,
     loss,
   });
   return "joined";
+}
+
+/** The rollout under whose commit a prediction was drawn; undefined for one that was not drawn at random. */
+async function trialOf(tx: Tx, service: string, prediction: PredictionRow): Promise<TrialRow | undefined> {
+  if (prediction.direct !== 0 || prediction.share <= 0 || prediction.share >= 1) return undefined;
+  const epoch = await tx.get<{ rollout_id: string }>(
+    "SELECT rollout_id FROM rollout_epochs WHERE commit_id = ? AND service = ?",
+    [prediction.epoch, service],
+  );
+  if (!epoch) return undefined;
+  return tx.get<TrialRow>(
+    'SELECT id, version, state, held_from AS "heldFrom", request FROM rollouts WHERE id = ?',
+    [epoch.rollout_id],
+  );
+}
+
+/**
+ * What the arm made of the request. An answer in the challenger's arm that another version gave was a fall-back: the
+ * challenger had failed. Rows of earlier versions say neither version nor failure; those without a prediction failed.
+ */
+function answeredBy(row: PredictionRow, rollout: TrialRow): Answered {
+  const prediction = row.prediction === null ? null : (JSON.parse(row.prediction) as (string | number)[]);
+  if (row.version === null || row.failed === null) return { failed: prediction === null, prediction };
+  const fellBack = row.arm === "challenger" && Number(row.version) !== Number(rollout.version);
+  return { failed: row.failed === 1 || fellBack, prediction };
 }
 
 /** What is kept, in milliseconds and rows. */
@@ -185,6 +251,9 @@ export const pruneLabels = defineCommand(
       [args.now - args.predictionAge, args.predictionRows],
     );
     await tx.run("DELETE FROM rollout_labels WHERE at < ?", [args.now - args.labelAge]);
+    await tx.run(
+      "DELETE FROM rollout_labels_due WHERE rollout_id IN (SELECT id FROM rollouts WHERE ended_at IS NOT NULL)",
+    );
     return { unknown };
   },
 );

@@ -9,7 +9,7 @@ export const SERVICES = "services";
 /** More is no service file. */
 export const MAX_SERVICE_FILE_BYTES = 64 * 1024;
 
-const KEYS = ["apiVersion", "kind", "name", "champion", "challenger", "weight"];
+const KEYS = ["apiVersion", "kind", "name", "champion", "challenger", "weight", "shadow"];
 
 /** The file of a service, for people: same content, same bytes. */
 export function renderServiceFile(state: ServiceState): string {
@@ -27,6 +27,9 @@ export function renderServiceFile(state: ServiceState): string {
     lines.push("# The version on trial.", "challenger:", `  version: ${state.challenger}`);
   }
   lines.push("# Per cent of new requests that go to the challenger.", `weight: ${state.weight}`);
+  if (state.shadow !== undefined) {
+    lines.push("# Per cent of requests of which the challenger gets a copy.", `shadow: ${state.shadow}`);
+  }
   return `${lines.join("\n")}\n`;
 }
 
@@ -78,11 +81,12 @@ class ServiceFileReader {
     const hasChallenger = this.#value(["challenger"]) !== undefined;
     const challenger = hasChallenger ? this.#version("challenger") : undefined;
     const weight = this.#weight(hasChallenger);
+    const shadow = this.#shadow(hasChallenger, weight);
     if (champion !== undefined && champion === challenger) {
       this.#say(["challenger", "version"], "same-version", "the challenger is the champion");
     }
     if (champion === undefined || weight === undefined) return undefined;
-    return { name, champion, ...(challenger === undefined ? {} : { challenger }), weight };
+    return { name, champion, ...(challenger === undefined ? {} : { challenger }), weight, ...shadow };
   }
 
   #value(path: Path): unknown {
@@ -146,6 +150,22 @@ class ServiceFileReader {
       this.#say(["weight"], "no-challenger", "weight is above 0 but there is no challenger", "0");
     }
     return weight;
+  }
+
+  #shadow(hasChallenger: boolean, weight: number | undefined): { shadow?: number } {
+    const shadow = this.#value(["shadow"]);
+    if (shadow === undefined) return {};
+    if (typeof shadow !== "number" || !(shadow >= 1 && shadow <= 100)) {
+      this.#say(["shadow"], "wrong-value", "shadow is no per cent", "a number from 1 to 100, or no such key");
+      return {};
+    }
+    if (!hasChallenger) {
+      this.#say(["shadow"], "no-challenger", "shadow is given but there is no challenger", "no such key");
+    } else if (weight !== undefined && weight > 0) {
+      const message = "a challenger gets either copies of requests or requests of its own";
+      this.#say(["shadow"], "shadow-and-weight", message, "shadow with weight: 0, or no such key");
+    }
+    return { shadow };
   }
 
   #say(path: Path, rule: string, message: string, allowed?: string): void {

@@ -1,7 +1,7 @@
 import { recordAliases, recordIntent, supersedeIntent } from "./commands/projection.ts";
 import { beginChecking, endRollout, holdRollout, recordContract, recordStop } from "./commands/requests.ts";
 import { checkVersion } from "./check-version.ts";
-import type { Action, Situation } from "./decide.ts";
+import type { Action, Situation } from "./situation.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { modelFolder } from "./model-folder.ts";
 import { evidenceLines } from "./sentences.ts";
@@ -142,11 +142,18 @@ async function route({ deps, situation }: ActContext): Promise<void> {
   if (service.commit === null) return;
   if (service.champion === null) return deps.backend.unroute(service.name, service.order);
   const serving = service.serving ?? rollout?.request.serving ?? deps.defaults.serving;
-  const { name, champion, challenger, weight } = service;
-  const state = { name, champion, weight, ...(challenger === null ? {} : { challenger }) };
+  const policy = rollout?.request.policy ?? service.policy ?? deps.defaults.policy;
+  const { name, champion, challenger, weight, shadow } = service;
+  const state = {
+    name,
+    champion,
+    weight,
+    ...(challenger === null ? {} : { challenger }),
+    ...(shadow === null ? {} : { shadow }),
+  };
   await applyRule(
     deps.backend,
-    trafficRule(state, { commit: service.commit, order: service.order }, serving),
+    trafficRule(state, { commit: service.commit, order: service.order }, { serving, policy }),
   );
 }
 

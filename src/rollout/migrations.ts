@@ -72,6 +72,8 @@ export const rolloutMigrations: readonly Migration[] = [
       "UPDATE rollouts SET kind = 'instant' WHERE kind = 'direct'",
       "ALTER TABLE rollout_services ADD COLUMN shadow DOUBLE PRECISION",
       "ALTER TABLE rollout_history ADD COLUMN shadow DOUBLE PRECISION",
+      // Per cent of requests that were copied under this commit; what a copy failed harmed nobody.
+      "ALTER TABLE rollout_epochs ADD COLUMN shadow DOUBLE PRECISION",
     ],
   },
   evidenceMigration,

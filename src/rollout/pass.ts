@@ -1,10 +1,12 @@
 import type { Judge } from "./judge.ts";
 import { act, type ToldStops } from "./act.ts";
-import { type Action, decide, type Situation } from "./decide.ts";
+import { badAnswersOf } from "./bad-answers.ts";
+import { decide } from "./decide.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { takeLook } from "./look.ts";
 import type { Projector } from "./projector.ts";
 import { selectContracts, selectRollouts, selectService } from "./rows.ts";
+import type { Action, Situation } from "./situation.ts";
 import { isOnTrial, type Projection, type Rollout } from "./state.ts";
 
 export interface PassDeps<State> {
@@ -46,6 +48,11 @@ async function readRunning({ db }: RolloutDeps, service: string): Promise<Rollou
   return (await db.read((tx) => selectRollouts(tx, condition, [service], "DESC", 1)))[0];
 }
 
+/** Bad answers are told when a challenger is taken out, and cost a walk over its labels. */
+function mayBeStopped({ judgement, wish }: Rollout): boolean {
+  return judgement?.verdict === "worse" || (judgement?.guard ?? null) !== null || wish !== null;
+}
+
 async function gather<State>(
   { deps, told }: PassDeps<State>,
   name: string,
@@ -68,6 +75,7 @@ async function gather<State>(
       pending,
       contracts: await selectContracts(tx, name),
       unitsAtStep: Number(units?.units ?? 0),
+      badAnswers: rollout && mayBeStopped(rollout) ? await badAnswersOf(tx, rollout.id) : 0,
     };
   });
   const { service } = known;

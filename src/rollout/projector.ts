@@ -160,13 +160,14 @@ async function compare(
 }
 
 function isSame(
-  before: { champion: number | null; challenger: number | null; weight: number },
+  before: { champion: number | null; challenger: number | null; weight: number; shadow: number | null },
   state: ServiceState,
 ): boolean {
   return (
     before.champion === state.champion &&
     before.challenger === (state.challenger ?? null) &&
-    before.weight === state.weight
+    before.weight === state.weight &&
+    before.shadow === (state.shadow ?? null)
   );
 }
 
@@ -183,6 +184,7 @@ async function deliver(
   }));
   const asked = rollout?.request.serving ?? deps.defaults.serving;
   const serving = intent.after.state === "promoted" ? asked : (service?.serving ?? asked);
+  const policy = rollout?.request.policy ?? deps.defaults.policy;
   const { variants } = await deps.backend.state();
   const { champion, challenger } = intent.desired;
   try {
@@ -197,7 +199,7 @@ async function deliver(
         AbortSignal.timeout(120_000),
       );
     }
-    await applyRule(deps.backend, trafficRule(intent.desired, commit, serving));
+    await applyRule(deps.backend, trafficRule(intent.desired, commit, { serving, policy }));
   } catch (error) {
     // The service's own loop finds the rule out of date and says what is wrong with the version.
     if (!isAboutVersion(error)) throw error;

@@ -3,7 +3,7 @@ import type { ToldStops } from "./act.ts";
 import { actByHand, type ByHand } from "./commands/by-hand.ts";
 import type { LabelsAnswer } from "./commands/labels.ts";
 import { recordProblem, requestRollout } from "./commands/requests.ts";
-import type { Action } from "./decide.ts";
+import type { Action } from "./situation.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { type NewLabel, takeInLabels } from "./new-labels.ts";
 import { createOutbox } from "./outbox.ts";

@@ -1,55 +1,102 @@
-import type { Judgement } from "./judge.ts";
+import type { RolloutMetric } from "../spec/project.ts";
+import type { GuardFinding, Judgement, MetricEvidence } from "./judge.ts";
 import type { Rollout } from "./state.ts";
-import { describeCounts, grouped } from "./statistics/sentence.ts";
+import { grouped } from "./statistics/sentence.ts";
 
 /** The counts of a judgement with the versions' numbers: of the metric to blame, or of all. */
 export function describeEvidence(rollout: Rollout): string {
   const metrics = rollout.judgement?.metrics ?? [];
   const blamed = metrics.filter((metric) => metric.verdict === "worse");
-  const told = (blamed.length > 0 ? blamed : metrics).map((metric) =>
-    describeCounts(
-      {
-        name: metric.metric,
-        kind: isLabels(rollout, metric.metric) ? "labels" : "errors",
-        champion: metric.champion,
-        challenger: metric.challenger,
-      },
-      `version ${rollout.version}`,
-      rollout.champion === null ? "the champion" : `version ${rollout.champion}`,
-    ),
-  );
-  return told.length === 0 ? "no outcome was seen" : told.join("; ");
+  const told = blamed.length > 0 ? blamed : metrics;
+  if (!told.some(hasUnits)) return "no outcome was seen";
+  return told.map((metric) => describeMetric(metric, rollout)).join("; ");
 }
 
 /**
- * "version 3 failed 72 of 310 requests, version 2 2 of 2,890: taken out after 4.1 s". Labels tell of a part of the
- * answers only, so a rollback because of them also says how many answers were given by then.
+ * "version 3 failed 72 of 310 requests, version 2 2 of 2,890", "version 3 was slower than 36 ms in 61 of 410, version 2
+ * slower than 30 ms in 20 of 3,900", "version 3 was wrong on 64 of 70 labelled answers (accuracy), version 2 on 90 of
+ * 2,890": of labels it says that only labelled answers are known.
  */
-export function takenOut(rollout: Rollout, now: number): string {
-  const seconds = ((now - (rollout.progressingAt ?? now)) / 1000).toFixed(1);
+function describeMetric(metric: MetricEvidence, rollout: Rollout): string {
+  const challenger = `version ${rollout.version}`;
+  const champion = rollout.champion === null ? "the champion" : `version ${rollout.champion}`;
+  const [of, ofChampion] = [ratio(metric.challenger), ratio(metric.champion)];
+  if (metric.kind === "errors")
+    return `${challenger} failed ${of} ${unitsOf(rollout)}, ${champion} ${ofChampion}`;
+  if (metric.kind === "labels") {
+    if (metric.challenger.units === 0) return `no answer of ${challenger} is labelled (${metric.metric})`;
+    return `${challenger} was wrong on ${of} labelled answers (${metric.metric}), ${champion} on ${ofChampion}`;
+  }
+  if (!hasUnits(metric) || !metric.slowAbove)
+    return `the latency of ${challenger} can't be compared with ${champion}'s yet`;
+  const { slowAbove } = metric;
+  return (
+    `${challenger} was slower than ${milliseconds(slowAbove.challenger)} in ${of}, ` +
+    `${champion} slower than ${milliseconds(slowAbove.champion)} in ${ofChampion}`
+  );
+}
+
+function hasUnits({ champion, challenger }: MetricEvidence): boolean {
+  return champion.units + challenger.units > 0;
+}
+
+function unitsOf({ phase, request }: Rollout): string {
+  if (phase === "shadow") return "copies";
+  return request.policy.shadow === null || request.atOnce ? "requests" : "requests and copies";
+}
+
+/**
+ * "version 3 failed 72 of 310 requests, version 2 2 of 2,890: taken out after 4.1 s, 31 bad answers". Bad answers are
+ * those that callers got: not copies, nor what a fall-back answered. Labels tell of a part of the answers only, so a
+ * rollback because of them also says how many answers were given by then.
+ */
+export function takenOut(rollout: Rollout, now: number, badAnswers: number): string {
   const metrics = rollout.judgement?.metrics ?? [];
   const blamed = metrics.filter((metric) => metric.verdict === "worse");
-  const answered = metrics.find((metric) => !isLabels(rollout, metric.metric))?.challenger.units;
-  const isUntold = answered !== undefined && blamed.every((metric) => isLabels(rollout, metric.metric));
-  const given = isUntold ? `; it had answered ${grouped(answered)} requests by then` : "";
-  return `${describeEvidence(rollout)}: taken out after ${seconds} s${given}`;
+  const answered = metrics.find((metric) => metric.kind !== "labels")?.challenger.units;
+  const isUntold = answered !== undefined && blamed.every((metric) => metric.kind === "labels");
+  const isGiven = isUntold && rollout.phase !== "shadow";
+  const given = isGiven ? `; it had answered ${grouped(answered)} ${unitsOf(rollout)} by then` : "";
+  const earlier = rollout.continues === null ? "" : `, going on from the evidence of ${rollout.continues}`;
+  return `${describeEvidence(rollout)}${earlier}: ${after(rollout, now, badAnswers)}${given}`;
+}
+
+/** Said as what it is: nothing that the declared rates hold for. */
+export function stoppedByGuard(
+  rollout: Rollout,
+  { what, before, now, limit, units }: GuardFinding,
+  at: number,
+  badAnswers: number,
+): string {
+  const seen =
+    what === "errors"
+      ? `${percent(now)} % of ${grouped(units)} requests failed, ${percent(before)} % before the rollout (limit ${percent(limit)} %)`
+      : `the 95th percentile of ${grouped(units)} requests took ${milliseconds(now)}, ` +
+        `${milliseconds(before)} before the rollout (limit ${milliseconds(limit)})`;
+  return `the absolute guard, outside the declared rates: ${seen}, both versions together: version ${rollout.version} ${after(rollout, at, badAnswers)}`;
+}
+
+function after(rollout: Rollout, now: number, badAnswers: number): string {
+  const took = duration(Math.max(0, now - (rollout.progressingAt ?? now)));
+  if (rollout.phase === "shadow") return `taken out after ${took}; no caller was harmed`;
+  return `taken out after ${took}, ${counted(badAnswers, "bad answer")}`;
 }
 
 /** The numbers behind a verdict, one line per metric, for the commit's body; "" before the first outcome. */
 export function evidenceLines(rollout: Rollout): string {
   const { policy } = rollout.request;
   const judgement: Judgement | null = rollout.judgement;
-  const isSeen = judgement?.metrics.some(({ champion, challenger }) => champion.units + challenger.units > 0);
-  if (!judgement || !isSeen) return "";
-  const lines = judgement.metrics.map((metric) => {
-    const margin = policy.metrics.find(({ name }) => name === metric.metric)?.worseBy ?? 0;
-    return (
-      `${metric.metric}: ${metric.verdict}; margin ${percent(margin)}pp; ` +
-      `champion ${grouped(metric.champion.loss)}/${grouped(metric.champion.units)}, ` +
-      `challenger ${grouped(metric.challenger.loss)}/${grouped(metric.challenger.units)}; ` +
-      `evidence of harm ${short(metric.harm)}, of safety ${short(metric.safety)}`
+  if (!judgement || (!judgement.metrics.some(hasUnits) && judgement.guard === null)) return "";
+  const lines = judgement.metrics.map((metric) => evidenceLine(metric, policy.metrics));
+  if (rollout.continues !== null) lines.push(`Goes on from the evidence of ${rollout.continues}.`);
+  if (judgement.guard) {
+    const { what, before, now, limit, units } = judgement.guard;
+    const shown = what === "errors" ? (rate: number) => `${percent(rate)} %` : milliseconds;
+    lines.push(
+      `absolute guard, outside the declared rates: ${what} of both versions ${shown(now)} over ` +
+        `${grouped(units)} units, ${shown(before)} before the rollout, limit ${shown(limit)}`,
     );
-  });
+  }
   const rates =
     `A rollback needs mean evidence of harm ${short(1 / policy.falseRollbackRate)} ` +
     `(declared false rollback rate ${percent(policy.falseRollbackRate)} %), ` +
@@ -58,8 +105,54 @@ export function evidenceLines(rollout: Rollout): string {
   return [...lines, "", rates].join("\n");
 }
 
-function isLabels(rollout: Rollout, name: string): boolean {
-  return rollout.request.policy.metrics.some((metric) => metric.name === name && "from" in metric);
+function evidenceLine(metric: MetricEvidence, policy: readonly RolloutMetric[]): string {
+  const margin = policy.find(({ name }) => name === metric.metric)?.worseBy ?? 0;
+  const { champion, challenger, slowAbove, aborted } = metric;
+  const slow = slowAbove
+    ? `slow above ${milliseconds(slowAbove.champion)} and ${milliseconds(slowAbove.challenger)}; `
+    : "";
+  const left =
+    aborted && aborted.champion + aborted.challenger > 0
+      ? `left by their callers ${grouped(aborted.champion)} and ${grouped(aborted.challenger)}; `
+      : "";
+  const blocked = metric.blockedBy ? `; can't be decided: ${metric.blockedBy}` : "";
+  return (
+    `${metric.metric}: ${metric.verdict}; margin ${metric.kind === "latency" ? `${percent(margin)}%` : `${percent(margin)}pp`}; ` +
+    `${slow}champion ${grouped(champion.loss)}/${grouped(champion.units)}, ` +
+    `challenger ${grouped(challenger.loss)}/${grouped(challenger.units)}; ${left}` +
+    `evidence of harm ${short(metric.harm)}, of safety ${short(metric.safety)}${blocked}`
+  );
+}
+
+/** ": why", or nothing where nobody said why. */
+export function because(reason: string): string {
+  return reason === "" ? "" : `: ${reason}`;
+}
+
+/** "4.1 s", "10 min", "2.5 h", "3 d": as exact as a sentence needs. */
+export function duration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 120) return `${seconds.toFixed(seconds % 1 === 0 && seconds >= 10 ? 0 : 1)} s`;
+  if (seconds < 7200) return `${rounded(seconds / 60)} min`;
+  if (seconds < 172_800) return `${rounded(seconds / 3600)} h`;
+  return `${rounded(seconds / 86_400)} d`;
+}
+
+function ratio(count: { units: number; loss: number }): string {
+  return `${grouped(count.loss)} of ${grouped(count.units)}`;
+}
+
+function counted(count: number, what: string): string {
+  if (count === 0) return `no ${what}`;
+  return `${grouped(count)} ${what}${count === 1 ? "" : "s"}`;
+}
+
+function milliseconds(value: number): string {
+  return `${value >= 10 ? grouped(Math.round(value)) : rounded(value)} ms`;
+}
+
+function rounded(value: number): string {
+  return String(Math.round(value * 10) / 10);
 }
 
 function percent(fraction: number): string {

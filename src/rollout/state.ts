@@ -143,3 +143,14 @@ export interface ContractVerdict {
 export function isOnTrial(rollout: Pick<Rollout, "state" | "heldFrom">): boolean {
   return rollout.state === "progressing" || (rollout.state === "held" && rollout.heldFrom === "progressing");
 }
+
+/** True while copies are all that the challenger may get until a person says that it may go on. */
+export function isCopiesOnly({ phase, request }: Pick<Rollout, "phase" | "request">): boolean {
+  return phase === "shadow" && (request.policy.shadow?.for ?? null) === null;
+}
+
+/** When a phase that begins now has no time left for evidence; null: evidence isn't what it waits for. */
+export function deadlineOf(policy: RolloutPolicy, phase: RolloutPhase | null, now: number): number | null {
+  if (phase === null || phase === "switched") return null;
+  return now + policy.deadline + (phase === "shadow" ? (policy.shadow?.for ?? 0) : 0);
+}

@@ -1,16 +1,16 @@
 import { SlipwayError } from "../http/errors.ts";
 import type { ServiceState } from "../git/environment.ts";
 import type { TrafficRule } from "../serving/backend.ts";
-import type { ServingSpec } from "../spec/project.ts";
+import type { RolloutPolicy, ServingSpec } from "../spec/project.ts";
 import type { RolloutDeps } from "./deps.ts";
 
-/** The rule that a commit says for one service. */
+/** The rule that a commit says for one service; how it is served comes from the project's file. */
 export function trafficRule(
   state: ServiceState,
   at: { commit: string; order: number },
-  serving: ServingSpec,
+  { serving, policy }: { serving: ServingSpec; policy: Pick<RolloutPolicy, "fallback"> },
 ): TrafficRule {
-  const { challenger } = state;
+  const { challenger, shadow } = state;
   return {
     service: state.name,
     commit: at.commit,
@@ -18,6 +18,8 @@ export function trafficRule(
     champion: state.champion,
     ...(challenger === undefined ? {} : { challenger }),
     share: challenger === undefined ? 0 : state.weight / 100,
+    ...(challenger === undefined || shadow === undefined ? {} : { shadow: shadow / 100 }),
+    ...(challenger !== undefined && policy.fallback ? { fallback: true } : {}),
     ...(serving.sticky ? { sticky: serving.sticky } : {}),
     timeoutMs: serving.timeout,
     maxBodyBytes: serving.maxBody,

@@ -57,7 +57,7 @@ describe("rollout controller", () => {
     const commit = world.environment.commits.at(-1);
     expect(world.backend.stops).toEqual([2]);
     expect(commit?.message).toMatch(
-      /version 2 failed \d+ of \d+ requests, version 1 \d+ of [\d,]+: taken out after \d+\.\d s$/m,
+      /version 2 failed \d+ of \d+ requests, version 1 \d+ of [\d,]+: taken out after \d+\.\d s, \d+ bad answers$/m,
     );
     expect(commit?.trailers).toMatchObject({ "Slipway-Rollout": rolloutId });
     expect(world.environment.headState("m")).toEqual({ name: "m", champion: 1, weight: 0 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { decide, type Situation } from "../../src/rollout/decide.ts";
+import { decide } from "../../src/rollout/decide.ts";
 import type { Judgement } from "../../src/rollout/judge.ts";
+import type { Situation } from "../../src/rollout/situation.ts";
 import type { Rollout, Service } from "../../src/rollout/state.ts";
 import { policy, serving } from "./world.ts";
 
@@ -78,6 +79,7 @@ function situation(changes: Partial<Situation> = {}): Situation {
     prepared: [1, 2],
     stopTold: false,
     unitsAtStep: 100,
+    badAnswers: 0,
     ...changes,
   };
 }

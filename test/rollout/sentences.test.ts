@@ -23,8 +23,10 @@ const LABELS: MetricEvidence = {
 };
 
 function rollout(metrics: MetricEvidence[]): Rollout {
-  const policy = { metrics: [{ name: "errors" }, { name: "accuracy", from: "labels" }] };
+  const policy = { shadow: null, metrics: [{ name: "errors" }, { name: "accuracy", from: "labels" }] };
   const partial = {
+    continues: null,
+    phase: "steps",
     version: 3,
     champion: 2,
     progressingAt: 1000,
@@ -35,20 +37,22 @@ function rollout(metrics: MetricEvidence[]): Rollout {
 }
 
 test("a rollback because of labels says what the labels told and how many answers were given", () => {
-  expect(takenOut(rollout([ERRORS, { ...LABELS, verdict: "worse" }]), 5100)).toBe(
+  expect(takenOut(rollout([ERRORS, { ...LABELS, verdict: "worse" }]), 5100, 31)).toBe(
     "version 3 was wrong on 64 of 70 labelled answers (accuracy), version 2 on 60 of 1,200: " +
-      "taken out after 4.1 s; it had answered 310 requests by then",
+      "taken out after 4.1 s, 31 bad answers; it had answered 310 requests by then",
   );
 });
 
 test("without errors among the metrics nobody counted the answers, so none are named", () => {
-  expect(takenOut(rollout([{ ...LABELS, verdict: "worse" }]), 5100)).toMatch(/taken out after 4\.1 s$/);
+  expect(takenOut(rollout([{ ...LABELS, verdict: "worse" }]), 5100, 0)).toMatch(
+    /taken out after 4\.1 s, no bad answer$/,
+  );
 });
 
 test("a rollback because of errors counts all of its requests already", () => {
   const worse: MetricEvidence = { ...ERRORS, verdict: "worse", challenger: { units: 310, loss: 72 } };
-  expect(takenOut(rollout([worse, LABELS]), 5100)).toBe(
-    "version 3 failed 72 of 310 requests, version 2 2 of 2,890: taken out after 4.1 s",
+  expect(takenOut(rollout([worse, LABELS]), 5100, 72)).toBe(
+    "version 3 failed 72 of 310 requests, version 2 2 of 2,890: taken out after 4.1 s, 72 bad answers",
   );
 });
 

@@ -182,7 +182,8 @@ class FakeBackend implements ServingBackend {
     const isSaid =
       said?.champion === rule.champion &&
       said.challenger === rule.challenger &&
-      said.weight / 100 === rule.share;
+      said.weight / 100 === rule.share &&
+      said.shadow === (rule.shadow === undefined ? undefined : rule.shadow * 100);
     if (!isSaid) this.violations.push(`rule of ${rule.commit} isn't what the commit says`);
     for (const version of [rule.champion, rule.challenger]) {
       if (version !== undefined && !this.variants.has(`${rule.service}/${version}`)) {
@@ -234,11 +235,21 @@ class FakeBackend implements ServingBackend {
     const rule = this.rules.get(service);
     if (!rule) return;
     const isStopped = this.stopped.has(service);
+    const { champion, challenger } = rule;
+    if (challenger !== undefined && rule.shadow !== undefined && !isStopped) {
+      // Of each pair a coin takes one outcome; what wasn't copied tells of the champion alone.
+      const copied = Math.round(requests * rule.shadow);
+      const taken = Math.floor(copied / 2);
+      this.#count(rule, "champion", champion, requests - copied, { ...options, share: 0 });
+      this.#count(rule, "champion", champion, copied - taken, { ...options, share: 0.5 });
+      this.#count(rule, "challenger", challenger, taken, { ...options, share: 0.5 });
+      return;
+    }
     const share = isStopped ? 0 : rule.share;
-    const toChallenger = Math.round(requests * share);
-    this.#count(rule, "champion", rule.champion, requests - toChallenger, isStopped, options);
-    if (toChallenger > 0 && rule.challenger !== undefined) {
-      this.#count(rule, "challenger", rule.challenger, toChallenger, isStopped, options);
+    const toChallenger = challenger === undefined ? 0 : Math.round(requests * share);
+    this.#count(rule, "champion", champion, requests - toChallenger, { ...options, share, isStopped });
+    if (toChallenger > 0 && challenger !== undefined) {
+      this.#count(rule, "challenger", challenger, toChallenger, { ...options, share, isStopped });
     }
   }
 
@@ -247,12 +258,12 @@ class FakeBackend implements ServingBackend {
     arm: "champion" | "challenger",
     version: number,
     units: number,
-    isStopped: boolean,
-    options: { predictions?: boolean },
+    options: { predictions?: boolean; share: number; isStopped?: boolean },
   ): void {
-    const epoch = isStopped ? `${rule.commit}!` : rule.commit;
-    const share = isStopped ? 0 : rule.share;
-    const key = `${rule.service} ${version} ${arm} ${epoch} ${this.incarnation}`;
+    if (units === 0) return;
+    const { share } = options;
+    const epoch = options.isStopped ? `${rule.commit}!` : rule.commit;
+    const key = `${rule.service} ${version} ${arm} ${epoch} ${share} ${this.incarnation}`;
     const counter: OutcomeCounter = this.counters.get(key) ?? {
       service: rule.service,
       version,
@@ -272,6 +283,7 @@ class FakeBackend implements ServingBackend {
     counter.started += units;
     counter.finished += units;
     counter.failed = Math.floor(counter.finished * behaviour.fails);
+    if (arm === "challenger" && rule.fallback) counter.fellBack = counter.failed;
     const took = behaviour.latency ?? 10;
     counter.latency = { counts: [[latencyBucket(took), counter.finished]], sum: took * counter.finished };
     this.counters.set(key, counter);
@@ -325,8 +337,17 @@ class FakeRegistry implements Registry {
 /** A clock that moves only when told. */
 class FakeClock implements Clock {
   time = 1_700_000_000_000;
+  #jumped = 0;
   now(): number {
     return this.time;
+  }
+  ticks(): number {
+    return this.time - this.#jumped;
+  }
+  /** Somebody sets the machine's clock. */
+  jump(ms: number): void {
+    this.time += ms;
+    this.#jumped += ms;
   }
   sleep(_ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((_resolve, reject) => {

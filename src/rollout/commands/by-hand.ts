@@ -1,7 +1,7 @@
 import { SlipwayError } from "../../http/errors.ts";
 import { defineCommand, type Tx } from "../../store/database.ts";
 import { selectProjection, selectRollout, selectRollouts, selectService } from "../rows.ts";
-import { isOnTrial, type Rollout, type Service } from "../state.ts";
+import { isCopiesOnly, isOnTrial, type Rollout, type Service } from "../state.ts";
 import { enqueueEvent, subjectsOf, writeAudit } from "./common.ts";
 import { type Defaults, startTrial } from "./trial-by-commit.ts";
 
@@ -58,13 +58,14 @@ export const actByHand = defineCommand("rollout.by-hand", async (tx, args: ByHan
 async function rolloutOfNamed(tx: Tx, args: ByHand, service: Service): Promise<Rollout | undefined> {
   if (service.challenger === null || service.commit === null) return undefined;
   const { rolloutId: id, who, defaults, now } = args;
-  const { challenger: version, weight, commit } = service;
+  const { challenger: version, weight, shadow, commit } = service;
   const sentence = `version ${version} had no rollout when ${who} asked to take it out`;
   await startTrial(tx, {
     id,
     service,
     version,
     weight,
+    shadow,
     champion: null,
     commit,
     who,
@@ -77,7 +78,13 @@ async function rolloutOfNamed(tx: Tx, args: ByHand, service: Service): Promise<R
 
 const ACTS: Record<ByHand["do"], (tx: Tx, args: ByHand, rollout: Rollout) => Promise<void>> = {
   async promote(tx, args, rollout) {
-    if (!isOnTrial(rollout)) throw notYet(rollout, "its contract check hasn't passed yet");
+    if (!isOnTrial(rollout)) {
+      const isAsked = rollout.reason === "needs-approval";
+      throw notYet(
+        rollout,
+        isAsked ? "it waits for `slipway approve`" : "its contract check hasn't passed yet",
+      );
+    }
     const { approval } = rollout.request.policy;
     if (approval !== "none" && rollout.approvedBy === null) requireRole(args, approval);
     await wish(tx, rollout, { do: "promote", by: args.who, reason: args.reason });
@@ -110,8 +117,8 @@ const ACTS: Record<ByHand["do"], (tx: Tx, args: ByHand, rollout: Rollout) => Pro
   },
   async approve(tx, args, rollout) {
     const { approval } = rollout.request.policy;
-    if (approval === "none") throw notYet(rollout, "its project asks for no approval");
-    requireRole(args, approval);
+    if (approval !== "none") requireRole(args, approval);
+    else if (!isCopiesOnly(rollout)) throw notYet(rollout, "its project asks for no approval");
     await tx.run("UPDATE rollouts SET approved_by = ? WHERE id = ?", [args.who, rollout.id]);
   },
 };

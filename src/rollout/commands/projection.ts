@@ -1,8 +1,17 @@
 import type { ServiceState } from "../../git/environment.ts";
 import { defineCommand, type Tx } from "../../store/database.ts";
 import { selectOpenIntent, selectProjection, selectRollout, selectRollouts, selectService } from "../rows.ts";
-import { type After, type EmergencyStop, type Intent, isOnTrial, type Service } from "../state.ts";
+import {
+  type After,
+  deadlineOf,
+  type EmergencyStop,
+  type Intent,
+  isCopiesOnly,
+  isOnTrial,
+  type Service,
+} from "../state.ts";
 import { enqueueEvent, ensureService, subjectsOf, writeAudit } from "./common.ts";
+import { previousChampion } from "./previous-champion.ts";
 import { type Defaults, followNamedChallenger } from "./trial-by-commit.ts";
 
 /** What one commit changed, as read from Git. */
@@ -121,7 +130,8 @@ export function isWhatWasAsked(
     change.state !== null &&
     change.state.champion === intent.desired.champion &&
     change.state.challenger === intent.desired.challenger &&
-    change.state.weight === intent.desired.weight
+    change.state.weight === intent.desired.weight &&
+    change.state.shadow === intent.desired.shadow
   );
 }
 
@@ -141,7 +151,7 @@ async function projectService(
     : undefined;
   await tx.run(
     `INSERT INTO rollout_history (commit_id, service, commit_order, at, author, subject, champion, challenger, weight,
-       intent_id, rollout_id, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       shadow, intent_id, rollout_id, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       args.commit,
       name,
@@ -152,6 +162,7 @@ async function projectService(
       state?.champion ?? null,
       state?.challenger ?? null,
       state?.weight ?? 0,
+      state?.shadow ?? null,
       intent?.id ?? null,
       intent?.after.rolloutId ?? null,
       evidence?.evidence ?? null,
@@ -176,14 +187,16 @@ async function updateService(
 ): Promise<void> {
   const champion = state?.champion ?? null;
   const changed = champion !== before.champion;
+  const previous = changed ? await previousChampion(tx, before.name) : before.previousChampion;
   await tx.run(
-    `UPDATE rollout_services SET champion = ?, challenger = ?, weight = ?, previous_champion = ?, commit_id = ?,
-       commit_order = ?, stop = ? WHERE name = ?`,
+    `UPDATE rollout_services SET champion = ?, challenger = ?, weight = ?, shadow = ?, previous_champion = ?,
+       commit_id = ?, commit_order = ?, stop = ? WHERE name = ?`,
     [
       champion,
       state?.challenger ?? null,
       state?.weight ?? 0,
-      changed ? before.champion : before.previousChampion,
+      state?.shadow ?? null,
+      previous,
       args.commit,
       args.order,
       stop === null ? null : JSON.stringify(stop),
@@ -248,28 +261,36 @@ async function finishIntent(tx: Tx, args: CommitToProject, intent: Intent): Prom
   if (!rollout || rollout.endedAt !== null) return;
   const { policy, serving } = rollout.request;
   const begins = after.state === "progressing" && rollout.progressingAt === null;
+  const phase = after.phase ?? rollout.phase;
+  const isNewPhase = phase !== rollout.phase;
+  // The yes to go on from copies isn't the one that a canary's promotion may need.
+  const isYesSpent = isCopiesOnly(rollout) && phase === "steps";
   const ended = after.state === "progressing" || after.state === "held" ? null : args.now;
   await tx.run(
-    `UPDATE rollouts SET state = ?, step = ?, reason = ?, sentence = ?, ended_at = ?, wish = NULL,
-       held_from = NULL, champion = COALESCE(champion, ?), progressing_at = COALESCE(progressing_at, ?),
-       deadline_at = COALESCE(deadline_at, ?) WHERE id = ?`,
+    `UPDATE rollouts SET state = ?, phase = ?, phase_at = ?, step = ?, reason = ?, sentence = ?, ended_at = ?,
+       wish = NULL, held_from = NULL, champion = COALESCE(champion, ?),
+       progressing_at = COALESCE(progressing_at, ?), deadline_at = ?, approved_by = ? WHERE id = ?`,
     [
       after.state,
+      phase,
+      isNewPhase ? args.now : rollout.phaseAt,
       after.step ?? rollout.step,
       after.reason ?? null,
       after.sentence,
       ended,
       begins ? desired.champion : null,
       begins ? args.now : null,
-      begins ? args.now + policy.deadline : null,
+      isNewPhase ? deadlineOf(policy, phase, args.now) : rollout.deadlineAt,
+      isYesSpent ? null : rollout.approvedBy,
       rollout.id,
     ],
   );
   if (after.state === "progressing" && desired.challenger !== undefined) {
-    await tx.run("INSERT INTO rollout_epochs (commit_id, service, rollout_id) VALUES (?, ?, ?)", [
+    await tx.run("INSERT INTO rollout_epochs (commit_id, service, rollout_id, shadow) VALUES (?, ?, ?, ?)", [
       args.commit,
       intent.service,
       rollout.id,
+      desired.shadow ?? null,
     ]);
   }
   if (after.state === "promoted") {

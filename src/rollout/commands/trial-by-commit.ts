@@ -2,7 +2,7 @@ import type { ServiceState } from "../../git/environment.ts";
 import type { RolloutPolicy, ServingSpec } from "../../spec/project.ts";
 import type { Tx } from "../../store/database.ts";
 import type { RolloutRequest } from "../request.ts";
-import type { EmergencyStop, Service } from "../state.ts";
+import { deadlineOf, type EmergencyStop, type RolloutPhase, type Service } from "../state.ts";
 import { enqueueEvent, nextSeq, subjectsOf } from "./common.ts";
 
 /** For services that no project has described yet. */
@@ -19,6 +19,8 @@ export interface NamedChallenger {
   version: number;
   /** Per cent of the requests that Git gives it. */
   weight: number;
+  /** Per cent of the requests that Git copies to it; null: none. */
+  shadow: number | null;
   /** Champion it is compared with; null when it is only to be taken out, so that no older evidence is told again. */
   champion: number | null;
   /** Commit that named it. */
@@ -60,23 +62,25 @@ export async function followNamedChallenger(
   state: ServiceState,
   named: Pick<NamedChallenger, "id" | "commit" | "who" | "defaults" | "now">,
 ): Promise<EmergencyStop | null> {
-  const { challenger: version, weight } = state;
+  const { challenger: version, weight, shadow = null } = state;
   if (version === undefined || version === state.champion) return null;
-  const challenger = { ...named, service: before, version, weight };
+  const challenger = { ...named, service: before, version, weight, shadow };
   if (await isRevertedPromotion(tx, before, state, named.commit)) {
     const sentence = `the promotion of version ${version} was reverted by ${named.who}`;
     await startTrial(tx, { ...challenger, champion: null, sentence });
     return { version, rolloutId: named.id, at: named.now, sentence };
   }
-  if (weight <= 0) return null;
-  const sentence = `version ${version} gets ${weight} % of ${before.name}'s requests, as ${named.who} pushed`;
+  if (weight <= 0 && shadow === null) return null;
+  const gets = shadow === null ? `${weight} % of` : `copies of ${shadow} % of`;
+  const sentence = `version ${version} gets ${gets} ${before.name}'s requests, as ${named.who} pushed`;
   await startTrial(tx, { ...challenger, champion: state.champion, sentence });
   return null;
 }
 
 /** Writes a rollout that is on trial already: what ends under the commit counts from the first request on. */
 export async function startTrial(tx: Tx, named: NamedChallenger): Promise<void> {
-  const { id, service, version, weight, champion, commit, sentence, now } = named;
+  const { id, service, version, weight, shadow, champion, commit, sentence, now } = named;
+  const phase: RolloutPhase = shadow === null ? "steps" : "shadow";
   const policy = service.policy ?? named.defaults.policy;
   const request: RolloutRequest = {
     key: id,
@@ -89,9 +93,9 @@ export async function startTrial(tx: Tx, named: NamedChallenger): Promise<void> 
     requestedBy: named.who,
   };
   await tx.run(
-    `INSERT INTO rollouts (id, seq, request_key, service, version, kind, state, sentence, step, request, champion, look,
-       labels_cursor, created_at, progressing_at, deadline_at)
-     VALUES (?, ?, ?, ?, ?, 'canary', 'progressing', ?, ?, ?, ?, 0, 0, ?, ?, ?)`,
+    `INSERT INTO rollouts (id, seq, request_key, service, version, kind, state, sentence, phase, phase_at, step, request,
+       champion, look, labels_cursor, created_at, progressing_at, deadline_at)
+     VALUES (?, ?, ?, ?, ?, 'canary', 'progressing', ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)`,
     [
       id,
       await nextSeq(tx, "rollouts"),
@@ -99,18 +103,20 @@ export async function startTrial(tx: Tx, named: NamedChallenger): Promise<void> 
       service.name,
       version,
       sentence,
-      stepOf(policy, weight),
+      phase,
+      now,
+      shadow === null ? stepOf(policy, weight) : 0,
       JSON.stringify(request),
       champion,
       now,
       now,
-      now + policy.deadline,
+      deadlineOf(policy, phase, now),
     ],
   );
   await tx.run(
-    `INSERT INTO rollout_epochs (commit_id, service, rollout_id) VALUES (?, ?, ?)
+    `INSERT INTO rollout_epochs (commit_id, service, rollout_id, shadow) VALUES (?, ?, ?, ?)
      ON CONFLICT (commit_id, service) DO NOTHING`,
-    [commit, service.name, id],
+    [commit, service.name, id, shadow],
   );
   await enqueueEvent(tx, {
     level: champion === null ? "warn" : "info",

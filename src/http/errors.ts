@@ -150,6 +150,10 @@ export const CATALOGUE = {
   TEMPLATE_UNKNOWN: { status: 404, hint: "Choose one of the templates named above." },
   FOLDER_NOT_EMPTY: { status: 409, hint: "Choose a new folder, or move its files away." },
   FOLDER_UNWRITABLE: { status: 500, hint: "Make room or choose a folder that you may write to." },
+  EVIDENCE_STREAMS_FULL: {
+    status: 503,
+    hint: "Close pages that nobody looks at, or ask for the evidence once: without /stream at the end.",
+  },
   LABEL_AND_LOSS: {
     status: 400,
     hint: "Send `label` and let the platform compare, or send `loss` where you compare yourself.",
@@ -213,6 +217,10 @@ export const CATALOGUE = {
   MODEL_OUT_OF_MEMORY: { status: 507, hint: "Raise the memory of a worker, or serve a smaller model." },
   VARIANT_NOT_READY: { status: 409, hint: "`slipway logs service/<model>` shows its workers' last lines." },
   VARIANT_IN_USE: { status: 409, hint: "Route the service elsewhere first." },
+  RULE_INVALID: {
+    status: 422,
+    hint: "Shares lie between 0 and 1; copies need a challenger whose share is 0.",
+  },
   RULE_OUTDATED: { status: 409, hint: "A newer commit of the environment repository is in force already." },
   SERVE_UNREACHABLE: { status: 503, hint: "The serve process is starting again; try once more in a moment." },
 } as const satisfies Record<string, { status: number; hint: string }>;

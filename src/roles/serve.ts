@@ -85,10 +85,12 @@ async function composeServe(
     async drain(withinMs) {
       front.server.close();
       await drained(router, withinMs);
+      router.copies.endAll();
       await router.log.flush();
       front.close();
       forward.close();
       router.variants.detach();
+      router.seen.close();
     },
   };
 }

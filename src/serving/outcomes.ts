@@ -101,6 +101,11 @@ export interface PredictionRecord {
    * test (share 0.5); `version` and `prediction` are of the champion, who answered.
    */
   shadow?: { version: number; status: number; prediction?: (string | number)[] };
+  /**
+   * The challenger failed with this status, and the champion answered: `version`, `status` and `prediction` are the
+   * champion's, `arm` stays the challenger's. To leave its label out would leave out just what the challenger fails on.
+   */
+  fallback?: { version: number; status: number };
   /** Not drawn at random (version in the path, or a sticky caller's later request); never enters a test. */
   direct?: boolean;
 }

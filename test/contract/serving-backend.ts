@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ServingBackend, TrafficRule, VariantSpec } from "../../src/serving/backend.ts";
+import type { ServingBackend, TrafficRule, VariantRef, VariantSpec } from "../../src/serving/backend.ts";
+import { latencyBucket } from "../../src/serving/outcomes.ts";
+import type { OutcomeCounter } from "../../src/serving/outcomes.ts";
 
 /** What an implementation brings so that the suite can drive it. */
 export interface ServingWorld {
@@ -8,14 +10,40 @@ export interface ServingWorld {
   goodModel(): Promise<string>;
   /** Files that can't be served. */
   badModel(): Promise<string>;
-  /** One V2 inference from outside; answers its status and the variant that took it. */
-  infer(service: string): Promise<{ status: number; version: number | undefined; requestId: string }>;
+  /** Files of a model that takes `index` INT64 [n] below `size` and gives `value` FP32 [n], `step` times the index. */
+  tableModel(size: number, step: number): Promise<string>;
+  /** One V2 inference from outside. */
+  infer(service: string, options?: InferOptions): Promise<InferAnswer>;
+  /** Sends a request, and goes away when it hasn't been answered for so long. */
+  leave(service: string, afterMs: number): Promise<void>;
+  /** The variant's workers answer nothing until the function that comes back is called. */
+  stall(ref: VariantRef): Promise<() => void>;
+  /** Kills whatever counts outcomes and keeps rules; resolves when requests are answered again. */
+  restart(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface InferOptions {
+  body?: string;
+  headers?: Record<string, string>;
+}
+
+export interface InferAnswer {
+  status: number;
+  /** That answered. */
+  version: number | undefined;
+  /** That failed it before. */
+  fallback: number | undefined;
+  requestId: string;
 }
 
 const NEVER = new AbortController().signal;
 const REQUEST = JSON.stringify({
   inputs: [{ name: "x", datatype: "FP32", shape: [1, 4], data: [1, 2, 3, 4] }],
+});
+
+const indexed = (index: number) => ({
+  body: JSON.stringify({ inputs: [{ name: "index", datatype: "INT64", shape: [1], data: [index] }] }),
 });
 
 /** Every implementation of ServingBackend must pass this. */
@@ -151,6 +179,147 @@ export function servingBackendContract(name: string, open: () => Promise<Serving
       expect((await world.infer("stopped")).version).toBe(2);
     });
 
+    it("tells how long callers had waited who went away", async () => {
+      await prepared("left", 1);
+      await world.backend.route(rule("left"));
+      const goOn = await world.stall({ service: "left", version: 1 });
+      try {
+        await world.leave("left", 100);
+        const [cell] = await until(
+          () => countersOf("left"),
+          ([own]) => own?.aborted === 1,
+        );
+        expect(cell).toMatchObject({ started: 1, finished: 0, failed: 0, latency: { counts: [] } });
+        expect(cell?.abortedLatency.counts).toHaveLength(1);
+        expect(cell?.abortedLatency.counts[0]?.[0]).toBeGreaterThanOrEqual(latencyBucket(80));
+      } finally {
+        goOn();
+      }
+    });
+
+    /** Version 1 knows 100 rows, version 2 ten of them and says something else of row 5 and beyond. */
+    const tables = async (service: string, step = 10) => {
+      const [champion, challenger] = [await world.tableModel(100, 10), await world.tableModel(10, step)];
+      await world.backend.prepare({ ...spec(service, 1), modelDir: champion }, NEVER);
+      await world.backend.prepare({ ...spec(service, 2), modelDir: challenger }, NEVER);
+    };
+
+    it("answers by the champion what the challenger fails, and counts it as failed", async () => {
+      await tables("falls");
+      await world.backend.route(rule("falls", { challenger: 2, share: 1, fallback: true }));
+      const answers = [];
+      for (const index of [5, 50, 500]) answers.push(await world.infer("falls", indexed(index)));
+      expect(answers).toMatchObject([
+        { status: 200, version: 2, fallback: undefined },
+        { status: 200, version: 1, fallback: 2 },
+        { status: 500, version: 1, fallback: 2 },
+      ]);
+      expect(await countersOf("falls")).toMatchObject([
+        { arm: "challenger", version: 2, started: 3, finished: 3, failed: 2, fellBack: 1 },
+      ]);
+    });
+
+    it("gives copies to a shadowed challenger, which no caller notices", async () => {
+      await tables("shadowed", 7);
+      await world.backend.route(rule("shadowed", { challenger: 2, share: 0, shadow: 1 }));
+      const total = 40;
+      for (let sent = 0; sent < total; sent++) {
+        // Row 0 is the same in both tables, row 50 is none of the challenger's.
+        const index = [0, 3, 50][sent % 3] ?? 0;
+        expect(await world.infer("shadowed", indexed(index))).toMatchObject({ status: 200, version: 1 });
+      }
+      const cells = await until(
+        () => countersOf("shadowed"),
+        (own) => sum(own, "finished") === 2 * total,
+      );
+      const tested = cells.filter((cell) => cell.epoch === "a");
+      expect(tested.map((cell) => cell.share)).toEqual(tested.map(() => 0.5));
+      expect(sum(tested, "started")).toBe(total);
+      expect(sum(cells, "failed", "champion")).toBe(0);
+      expect(sum(cells, "failed", "challenger")).toBe(13);
+      expect(sum(cells, "started", "challenger")).toBe(total);
+      const report = await world.backend.outcomes();
+      const shadow = report.shadows.find((own) => own.service === "shadowed");
+      expect(shadow).toMatchObject({ version: 2, epoch: "a", compared: 27, differed: 13, dropped: 0 });
+      expect(shadow?.examples[0]).toMatchObject({ champion: [30], challenger: [21] });
+    });
+
+    it("draws a sticky caller once, and the champion's once more when the share rises", async () => {
+      await prepared("callers", 1, 2);
+      const sticky = { challenger: 2, sticky: { header: "x-user" } };
+      const round = async () => {
+        for (let user = 0; user < 30; user++)
+          await world.infer("callers", { headers: { "x-user": `user-${user}` } });
+      };
+      await world.backend.route(rule("callers", { ...sticky, share: 0.5 }));
+      await round();
+      await round();
+      const first = (await countersOf("callers")).filter((cell) => cell.epoch === "a");
+      expect(sum(first, "started")).toBe(30);
+      const champions = sum(first, "started", "champion");
+      expect(champions).toBeGreaterThan(0);
+      expect(champions).toBeLessThan(30);
+      await world.restart();
+      await world.backend.route(rule("callers", { ...sticky, share: 0.75, commit: "b", order: 2 }));
+      await round();
+      await world.restart();
+      await round();
+      const after = await countersOf("callers");
+      expect(after.every((cell) => cell.epoch === "b~")).toBe(true);
+    });
+
+    it("counts callers with their conditional share", async () => {
+      await prepared("steps", 1, 2);
+      const sticky = { challenger: 2, sticky: { header: "x-user" } };
+      const users = Array.from({ length: 30 }, (_, user) => ({ headers: { "x-user": `user-${user}` } }));
+      await world.backend.route(rule("steps", { ...sticky, share: 0.5 }));
+      for (const user of users) await world.infer("steps", user);
+      const champions = sum(await countersOf("steps"), "started", "champion");
+      await world.backend.route(rule("steps", { ...sticky, share: 0.75, commit: "b", order: 2 }));
+      for (const user of users) await world.infer("steps", user);
+      const second = (await countersOf("steps")).filter((cell) => cell.epoch === "b");
+      expect(sum(second, "started")).toBe(champions);
+      expect(new Set(second.map((cell) => cell.share))).toEqual(new Set([0.5]));
+    });
+
+    it("keeps its rules over a restart, and counts from zero under another incarnation", async () => {
+      await tables("kept");
+      const trial = { challenger: 2, share: 1, fallback: true };
+      await world.backend.route(rule("kept", trial));
+      await world.infer("kept", indexed(50));
+      const before = await countersOf("kept");
+      await world.restart();
+      expect((await world.backend.state()).rules.find((own) => own.service === "kept")).toMatchObject(trial);
+      expect(await countersOf("kept")).toEqual([]);
+      expect(await world.infer("kept", indexed(50))).toMatchObject({ version: 1, fallback: 2 });
+      const after = await countersOf("kept");
+      expect(after).toMatchObject([{ started: 1, fellBack: 1 }]);
+      expect(after[0]?.incarnation).not.toBe(before[0]?.incarnation);
+      await world.backend.route(
+        rule("kept", { challenger: 2, share: 0, shadow: 0.25, commit: "b", order: 2 }),
+      );
+      await world.restart();
+      expect((await world.backend.state()).rules.find((own) => own.service === "kept")).toMatchObject({
+        share: 0,
+        shadow: 0.25,
+      });
+    });
+
+    it("refuses a rule whose shares can't be", async () => {
+      await prepared("shares", 1, 2);
+      for (const wrong of [
+        { challenger: 2, share: 1.5 },
+        { challenger: 2, share: Number.NaN },
+        { challenger: 2, share: 0.1, shadow: 0.1 },
+        { challenger: 2, shadow: -1 },
+        { shadow: 0.5 },
+        { share: 0.5 },
+      ])
+        await expect(world.backend.route(rule("shares", wrong))).rejects.toMatchObject({
+          code: "RULE_INVALID",
+        });
+    });
+
     it("logs predictions in order, page by page", async () => {
       await prepared("logged", 1);
       await world.backend.route(rule("logged"));
@@ -183,4 +352,22 @@ export function servingBackendContract(name: string, open: () => Promise<Serving
       expect((await world.infer("removed")).status).toBe(404);
     });
   });
+}
+
+function sum(
+  cells: readonly OutcomeCounter[],
+  what: "started" | "finished" | "failed",
+  arm?: OutcomeCounter["arm"],
+): number {
+  return cells.reduce((all, cell) => (arm === undefined || cell.arm === arm ? all + cell[what] : all), 0);
+}
+
+/** Looks until it is so, for a bounded time; answers what it saw last. */
+async function until<T>(look: () => Promise<T>, isSo: (seen: T) => boolean): Promise<T> {
+  const deadline = Date.now() + 5_000;
+  for (;;) {
+    const seen = await look();
+    if (isSo(seen) || Date.now() > deadline) return seen;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }

@@ -78,6 +78,20 @@ it("drops the oldest beyond its bound, and says that there is a gap", async () =
   expect((await log.read("", 1_000)).gap).toBe(false);
 });
 
+it("writes what workers say of predictions as it is", async () => {
+  const { prediction: _, ...plain } = record("1");
+  const log = open("a");
+  log.add(plain, '["\u00e9\\n",1e3]');
+  log.add(plain, "[2]", { version: 2, status: 500, prediction: "" });
+  log.add(plain, "", { version: 2, status: 200, prediction: "[3]" });
+  await log.flush();
+  expect((await log.read("", 10)).records).toEqual([
+    { ...plain, prediction: ["é\n", 1_000] },
+    { ...plain, prediction: [2], shadow: { version: 2, status: 500 } },
+    { ...plain, shadow: { version: 2, status: 200, prediction: [3] } },
+  ]);
+});
+
 it("keeps answering when the folder is gone", async () => {
   const log = open("a");
   await rm(dir, { recursive: true });

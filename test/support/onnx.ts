@@ -119,12 +119,12 @@ export function linearSoftmax({ features = 4, classes = 3 } = {}): Uint8Array {
   });
 }
 
-/** INT64 [n] -> `value` FP32 [n] from a table of `size`: fails on every index outside it. */
-export function lookUp({ size = 10 } = {}): Uint8Array {
+/** INT64 [n] -> `value` FP32 [n], `step` times the index, from a table of `size`: fails on every index outside it. */
+export function lookUp({ size = 10, step = 10 } = {}): Uint8Array {
   return onnxModel({
     inputs: [{ name: "index", type: "INT64", shape: ["n"] }],
     outputs: [{ name: "value", type: "FP32", shape: ["n"] }],
-    constants: [{ name: "table", shape: [size], floats: Array.from({ length: size }, (_, i) => i * 10) }],
+    constants: [{ name: "table", shape: [size], floats: Array.from({ length: size }, (_, i) => i * step) }],
     nodes: [{ op: "Gather", inputs: ["table", "index"], outputs: ["value"], attributes: { axis: 0 } }],
   });
 }

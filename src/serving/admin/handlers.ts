@@ -1,7 +1,8 @@
 import { SlipwayError } from "../../http/errors.ts";
-import type { ProbeAnswer, VariantRef, VariantSpec } from "../backend.ts";
+import type { ProbeAnswer, TrafficRule, VariantRef, VariantSpec } from "../backend.ts";
 import { FRAME_KIND } from "../frames.ts";
-import { shareInForce } from "../router/assign.ts";
+import { shadowInForce, shareInForce } from "../router/assign.ts";
+import type { RuleInForce } from "../router/assign.ts";
 import type { Router } from "../router/router.ts";
 import type { AdminCall, AdminCalls } from "./calls.ts";
 import { workerLogLines } from "./worker-logs.ts";
@@ -18,7 +19,7 @@ const MAX_PAGE = 10_000;
 
 /** What each call does to the router. */
 export function adminHandlers(router: Router): AdminHandlers {
-  const { rules, variants, snapshot } = router;
+  const { rules, variants, snapshot, seen, copies } = router;
   return {
     prepare: (spec, signal) => prepare(router, spec, signal),
     probe: ({ body, ...ref }, signal) => probe(router, ref, body, signal),
@@ -37,21 +38,26 @@ export function adminHandlers(router: Router): AdminHandlers {
         if (version !== undefined && variants.find({ service: rule.service, version }) === undefined)
           throw new SlipwayError("VARIANT_NOT_READY", `version ${version} of ${rule.service} isn't prepared`);
       rules.put(rule);
+      seen.enter(rule);
+      // Copies to a version that the rule names still end by themselves: they were drawn.
+      copies.end(rule.service, [rule.champion, rule.challenger]);
       await snapshot.save();
       return null;
     },
     async unroute({ service, order }) {
       rules.remove(service, order);
+      seen.leave(service);
+      copies.end(service);
       await snapshot.save();
       return null;
     },
     async "stop-challenger"({ service, version }) {
-      rules.stop(service, version);
+      if (rules.stop(service, version)) copies.end(service);
       await snapshot.save();
       return null;
     },
     state: async () => ({
-      rules: rules.state().rules.map((inForce) => ({ ...inForce.rule, share: shareInForce(inForce) })),
+      rules: rules.state().rules.map(ruleInForce),
       variants: variants.states(),
     }),
     outcomes: async () => ({
@@ -63,6 +69,12 @@ export function adminHandlers(router: Router): AdminHandlers {
     predictions: ({ cursor, limit }) => router.log.read(cursor, Math.min(Math.max(1, limit), MAX_PAGE)),
     logs: ({ lines, ...ref }) => workerLogLines(router.logsDir, ref, lines),
   };
+}
+
+/** The rule, with the shares that an emergency stop has left. */
+function ruleInForce(inForce: RuleInForce): TrafficRule {
+  const rule = { ...inForce.rule, share: shareInForce(inForce) };
+  return rule.shadow === undefined ? rule : { ...rule, shadow: shadowInForce(inForce) };
 }
 
 async function prepare(router: Router, spec: VariantSpec, signal: AbortSignal): Promise<null> {

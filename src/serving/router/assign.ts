@@ -19,6 +19,11 @@ export function shareInForce({ rule, stopped }: RuleInForce): number {
   return stopped || rule.challenger === undefined ? 0 : rule.share;
 }
 
+/** Share of requests of which the challenger gets a copy at present. */
+export function shadowInForce({ rule, stopped }: RuleInForce): number {
+  return stopped || rule.challenger === undefined || rule.share > 0 ? 0 : (rule.shadow ?? 0);
+}
+
 /**
  * Chooses the arm of a new unit.
  * @param point in [0, 1): random, or the caller's own fixed point where the rule is sticky. The challenger has

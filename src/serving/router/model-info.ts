@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { sendJson, sendProtocolError } from "./answers.ts";
-import type { PredictionDeps } from "./prediction-handler.ts";
+import type { PredictionDeps } from "./prediction-deps.ts";
 import type { PredictionRoute } from "./routes.ts";
 import type { VariantPool } from "./variant-pool.ts";
 

@@ -43,8 +43,20 @@ export class PredictionLog {
       .map((name) => ({ name, bytes: statSync(join(options.dir, name)).size }));
   }
 
-  add(record: PredictionRecord): void {
-    const line = `${JSON.stringify(record)}\n`;
+  /**
+   * @param prediction JSON as the worker wrote it, which goes into the line as it is; "": none
+   * @param shadow what the challenger made of its copy
+   */
+  add(
+    record: Omit<PredictionRecord, "prediction" | "shadow">,
+    prediction = "",
+    shadow?: { version: number; status: number; prediction: string },
+  ): void {
+    let line = `${withRaw(record, prediction)}\n`;
+    if (shadow !== undefined) {
+      const { version, status } = shadow;
+      line = `${line.slice(0, -2)},"shadow":${withRaw({ version, status }, shadow.prediction)}}\n`;
+    }
     if (this.#waitingBytes + line.length > MAX_WAITING_BYTES) return this.#lose();
     this.#lines.push(line);
     this.#waitingBytes += line.length;
@@ -158,6 +170,12 @@ export class PredictionLog {
   #lose(): void {
     this.#droppedUpTo = this.#segments.at(-1)?.name ?? this.#droppedUpTo;
   }
+}
+
+/** The object as JSON, with a `prediction` that is JSON already. */
+function withRaw(object: object, prediction: string): string {
+  const text = JSON.stringify(object);
+  return prediction === "" ? text : `${text.slice(0, -1)},"prediction":${prediction}}`;
 }
 
 /** undefined for a line that a killed process left unfinished. */

@@ -7,11 +7,12 @@ import { answerClientError } from "../../http/client-error.ts";
 import type { Guard } from "../../http/guard.ts";
 import { originForm } from "../../http/request-target.ts";
 import { sendRefusal } from "./answers.ts";
+import { CopiesUnderWay } from "./copies-under-way.ts";
 import { handleInfo } from "./model-info.ts";
 import { OutcomeCounters } from "./outcome-counters.ts";
 import { SeenCallers } from "./seen-callers.ts";
 import { handleInfer } from "./prediction-handler.ts";
-import type { PredictionDeps } from "./prediction-handler.ts";
+import type { PredictionDeps } from "./prediction-deps.ts";
 import { PredictionLog } from "./prediction-log.ts";
 import { relocate } from "./relocate.ts";
 import { isPredictionPath, parseRoute } from "./routes.ts";
@@ -64,8 +65,9 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     clock,
     logsDir: deps.logsDir,
     outcomes: new OutcomeCounters(incarnation),
+    copies: new CopiesUnderWay(),
     shadows: new ShadowCounters(incarnation),
-    seen: new SeenCallers(),
+    seen: seenCallers(join(deps.serveDir, "callers"), rules),
     log: new PredictionLog({
       dir: join(deps.serveDir, "predictions"),
       incarnation,
@@ -81,6 +83,13 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     http: createPredictionServer(deps, () => router),
   };
   return router;
+}
+
+/** With what the last router saw of the trials that go on. */
+function seenCallers(dir: string, rules: RuleBook): SeenCallers {
+  const seen = new SeenCallers(dir);
+  for (const { rule } of rules.state().rules) seen.enter(rule);
+  return seen;
 }
 
 /** Sorts by time, so that the prediction log's segments sort over restarts: 9 characters of time, 6 of chance. */

@@ -37,10 +37,11 @@ export class RuleBook {
     };
   }
 
-  /** True when the book changed; RULE_OUTDATED when a newer commit spoke already. */
+  /** True when the book changed; RULE_OUTDATED when a newer commit spoke already, RULE_INVALID for shares that can't be. */
   put(rule: TrafficRule): boolean {
     const present = this.#rules.get(rule.service);
     this.#refuseOlder(rule.service, rule.order, rule.commit);
+    refuseShares(rule);
     const same = present !== undefined && present.rule.commit === rule.commit;
     // The same commit said again keeps an emergency stop; only a newer one lifts it.
     this.#rules.set(rule.service, { rule, stopped: same && present.stopped });
@@ -83,4 +84,15 @@ export class RuleBook {
       allowed: `beyond ${newest}`,
     });
   }
+}
+
+function refuseShares({ service, challenger, share, shadow = 0 }: TrafficRule): void {
+  const isShare = (value: unknown) => typeof value === "number" && value >= 0 && value <= 1;
+  const both = share > 0 && shadow > 0;
+  const nobody = challenger === undefined && (share > 0 || shadow > 0);
+  if (isShare(share) && isShare(shadow) && !both && !nobody) return;
+  throw new SlipwayError("RULE_INVALID", `traffic of ${service} can't be divided like that`, {
+    where: `service/${service}`,
+    given: `share ${share}, copies ${shadow}${nobody ? ", and no challenger" : ""}`,
+  });
 }

@@ -1,30 +1,136 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
 import type { TrafficRule } from "../backend.ts";
+import { CallerFile } from "./caller-file.ts";
 
 /** Callers of one trial that are told apart; more are no units of the test, which only makes it slower. */
 const MAX_CALLERS = 200_000;
+/** Marks of one trial: each caller has one, and one more for each step that it came back in. 12.8 MB. */
+const MAX_MARKS = 4 * MAX_CALLERS;
+/** Of trials, present and past: the same version tried again must find who was drawn before. */
+const MAX_FILES = 16;
+const ENDING = ".callers";
+
+/** Marks other than the share at which a champion's caller was drawn last. */
+const CHALLENGERS = 2;
+const SHADOWED = 3;
+
+type Trialled = Pick<TrafficRule, "service" | "challenger">;
+
+/** What is known of the callers of one challenger. */
+interface Trial {
+  challenger: number;
+  /** Highest share at which a caller of the champion was drawn, or CHALLENGERS. */
+  drawn: Map<number, number>;
+  /** Callers of whom a copy went to the challenger. */
+  shadowed: Set<number>;
+  /** undefined: it can't be written, so that nobody counts. */
+  file: CallerFile | undefined;
+}
 
 /**
- * With a sticky header the caller is what is drawn, not the request: a caller counts once in the rollout's test,
- * by the first request of the trial. Later ones bring nothing new, whichever variant answers them. Starts
- * anew with another challenger, and with the process, after which each caller may count once more.
+ * With a sticky header the caller is what is drawn, not the request: a caller counts once in the rollout's test, by the
+ * first request of the trial. A caller's point in [0, 1) is fixed, and the challenger has those below its share;
+ * so when the share rises from s to t, the callers who were the champion's are drawn once more: their points are spread
+ * evenly over [s, 1), and a part (t - s) / (1 - s) of them moves. Those of the challenger, and a share that falls, bring
+ * nothing new. What was seen is in a file before it counts: a restart must not make callers count twice.
  */
 export class SeenCallers {
-  readonly #trials = new Map<string, { challenger: number | undefined; callers: Set<number> }>();
+  readonly #dir: string;
+  readonly #trials = new Map<string, Trial>();
 
-  /** True for the first request of a caller in the present trial of the service. */
-  isFirst({ service, challenger }: TrafficRule, caller: string): boolean {
-    let trial = this.#trials.get(service);
-    if (trial === undefined || trial.challenger !== challenger) {
-      trial = { challenger, callers: new Set() };
-      this.#trials.set(service, trial);
-    }
-    // Before a trial every request informs the champion's rate, and nobody is compared.
-    if (challenger === undefined) return true;
-    const key = hash53(caller);
-    if (trial.callers.has(key) || trial.callers.size >= MAX_CALLERS) return false;
-    trial.callers.add(key);
-    return true;
+  /** @param dir folder of its own */
+  constructor(dir: string) {
+    this.#dir = dir;
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
   }
+
+  /** Makes the trial that a rule speaks of the service's present one, and reads what an earlier process saw of it. */
+  enter({ service, challenger, sticky }: TrafficRule): void {
+    if (sticky === undefined || challenger === undefined) this.leave(service);
+    else this.#trial({ service, challenger });
+  }
+
+  /** The service has no trial now. */
+  leave(service: string): void {
+    this.#trials.get(service)?.file?.close();
+    this.#trials.delete(service);
+  }
+
+  /**
+   * The challenger's share with which this request counts, given all that was drawn before; undefined when it
+   * brings nothing new.
+   * @param share in force
+   * @param isChallengers whether the caller's point gives the request to the challenger
+   */
+  draw(rule: Trialled, share: number, caller: string, isChallengers: boolean): number | undefined {
+    // Nobody is drawn, so nobody is compared: every request tells of the champion.
+    if (rule.challenger === undefined || share <= 0) return share;
+    const trial = this.#trial(rule as Required<Trialled>);
+    const key = hash53(caller);
+    const level = trial.drawn.get(key) ?? 0;
+    if (level >= share || (level === 0 && trial.drawn.size >= MAX_CALLERS)) return undefined;
+    if (!remember(trial, key, isChallengers ? CHALLENGERS : share)) return undefined;
+    return (share - level) / (1 - level);
+  }
+
+  /** True for the first request of a caller that is copied to the challenger. That draws a coin, not the caller's point. */
+  drawCopy(rule: Trialled & { challenger: number }, caller: string): boolean {
+    const trial = this.#trial(rule);
+    const key = hash53(caller);
+    if (trial.shadowed.has(key) || trial.shadowed.size >= MAX_CALLERS) return false;
+    return remember(trial, key, SHADOWED);
+  }
+
+  close(): void {
+    for (const service of this.#trials.keys()) this.leave(service);
+  }
+
+  #trial({ service, challenger }: Required<Trialled>): Trial {
+    const present = this.#trials.get(service);
+    if (present?.challenger === challenger) return present;
+    this.leave(service);
+    const trial: Trial = { challenger, drawn: new Map(), shadowed: new Set(), file: undefined };
+    this.#trials.set(service, trial);
+    try {
+      const path = join(this.#dir, fileName(service, challenger));
+      trial.file = new CallerFile(path, (caller, mark) => note(trial, caller, mark));
+      this.#removeOldest();
+    } catch (error) {
+      // Its requests are answered all the same.
+      console.error(`callers of ${service} can't be told apart, and count in no test:`, error);
+    }
+    return trial;
+  }
+
+  #removeOldest(): void {
+    const present = new Set(
+      [...this.#trials].map(([service, { challenger }]) => fileName(service, challenger)),
+    );
+    const past = readdirSync(this.#dir)
+      .filter((name) => name.endsWith(ENDING) && !present.has(name))
+      .map((name) => ({ name, at: statSync(join(this.#dir, name)).mtimeMs }))
+      .sort((a, b) => b.at - a.at);
+    for (const { name } of past.slice(MAX_FILES)) rmSync(join(this.#dir, name), { force: true });
+  }
+}
+
+function remember(trial: Trial, caller: number, mark: number): boolean {
+  const { file } = trial;
+  if (file === undefined || file.records >= MAX_MARKS || !file.append(caller, mark)) return false;
+  note(trial, caller, mark);
+  return true;
+}
+
+function note(trial: Trial, caller: number, mark: number): void {
+  if (mark === SHADOWED) trial.shadowed.add(caller);
+  else trial.drawn.set(caller, mark);
+}
+
+/** A service's name may be longer than a file's. */
+function fileName(service: string, challenger: number): string {
+  return `${createHash("sha256").update(service).digest("hex").slice(0, 32)}-v${challenger}${ENDING}`;
 }
 
 /** 53 bits of two FNV-1a hashes: two callers that meet cost one unit, never a wrong one. */

@@ -1,0 +1,33 @@
+import type { CopiesUnderWay } from "./copies-under-way.ts";
+import type { OutcomeCounters } from "./outcome-counters.ts";
+import type { PredictionLog } from "./prediction-log.ts";
+import type { RuleBook } from "./rule-book.ts";
+import type { SeenCallers } from "./seen-callers.ts";
+import type { ShadowCounters } from "./shadow-counters.ts";
+import type { Variants } from "./variants.ts";
+
+/** What answering predictions needs. */
+export interface PredictionDeps {
+  rules: RuleBook;
+  variants: Variants;
+  outcomes: OutcomeCounters;
+  shadows: ShadowCounters;
+  copies: CopiesUnderWay;
+  seen: SeenCallers;
+  log: PredictionLog;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Milliseconds of a clock that never goes back. */
+  ticks(): number;
+  /** In [0, 1). */
+  random(): number;
+  newRequestId(): string;
+}
+
+/** What the path of an inference request asks for. */
+export interface InferTarget {
+  protocol: "v1" | "v2";
+  model: string;
+  /** From the path: this version, assigned by nobody, in no test. */
+  version?: number;
+}

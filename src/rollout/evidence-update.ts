@@ -33,9 +33,11 @@ export function evidenceUpdate(
     interval: Interval;
     report: OutcomeReport;
     epochs: ReadonlySet<string>;
+    /** Of the epochs those under which only copies were sent: nobody got those answers. */
+    copied?: ReadonlySet<string>;
   },
 ): EvidenceUpdate {
-  const { at, share, judgement, interval, report, epochs } = look;
+  const { at, share, judgement, interval, report, epochs, copied } = look;
   const isOwn = (of: { service: string; version: number; epoch: string }): boolean =>
     of.service === rollout.service &&
     of.version === rollout.version &&
@@ -43,6 +45,7 @@ export function evidenceUpdate(
   const badAnswers: Record<string, number> = {};
   for (const counter of report.counters) {
     if (counter.arm !== "challenger" || !isOwn(counter)) continue;
+    if (copied?.has(counter.epoch.replace(/[!~]+$/, ""))) continue;
     const key = `${counter.epoch} ${counter.incarnation}`;
     const bad = Math.max(0, counter.failed - (counter.fellBack ?? 0));
     badAnswers[key] = (badAnswers[key] ?? 0) + bad;

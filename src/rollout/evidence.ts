@@ -56,6 +56,8 @@ export interface RolloutEvidence {
   change: string[];
   /** How long until a decision at this traffic; empty when it is decided. */
   outlook: string[];
+  /** What a person should know before trusting the figures, one sentence each. */
+  notes: string[];
   shadow: {
     compared: number;
     differed: number;

@@ -11,6 +11,8 @@ export interface KeptEvidence {
   /** Per cent to the challenger at the last look. */
   share: number;
   latency: KeptLatency;
+  /** Of what ended since the last point; null without units. */
+  recentP95: EvidencePoint["p95"];
   badAnswers: number;
   /** Null: no copies were sent. */
   shadow: KeptShadow | null;
@@ -121,6 +123,7 @@ export async function selectEvidence(tx: ReadTx, rolloutId: string): Promise<Kep
     "SELECT point FROM rollout_evidence_points WHERE rollout_id = ? ORDER BY seq",
     [rolloutId],
   );
+  const latency = JSON.parse(row.latency) as KeptLatency;
   const { counts, examples } = JSON.parse(row.shadow) as ShadowCounts;
   const cells = Object.values(counts);
   const sum = (index: 0 | 1 | 2): number => cells.reduce((total, cell) => total + cell[index], 0);
@@ -132,7 +135,8 @@ export async function selectEvidence(tx: ReadTx, rolloutId: string): Promise<Kep
   return {
     at: Number(row.at),
     share: Number(row.share),
-    latency: JSON.parse(row.latency) as KeptLatency,
+    latency,
+    recentP95: recentP95(latency),
     badAnswers: given.reduce((total, [, count]) => total + count, 0),
     shadow: cells.length === 0 ? null : { compared: sum(0), differed: sum(1), dropped: sum(2), examples },
     points: points.map(({ point }) => JSON.parse(point) as EvidencePoint),
@@ -143,18 +147,20 @@ function selectRow(tx: ReadTx, rolloutId: string): Promise<EvidenceRow | undefin
   return tx.get<EvidenceRow>("SELECT * FROM rollout_evidence WHERE rollout_id = ?", [rolloutId]);
 }
 
+/** To a hundredth of a millisecond. */
+function recentP95({ recent, edges }: KeptLatency): EvidencePoint["p95"] {
+  const of = (arm: "champion" | "challenger"): number | null => {
+    const p95 = quantileOf(recent[arm], 0.95, edges ?? undefined);
+    return p95 === null ? null : Math.round(p95 * 100) / 100;
+  };
+  return { champion: of("champion"), challenger: of("challenger") };
+}
+
 async function insertPoint(tx: Tx, update: EvidenceUpdate, latency: KeptLatency): Promise<void> {
-  const { recent, edges } = latency;
-  const p95 = (arm: "champion" | "challenger"): number | null =>
-    quantileOf(recent[arm], 0.95, edges ?? undefined);
   await tx.run(
     `INSERT INTO rollout_evidence_points (rollout_id, seq, point) VALUES (?,
        (SELECT COALESCE(MAX(seq), 0) + 1 FROM rollout_evidence_points WHERE rollout_id = ?), ?)`,
-    [
-      update.rolloutId,
-      update.rolloutId,
-      JSON.stringify(pointOf(update, { champion: p95("champion"), challenger: p95("challenger") })),
-    ],
+    [update.rolloutId, update.rolloutId, JSON.stringify(pointOf(update, recentP95(latency)))],
   );
 }
 
@@ -231,6 +237,7 @@ function epochOf(key: string): string {
   return (key.split(" ")[0] ?? "").replace(/[!~]+$/, "");
 }
 
-function finite(wealth: number): number {
-  return wealth < MOST_WEALTH ? wealth : MOST_WEALTH;
+/** To four digits: a page draws it. */
+function finite(wealth: number | null): number {
+  return wealth !== null && wealth < MOST_WEALTH ? Number(wealth.toPrecision(4)) : MOST_WEALTH;
 }

@@ -2,19 +2,27 @@ import type { ReadTx } from "../store/database.ts";
 
 /**
  * Answers that callers got from a rollout's challenger and shouldn't have: failed ones that no fall-back covered, and
- * those that their label calls wrong. Copies harm nobody. As of the last look.
+ * those that their label calls wrong, as far as predictions are kept. Copies harm nobody. As of the last look.
  */
 export async function badAnswersOf(tx: ReadTx, rolloutId: string): Promise<number> {
   const cells = await tx.all<{ failed: number; rest: string | null }>(
-    `SELECT c.failed, c.rest FROM rollout_cursors c JOIN rollout_epochs e ON e.commit_id = c.epoch
-       AND e.rollout_id = c.rollout_id
+    `SELECT c.failed, c.rest FROM rollout_cursors c
+     JOIN rollout_epochs e ON e.rollout_id = c.rollout_id AND e.commit_id = c.epoch
      WHERE c.rollout_id = ? AND c.arm = 'challenger' AND e.shadow IS NULL AND c.failed > 0`,
     [rolloutId],
   );
-  const failed = cells.reduce((sum, cell) => {
-    const { fellBack } =
-      cell.rest === null ? { fellBack: 0 } : (JSON.parse(cell.rest) as { fellBack: number });
-    return sum + Math.max(0, Number(cell.failed) - fellBack);
-  }, 0);
-  return failed;
+  const failed = cells.reduce((sum, cell) => sum + Number(cell.failed) - fellBack(cell.rest), 0);
+  const wrong = await tx.get<{ count: number }>(
+    `SELECT COUNT(*) AS count FROM rollout_labels l
+     JOIN rollout_predictions p ON p.service = l.service AND p.request_id = l.request_id
+     JOIN rollout_epochs e ON e.rollout_id = l.rollout_id AND e.commit_id = p.epoch
+     WHERE l.rollout_id = ? AND l.arm = 'challenger' AND l.state = 'joined' AND l.loss > 0
+       AND e.shadow IS NULL AND p.prediction IS NOT NULL AND COALESCE(p.failed, 0) = 0`,
+    [rolloutId],
+  );
+  return Math.max(0, failed) + Number(wrong?.count ?? 0);
+}
+
+function fellBack(rest: string | null): number {
+  return rest === null ? 0 : (JSON.parse(rest) as { fellBack: number }).fellBack;
 }

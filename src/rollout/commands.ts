@@ -2,6 +2,7 @@ import type { Command } from "../store/database.ts";
 import { actByHand } from "./commands/by-hand.ts";
 import { acceptLabels, ingestPredictions, pruneLabels } from "./commands/labels.ts";
 import { saveLook } from "./commands/looks.ts";
+import { shiftTimers } from "./commands/timers.ts";
 import {
   projectCommit,
   recordAliases,
@@ -37,6 +38,7 @@ export const rolloutCommands: readonly Command<never, unknown>[] = [
   recordAliases,
   actByHand,
   saveLook,
+  shiftTimers,
   acceptLabels,
   ingestPredictions,
   pruneLabels,

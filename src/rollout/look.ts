@@ -3,9 +3,11 @@ import { saveLook } from "./commands/looks.ts";
 import { earlierEvidence } from "./continuation.ts";
 import { type CursorKey, type Cursor, countBefore, countSince, cursorKey } from "./counted-outcomes.ts";
 import type { RolloutDeps } from "./deps.ts";
+import { evidenceUpdate } from "./evidence-update.ts";
 import type { Interval, Judge } from "./judge.ts";
 import { takeLabels } from "./label-cells.ts";
-import type { Rollout } from "./state.ts";
+import { selectService } from "./rows.ts";
+import type { Rollout, Service } from "./state.ts";
 
 /** What a rollout's judge has seen so far. */
 interface Seen {
@@ -15,6 +17,9 @@ interface Seen {
   continues: string | null;
   cursors: Map<string, Cursor>;
   epochs: Set<string>;
+  /** Epochs under which the challenger got copies only. */
+  copied: Set<string>;
+  service: Service | undefined;
 }
 
 /**
@@ -44,17 +49,33 @@ export async function takeLook<State>(
     const baseline: Interval = { ...timed, requests, labels: {}, isBaseline: true };
     if (requests.length > 0) state = judge.observe(state, baseline, policy);
   }
-  state = judge.observe(state, { ...timed, requests: cells, labels: labels.cells }, policy);
+  const interval: Interval = { ...timed, requests: cells, labels: labels.cells };
+  state = judge.observe(state, interval, policy);
+  const judgement = judge.judge(state, policy, rollout.step);
   const { saved } = await deps.db.write(saveLook, {
     rolloutId: rollout.id,
     look: rollout.look,
     judgeState: state,
-    judgement: judge.judge(state, policy, rollout.step),
+    judgement,
     cursors: moved,
     labels,
     continues: earlier === null ? null : seen.continues,
+    evidence: evidenceUpdate(rollout, {
+      at: report.at,
+      share: shareOf(rollout, seen.service),
+      judgement,
+      interval,
+      report,
+      epochs: seen.epochs,
+      copied: seen.copied,
+    }),
   });
   return saved;
+}
+
+/** Per cent of new requests that the challenger gets now. */
+function shareOf({ version }: Rollout, service: Service | undefined): number {
+  return service?.challenger === version && service.stop?.version !== version ? service.weight : 0;
 }
 
 /** Null for a state that this version of the judge can't read: it begins anew. */
@@ -72,8 +93,8 @@ async function readSeen(tx: ReadTx, rollout: Rollout): Promise<Seen> {
      WHERE rollout_id = ?`,
     [rollout.id],
   );
-  const epochs = await tx.all<{ commit_id: string }>(
-    "SELECT commit_id FROM rollout_epochs WHERE rollout_id = ?",
+  const epochs = await tx.all<{ commit_id: string; shadow: number | null }>(
+    "SELECT commit_id, shadow FROM rollout_epochs WHERE rollout_id = ?",
     [rollout.id],
   );
   return {
@@ -81,6 +102,8 @@ async function readSeen(tx: ReadTx, rollout: Rollout): Promise<Seen> {
     continues: earlier?.rolloutId ?? null,
     cursors: new Map(cursors.map((row) => [cursorKey(row), toCursor(row)])),
     epochs: new Set(epochs.map((epoch) => epoch.commit_id)),
+    copied: new Set(epochs.flatMap((epoch) => (epoch.shadow === null ? [] : epoch.commit_id))),
+    service: await selectService(tx, rollout.service),
   };
 }
 

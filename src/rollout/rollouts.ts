@@ -1,5 +1,6 @@
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
 import type { ToldStops } from "./act.ts";
+import { createClockWatch } from "./clock-watch.ts";
 import { actByHand, type ByHand } from "./commands/by-hand.ts";
 import type { LabelsAnswer } from "./commands/labels.ts";
 import { recordProblem, requestRollout } from "./commands/requests.ts";
@@ -44,10 +45,12 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
   const publish = createOutbox(deps);
   const log = createPredictionLog(deps);
   const told: ToldStops = new Map();
+  const watchClock = createClockWatch(deps);
   const context = { deps, judge, projector, ingest: log.ingest, told };
 
   async function pass(name: string, signal = new AbortController().signal): Promise<Action | undefined> {
     try {
+      await watchClock();
       return await passOnce(context, name, signal);
     } finally {
       await publish();
@@ -77,6 +80,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
       await settleProblem(deps, name, message).catch((second: unknown) => deps.log(message, second));
     },
     async names() {
+      await watchClock();
       // A push may name services that no request has named.
       await projector.project();
       await log.ingest();

@@ -1,7 +1,9 @@
 import { defineCommand } from "../../store/database.ts";
 import type { Cursor } from "../counted-outcomes.ts";
 import type { Judgement } from "../judge.ts";
+import type { EvidenceUpdate } from "../evidence-update.ts";
 import { type LabelBatch, markCounted } from "../label-cells.ts";
+import { appendEvidencePoint } from "./evidence-points.ts";
 
 /**
  * Saves a look: the judge's state, and in the same transaction how far the counters and labels it has seen
@@ -21,6 +23,8 @@ export const saveLook = defineCommand(
       labels: Pick<LabelBatch, "rolloutId" | "counted">;
       /** Rollout whose evidence this first look went on from. */
       continues: string | null;
+      /** For people. */
+      evidence: EvidenceUpdate;
     },
   ): Promise<{ saved: boolean }> => {
     const { changes } = await tx.run(
@@ -55,6 +59,7 @@ export const saveLook = defineCommand(
       );
     }
     await markCounted(tx, args.labels);
+    await appendEvidencePoint(tx, args.evidence);
     return { saved: true };
   },
 );

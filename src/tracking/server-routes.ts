@@ -28,5 +28,7 @@ export function serverInfoRoutes(): MlflowRoute[] {
 export function plainRoutes(app: FastifyInstance): void {
   const schema = { hide: true };
   app.get("/version", { schema }, (_, reply) => reply.type("text/plain; charset=utf-8").send(MLFLOW_VERSION));
-  app.get("/health", { schema }, (_, reply) => reply.type("text/plain; charset=utf-8").send("OK"));
+  app.get("/health", { schema, exposeHeadRoute: true }, (_, reply) =>
+    reply.type("text/plain; charset=utf-8").send("OK"),
+  );
 }

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { linearSoftmax, lookUp, sequenceOutput } from "../support/onnx.ts";
 import { eventually, ruleFor, startServingPlatform, variantFor } from "../support/serving-platform.ts";
@@ -60,6 +62,16 @@ function load(service: string, clients = 8): { stop(): Promise<{ sent: number; f
       return { sent, failures };
     },
   };
+}
+
+/** What comes back for these bytes, until the connection is closed. */
+async function raw(request: string): Promise<string> {
+  const socket = connect(platform.port, "127.0.0.1");
+  let answer = "";
+  socket.setEncoding("latin1").on("data", (text: string) => (answer += text));
+  socket.write(request);
+  await once(socket, "close");
+  return answer;
 }
 
 async function counters(service: string) {
@@ -150,6 +162,16 @@ describe("the way of a prediction", () => {
     });
     const echoed = await fetch(`${platform.url}/git/x`, { method: "POST", body: "abc".repeat(100_000) });
     expect(await echoed.text()).toHaveLength(300_000);
+  });
+
+  it.each(["/v2/models/digits/infer", "/health/live"])("refuses two Host headers to %s", async (path) => {
+    const answer = await raw(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 400 [^]*HTTP_MALFORMED/);
+  });
+
+  it("answers HEAD of health like GET, without a body", async () => {
+    const answer = await raw("HEAD /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n[^]*content-length: 13\r\n[^]*\r\n\r\n$/i);
   });
 
   it("refuses foreign hosts and origins", async () => {

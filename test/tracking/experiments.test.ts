@@ -157,6 +157,8 @@ describe("MLflow's addresses", () => {
   it("tell version, health and abilities", async () => {
     expect((await platform.app.inject("/version")).body).toBe("3.17.2");
     expect((await platform.app.inject("/health")).body).toBe("OK");
+    const head = await platform.app.inject({ method: "HEAD", url: "/health" });
+    expect([head.statusCode, head.headers["content-length"], head.body]).toEqual([200, "2", ""]);
     expect(await platform.call("GET", "/api/3.0/mlflow/server-info")).toMatchObject({
       workspaces_enabled: false,
       multipart_uploads_enabled: false,

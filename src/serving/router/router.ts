@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { answerClientError } from "../../http/client-error.ts";
 import type { Guard } from "../../http/guard.ts";
+import { hostsError } from "../../http/one-host.ts";
 import { originForm } from "../../http/request-target.ts";
 import { sendRefusal } from "./answers.ts";
 import { CopiesUnderWay } from "./copies-under-way.ts";
@@ -103,7 +104,7 @@ function createPredictionServer(deps: RouterDeps, router: () => Router): Server 
     (req, res) => {
       const url = originForm(req.url ?? "/");
       if (!isPredictionPath(url) && deps.forward !== undefined) return deps.forward(req, res);
-      const refused = deps.guard(req.headers, req.method ?? "GET");
+      const refused = hostsError(req.rawHeaders) ?? deps.guard(req.headers, req.method ?? "GET");
       if (refused !== null) return sendRefusal(res, refused);
       const route = parseRoute(req.method ?? "GET", url);
       if (route.kind === "infer") return handleInfer(req, res, route, router());

@@ -2,7 +2,7 @@ import type { ReadTx } from "../store/database.ts";
 
 /**
  * Answers that callers got from a rollout's challenger and shouldn't have: failed ones that no fall-back covered, and
- * those that their label calls wrong, as far as predictions are kept. Copies harm nobody. As of the last look.
+ * those that their label calls wrong, as far as labels are kept. Copies harm nobody. As of the last look.
  */
 export async function badAnswersOf(tx: ReadTx, rolloutId: string): Promise<number> {
   const cells = await tx.all<{ failed: number; rest: string | null }>(
@@ -13,11 +13,7 @@ export async function badAnswersOf(tx: ReadTx, rolloutId: string): Promise<numbe
   );
   const failed = cells.reduce((sum, cell) => sum + Number(cell.failed) - fellBack(cell.rest), 0);
   const wrong = await tx.get<{ count: number }>(
-    `SELECT COUNT(*) AS count FROM rollout_labels l
-     JOIN rollout_predictions p ON p.service = l.service AND p.request_id = l.request_id
-     JOIN rollout_epochs e ON e.rollout_id = l.rollout_id AND e.commit_id = p.epoch
-     WHERE l.rollout_id = ? AND l.arm = 'challenger' AND l.state = 'joined' AND l.loss > 0
-       AND e.shadow IS NULL AND p.prediction IS NOT NULL AND COALESCE(p.failed, 0) = 0`,
+    "SELECT COUNT(*) AS count FROM rollout_labels WHERE rollout_id = ? AND is_bad = 1",
     [rolloutId],
   );
   return Math.max(0, failed) + Number(wrong?.count ?? 0);

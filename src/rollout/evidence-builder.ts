@@ -16,6 +16,7 @@ export interface EvidenceParts {
   service: Service;
   /** Undefined before the first look. */
   kept: KeptEvidence | undefined;
+  badAnswers: number;
   /** True while the environment repository's head doesn't follow from what was applied. */
   isDiverged: boolean;
   /** Sentences; only of one that runs. */
@@ -36,8 +37,8 @@ export function buildEvidence(parts: EvidenceParts): RolloutEvidence {
     at: now,
     rollout: rolloutPart(rollout, service),
     verdict: judgement.verdict,
-    sentence: sentenceOf(rollout, kept?.badAnswers ?? 0),
-    badAnswers: kept?.badAnswers ?? 0,
+    sentence: sentenceOf(rollout, parts.badAnswers),
+    badAnswers: parts.badAnswers,
     harm: finite(judgement.harm),
     harmThreshold: judgement.harmThreshold,
     safetyThreshold: judgement.safetyThreshold,

@@ -6,7 +6,8 @@ export const evidenceMigration: Migration = {
   statements: [
     "ALTER TABLE rollout_labels ADD COLUMN predicted_at BIGINT",
     "ALTER TABLE rollout_labels ADD COLUMN known_at BIGINT",
-    "ALTER TABLE rollout_predictions ADD COLUMN version BIGINT",
+    "ALTER TABLE rollout_labels ADD COLUMN is_bad INTEGER",
+    "CREATE INDEX rollout_labels_bad ON rollout_labels (rollout_id) WHERE is_bad = 1",
     "ALTER TABLE rollout_predictions ADD COLUMN failed INTEGER",
     "CREATE INDEX rollout_predictions_by_request ON rollout_predictions (request_id)",
     `CREATE TABLE rollout_labels_due (
@@ -21,7 +22,7 @@ export const evidenceMigration: Migration = {
      WHERE l.state = 'joined' AND l.join_seq > r.labels_cursor AND r.ended_at IS NULL`,
     `CREATE TABLE rollout_evidence (
       rollout_id TEXT PRIMARY KEY, at BIGINT NOT NULL, share DOUBLE PRECISION NOT NULL, points BIGINT NOT NULL,
-      point_at BIGINT, spacing_ms BIGINT NOT NULL, latency TEXT NOT NULL, bad_answers TEXT NOT NULL,
+      point_at BIGINT, spacing_ms BIGINT NOT NULL, latency TEXT NOT NULL, bad_answers BIGINT NOT NULL,
       shadow TEXT NOT NULL)`,
     `CREATE TABLE rollout_evidence_points (
       rollout_id TEXT NOT NULL, seq BIGINT NOT NULL, point TEXT NOT NULL, PRIMARY KEY (rollout_id, seq))`,

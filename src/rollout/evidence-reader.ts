@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Database, ReadTx } from "../store/database.ts";
+import { badAnswersOf } from "./bad-answers.ts";
 import { selectEvidence } from "./commands/evidence-points.ts";
 import { buildEvidence } from "./evidence-builder.ts";
 import { notesFor } from "./evidence-notes.ts";
@@ -73,6 +74,8 @@ async function evidenceOf(
     rollout,
     service,
     kept,
+    // Labels go after some days, and with them what they said.
+    badAnswers: Math.max(kept?.badAnswers ?? 0, await badAnswersOf(tx, rollout.id)),
     isDiverged: diverged !== null,
     change: [],
     outlook: [],

@@ -13,17 +13,11 @@ export interface EvidenceUpdate {
   judgement: Judgement;
   /** Of what ended since the last look. */
   latency: { champion: LatencyCounts; challenger: LatencyCounts; edges: number[] | null };
-  /** Answers that the challenger failed and nobody else gave, so far; by `<epoch> <incarnation>`. */
-  badAnswers: Record<string, number>;
   /** So far; only of this rollout's epochs. */
   shadows: ShadowCounter[];
 }
 
-/**
- * Puts together what a look saves for people. `epochs` are the commits of this rollout; a counter's epoch is one of
- * them, with a mark behind it where an emergency stop was in force or a sticky caller came again: those answers were
- * given too.
- */
+/** Puts together what a look saves for people. `epochs` are the commits of this rollout. */
 export function evidenceUpdate(
   rollout: Pick<Rollout, "id" | "service" | "version">,
   look: {
@@ -33,23 +27,11 @@ export function evidenceUpdate(
     interval: Interval;
     report: OutcomeReport;
     epochs: ReadonlySet<string>;
-    /** Of the epochs those under which only copies were sent: nobody got those answers. */
-    copied?: ReadonlySet<string>;
   },
 ): EvidenceUpdate {
-  const { at, share, judgement, interval, report, epochs, copied } = look;
-  const isOwn = (of: { service: string; version: number; epoch: string }): boolean =>
-    of.service === rollout.service &&
-    of.version === rollout.version &&
-    epochs.has(of.epoch.replace(/[!~]+$/, ""));
-  const badAnswers: Record<string, number> = {};
-  for (const counter of report.counters) {
-    if (counter.arm !== "challenger" || !isOwn(counter)) continue;
-    if (copied?.has(counter.epoch.replace(/[!~]+$/, ""))) continue;
-    const key = `${counter.epoch} ${counter.incarnation}`;
-    const bad = Math.max(0, counter.failed - (counter.fellBack ?? 0));
-    badAnswers[key] = (badAnswers[key] ?? 0) + bad;
-  }
+  const { at, share, judgement, interval, report, epochs } = look;
+  const isOwn = (of: ShadowCounter): boolean =>
+    of.service === rollout.service && of.version === rollout.version && epochs.has(of.epoch);
   const latencyOf = (arm: "champion" | "challenger"): LatencyCounts => {
     if (interval.isBaseline === true) return [];
     return interval.requests.reduce<LatencyCounts>(
@@ -67,7 +49,6 @@ export function evidenceUpdate(
       challenger: latencyOf("challenger"),
       edges: interval.edges ?? null,
     },
-    badAnswers,
     shadows: (report.shadows ?? []).filter(isOwn),
   };
 }

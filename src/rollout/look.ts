@@ -17,8 +17,6 @@ interface Seen {
   continues: string | null;
   cursors: Map<string, Cursor>;
   epochs: Set<string>;
-  /** Epochs under which the challenger got copies only. */
-  copied: Set<string>;
   service: Service | undefined;
 }
 
@@ -67,7 +65,6 @@ export async function takeLook<State>(
       interval,
       report,
       epochs: seen.epochs,
-      copied: seen.copied,
     }),
   });
   return saved;
@@ -93,8 +90,8 @@ async function readSeen(tx: ReadTx, rollout: Rollout): Promise<Seen> {
      WHERE rollout_id = ?`,
     [rollout.id],
   );
-  const epochs = await tx.all<{ commit_id: string; shadow: number | null }>(
-    "SELECT commit_id, shadow FROM rollout_epochs WHERE rollout_id = ?",
+  const epochs = await tx.all<{ commit_id: string }>(
+    "SELECT commit_id FROM rollout_epochs WHERE rollout_id = ?",
     [rollout.id],
   );
   return {
@@ -102,7 +99,6 @@ async function readSeen(tx: ReadTx, rollout: Rollout): Promise<Seen> {
     continues: earlier?.rolloutId ?? null,
     cursors: new Map(cursors.map((row) => [cursorKey(row), toCursor(row)])),
     epochs: new Set(epochs.map((epoch) => epoch.commit_id)),
-    copied: new Set(epochs.flatMap((epoch) => (epoch.shadow === null ? [] : epoch.commit_id))),
     service: await selectService(tx, rollout.service),
   };
 }

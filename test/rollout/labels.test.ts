@@ -8,7 +8,7 @@ const labelled = {
   ...policy,
   metrics: [
     { name: "errors" as const, worseBy: 0.02 },
-    { name: "accuracy", from: "labels" as const, worseBy: 0.1 },
+    { name: "accuracy", from: "labels" as const, worseBy: 0.1, within: 0 },
   ],
 };
 

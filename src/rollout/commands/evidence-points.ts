@@ -2,6 +2,7 @@ import type { ShadowCounter, ShadowDifference } from "../../serving/outcomes.ts"
 import type { ReadTx, Tx } from "../../store/database.ts";
 import type { EvidencePoint } from "../evidence.ts";
 import type { EvidenceUpdate } from "../evidence-update.ts";
+import { badAnswersOf } from "../bad-answers.ts";
 import { addCounts, type LatencyCounts, quantileOf } from "../latency-counts.ts";
 
 /** What is kept of a rollout's looks for people, besides the judgement; it stays when the rollout has ended. */
@@ -13,6 +14,7 @@ export interface KeptEvidence {
   latency: KeptLatency;
   /** Of what ended since the last point; null without units. */
   recentP95: EvidencePoint["p95"];
+  /** As of the last point: `badAnswersOf` may know of newer ones, and later has forgotten older ones. */
   badAnswers: number;
   /** Null: no copies were sent. */
   shadow: KeptShadow | null;
@@ -50,7 +52,7 @@ interface EvidenceRow {
   point_at: number | null;
   spacing_ms: number;
   latency: string;
-  bad_answers: string;
+  bad_answers: number;
   shadow: string;
 }
 
@@ -78,8 +80,7 @@ export async function appendEvidencePoint(tx: Tx, update: EvidenceUpdate): Promi
   const { rolloutId, at } = update;
   const row = await selectRow(tx, rolloutId);
   const latency = withLatency(row ? (JSON.parse(row.latency) as KeptLatency) : NO_LATENCY, update.latency);
-  const bad = { ...parsedCounts<number>(row?.bad_answers) };
-  merge(bad, update.badAnswers);
+  let bad = Number(row?.bad_answers ?? 0);
   const shadow = withShadows(row?.shadow, update.shadows);
   let points = Number(row?.points ?? 0);
   let spacing = Number(row?.spacing_ms ?? FIRST_SPACING_MS);
@@ -88,6 +89,7 @@ export async function appendEvidencePoint(tx: Tx, update: EvidenceUpdate): Promi
   const isDue = lastAt === null || Math.abs(at - lastAt) >= spacing;
   if (isDue) {
     await insertPoint(tx, update, latency);
+    bad = Math.max(bad, await badAnswersOf(tx, rolloutId));
     latency.recent = NO_LATENCY.recent;
     points++;
     if (points >= MOST_POINTS) {
@@ -109,7 +111,7 @@ export async function appendEvidencePoint(tx: Tx, update: EvidenceUpdate): Promi
       isDue ? at : lastAt,
       spacing,
       JSON.stringify(latency),
-      JSON.stringify(bad),
+      bad,
       JSON.stringify(shadow),
     ],
   );
@@ -127,17 +129,12 @@ export async function selectEvidence(tx: ReadTx, rolloutId: string): Promise<Kep
   const { counts, examples } = JSON.parse(row.shadow) as ShadowCounts;
   const cells = Object.values(counts);
   const sum = (index: 0 | 1 | 2): number => cells.reduce((total, cell) => total + cell[index], 0);
-  // Copies that failed were no answers to anybody.
-  const copied = new Set(Object.keys(counts).map(epochOf));
-  const given = Object.entries(parsedCounts<number>(row.bad_answers)).filter(
-    ([key]) => !copied.has(epochOf(key)),
-  );
   return {
     at: Number(row.at),
     share: Number(row.share),
     latency,
     recentP95: recentP95(latency),
-    badAnswers: given.reduce((total, [, count]) => total + count, 0),
+    badAnswers: Number(row.bad_answers),
     shadow: cells.length === 0 ? null : { compared: sum(0), differed: sum(1), dropped: sum(2), examples },
     points: points.map(({ point }) => JSON.parse(point) as EvidencePoint),
   };
@@ -226,15 +223,6 @@ function merge<Value>(counts: Record<string, Value>, newer: Record<string, Value
   for (const [key, value] of Object.entries(newer)) {
     if (key in counts || Object.keys(counts).length < MOST_CELLS) counts[key] = value;
   }
-}
-
-function parsedCounts<Value>(text: string | undefined): Record<string, Value> {
-  return text === undefined ? {} : (JSON.parse(text) as Record<string, Value>);
-}
-
-/** Without incarnation and marks. */
-function epochOf(key: string): string {
-  return (key.split(" ")[0] ?? "").replace(/[!~]+$/, "");
 }
 
 /** To four digits: a page draws it. */

@@ -30,15 +30,15 @@ interface PredictionRow {
   share: number;
   arm: "champion" | "challenger";
   direct: number;
-  /** Null in rows of earlier versions. */
-  version: number | null;
+  /** Null in rows of earlier versions: then it failed when it has no prediction. */
   failed: number | null;
   prediction: string | null;
 }
 
 interface TrialRow {
   id: string;
-  version: number;
+  /** Per cent of requests that were copied when the prediction was made; null: it was a challenger's own answer. */
+  shadow: number | null;
   state: RolloutState;
   heldFrom: RolloutState | null;
   request: string;
@@ -128,11 +128,11 @@ export const ingestPredictions = defineCommand(
 /** Of a request that was copied to a shadowed challenger, a coin has chosen whose outcome counts: its arm. */
 async function addPrediction(tx: Tx, record: PredictionRecord, seq: number): Promise<void> {
   const { shadow } = record;
-  const { version, status, prediction } = shadow && record.arm === "challenger" ? shadow : record;
+  const { status, prediction } = shadow && record.arm === "challenger" ? shadow : record;
   await tx.run(
     `INSERT INTO rollout_predictions
-       (service, request_id, seq, at, epoch, share, arm, direct, version, failed, prediction)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (service, request_id) DO NOTHING`,
+       (service, request_id, seq, at, epoch, share, arm, direct, failed, prediction)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (service, request_id) DO NOTHING`,
     [
       record.service,
       record.requestId,
@@ -142,8 +142,8 @@ async function addPrediction(tx: Tx, record: PredictionRecord, seq: number): Pro
       record.share,
       record.arm,
       record.direct === true ? 1 : 0,
-      version,
-      status >= 400 ? 1 : 0,
+      // What the champion answered instead was the challenger's failure.
+      status >= 400 || record.fallback !== undefined ? 1 : 0,
       prediction === undefined ? null : JSON.stringify(prediction),
     ],
   );
@@ -168,7 +168,7 @@ async function joinWaiting(tx: Tx): Promise<void> {
 /** Finds a label's prediction and the rollout that it counts in; answers the label's new state. */
 async function joinLabel(tx: Tx, service: string, label: AcceptedLabel): Promise<string> {
   const prediction = await tx.get<PredictionRow>(
-    `SELECT at, epoch, share, arm, direct, version, failed, prediction FROM rollout_predictions
+    `SELECT at, epoch, share, arm, direct, failed, prediction FROM rollout_predictions
      WHERE service = ? AND request_id = ?`,
     [service, label.id],
   );
@@ -183,13 +183,15 @@ async function joinLabel(tx: Tx, service: string, label: AcceptedLabel): Promise
   const rollout = await trialOf(tx, service, prediction);
   if (!rollout) return settle("stored");
   if (!isOnTrial(rollout)) return settle("late");
-  const loss = lossOf(answeredBy(prediction, rollout), label.truth);
+  const answered = answeredBy(prediction);
+  const loss = lossOf(answered, label.truth);
   if (loss === undefined || isTooEarly(label.at, Number(prediction.at))) return settle("mismatch");
   await tx.run("UPDATE rollout_environment SET join_seq = join_seq + 1 WHERE id = 1");
+  const isBad = prediction.arm === "challenger" && rollout.shadow === null && loss > 0 && !answered.failed;
   await tx.run(
-    `UPDATE rollout_labels SET state = 'joined', rollout_id = ?, share = ?, arm = ?, loss = ?, predicted_at = ?,
+    `UPDATE rollout_labels SET state = 'joined', rollout_id = ?, share = ?, arm = ?, loss = ?, predicted_at = ?, is_bad = ?,
        join_seq = (SELECT join_seq FROM rollout_environment WHERE id = 1) WHERE service = ? AND request_id = ?`,
-    [rollout.id, prediction.share, prediction.arm, loss, prediction.at, service, label.id],
+    [rollout.id, prediction.share, prediction.arm, loss, prediction.at, isBad ? 1 : 0, service, label.id],
   );
   const { policy } = JSON.parse(rollout.request) as Rollout["request"];
   await enqueueLabel(tx, policy, {
@@ -207,26 +209,16 @@ async function joinLabel(tx: Tx, service: string, label: AcceptedLabel): Promise
 /** The rollout under whose commit a prediction was drawn; undefined for one that was not drawn at random. */
 async function trialOf(tx: Tx, service: string, prediction: PredictionRow): Promise<TrialRow | undefined> {
   if (prediction.direct !== 0 || prediction.share <= 0 || prediction.share >= 1) return undefined;
-  const epoch = await tx.get<{ rollout_id: string }>(
-    "SELECT rollout_id FROM rollout_epochs WHERE commit_id = ? AND service = ?",
-    [prediction.epoch, service],
-  );
-  if (!epoch) return undefined;
   return tx.get<TrialRow>(
-    'SELECT id, version, state, held_from AS "heldFrom", request FROM rollouts WHERE id = ?',
-    [epoch.rollout_id],
+    `SELECT r.id, r.state, r.held_from AS "heldFrom", r.request, e.shadow FROM rollout_epochs e
+     JOIN rollouts r ON r.id = e.rollout_id WHERE e.commit_id = ? AND e.service = ?`,
+    [prediction.epoch, service],
   );
 }
 
-/**
- * What the arm made of the request. An answer in the challenger's arm that another version gave was a fall-back: the
- * challenger had failed. Rows of earlier versions say neither version nor failure; those without a prediction failed.
- */
-function answeredBy(row: PredictionRow, rollout: TrialRow): Answered {
+function answeredBy(row: PredictionRow): Answered {
   const prediction = row.prediction === null ? null : (JSON.parse(row.prediction) as (string | number)[]);
-  if (row.version === null || row.failed === null) return { failed: prediction === null, prediction };
-  const fellBack = row.arm === "challenger" && Number(row.version) !== Number(rollout.version);
-  return { failed: row.failed === 1 || fellBack, prediction };
+  return { failed: row.failed === null ? prediction === null : row.failed === 1, prediction };
 }
 
 /** What is kept, in milliseconds and rows. */

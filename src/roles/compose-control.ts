@@ -27,6 +27,9 @@ import { createTrackingLedger } from "../pipelines/tracking-ledger.ts";
 import { createRegistry } from "../registry/create-registry.ts";
 import { registryRoutes } from "../registry/routes.ts";
 import { registryMigrations } from "../registry/schema.ts";
+import { createEvidenceReader } from "../rollout/evidence-reader.ts";
+import { evidenceRoutes } from "../rollout/evidence-routes.ts";
+import { EvidenceStreams } from "../rollout/evidence-stream.ts";
 import { rolloutMigrations } from "../rollout/migrations.ts";
 import { createRollouts } from "../rollout/rollouts.ts";
 import { rolloutRoutes } from "../rollout/routes.ts";
@@ -190,6 +193,11 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   registryRoutes(app, { ...registryDeps, registry, logDefect });
   pipelineRoutes(app, { pipelines, ids, projectAt });
   rolloutRoutes(app, { db, rollouts });
+  const evidence = createEvidenceReader({ db, clock, whatWouldChange: () => [] });
+  evidenceRoutes(app, {
+    evidence,
+    streams: new EvidenceStreams({ reader: evidence, clock, log: logDefect }),
+  });
   projectRoutes(app, {
     repositories,
     projectPushes,

@@ -13,12 +13,15 @@ describe("service file", () => {
         version,
         fc.option(version, { nil: undefined }),
         fc.double({ min: 0, max: 100, noNaN: true }),
-        (name, champion, challenger, weight) => {
+        fc.option(fc.double({ min: 1, max: 100, noNaN: true }), { nil: undefined }),
+        (name, champion, challenger, weight, shadow) => {
           fc.pre(challenger !== champion);
+          const traffic =
+            shadow === undefined ? { weight: Object.is(weight, -0) ? 0 : weight } : { weight: 0, shadow };
           const state =
             challenger === undefined
               ? { name, champion, weight: 0 }
-              : { name, champion, challenger, weight: Object.is(weight, -0) ? 0 : weight };
+              : { name, champion, challenger, ...traffic };
           const path = `services/${name}.yaml`;
           expect(parseServiceFile(renderServiceFile(state), path)).toEqual({ ok: true, value: state });
         },
@@ -66,6 +69,25 @@ describe("service file", () => {
     expect(parseServiceFile(text, "services/a.yaml")).toMatchObject({
       ok: false,
       problems: [{ rule: "same-version" }],
+    });
+  });
+
+  it.each([
+    ["0", "weight: 0", "wrong-value"],
+    ["101", "weight: 0", "wrong-value"],
+    ["ten", "weight: 0", "wrong-value"],
+    ["10", "weight: 5", "shadow-and-weight"],
+  ])("refuses shadow: %s with %s", (shadow, weight, rule) => {
+    const state = { name: "a", champion: 1, challenger: 2, weight: 0 };
+    const text = `${renderServiceFile(state).replace("weight: 0", weight)}shadow: ${shadow}\n`;
+    expect(parseServiceFile(text, "services/a.yaml")).toMatchObject({ ok: false, problems: [{ rule }] });
+  });
+
+  it("refuses copies for nobody", () => {
+    const text = `${renderServiceFile({ name: "a", champion: 1, weight: 0 })}shadow: 10\n`;
+    expect(parseServiceFile(text, "services/a.yaml")).toMatchObject({
+      ok: false,
+      problems: [{ rule: "no-challenger", line: 11 }],
     });
   });
 

@@ -101,6 +101,26 @@ describe("decide", () => {
       { rollout: rollout({ judgement: judgement("worse") }), inForce: null, pending: [newer] },
       { do: "stop", stop: { version: 2 } },
     ],
+    [
+      "stops a challenger that the guard fired on, named as what it is",
+      {
+        rollout: rollout({
+          judgement: {
+            ...judgement("undecided"),
+            guard: { what: "errors", before: 0.011, now: 0.123, limit: 0.061, units: 1204 },
+          },
+        }),
+        badAnswers: 31,
+      },
+      {
+        do: "stop",
+        stop: {
+          sentence:
+            "the absolute guard, outside the declared rates: 12.3 % of 1,204 requests failed, 1.1 % before the " +
+            "rollout (limit 6.1 %), both versions together: version 2 taken out after 16.7 min, 31 bad answers",
+        },
+      },
+    ],
     ["tells the backend of a stop after a restart", { service: service({ stop }) }, { do: "tell-stop" }],
     [
       "commits the rollback after the stop",

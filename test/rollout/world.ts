@@ -128,6 +128,8 @@ export interface Behaviour {
   latency?: number;
   /** Why it can't be loaded. */
   broken?: string;
+  /** Hash of its files; its version's number unless told. */
+  files?: string;
   /** Its answer to its own example. */
   example?: string;
 }
@@ -385,7 +387,10 @@ export class World {
       environment: this.environment,
       registry: this.registry,
       models: {
-        materialise: async (path) => ({ modelDir: `/models/${path}`, sha256: path, format: "onnx" }),
+        materialise: async (path) => {
+          const sha256 = this.versions.get(Number(path))?.files ?? path;
+          return { modelDir: `/models/${path}`, sha256, format: "onnx" };
+        },
         find: async (sha256) => `/models/${sha256}`,
       },
       contract: {

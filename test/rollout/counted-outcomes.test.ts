@@ -1,0 +1,147 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Cursor, countBefore, countSince, cursorKey } from "../../src/rollout/counted-outcomes.ts";
+import type { OutcomeCounter } from "../../src/serving/outcomes.ts";
+
+function counter(changes: Partial<OutcomeCounter> = {}): OutcomeCounter {
+  return {
+    service: "m",
+    version: 2,
+    epoch: "c1",
+    share: 0.1,
+    arm: "challenger",
+    incarnation: "i1",
+    started: 0,
+    finished: 0,
+    failed: 0,
+    aborted: 0,
+    fellBack: 0,
+    latency: { counts: [], sum: 0 },
+    abortedLatency: { counts: [], sum: 0 },
+    ...changes,
+  };
+}
+
+/** Growth between two looks: latencies of the ended by bucket, failures among them, those left. */
+interface Growth {
+  buckets: number[];
+  failed: number;
+  aborted: number[];
+  pending: number;
+}
+const growth = fc.record<Growth>({
+  buckets: fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 12 }),
+  failed: fc.nat(12),
+  aborted: fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 4 }),
+  pending: fc.nat(5),
+});
+
+function grown(before: OutcomeCounter, by: Growth) {
+  const finished = before.finished + by.buckets.length;
+  const aborted = before.aborted + by.aborted.length;
+  return counter({
+    finished,
+    aborted,
+    started: finished + aborted + by.pending,
+    failed: before.failed + Math.min(by.failed, by.buckets.length),
+    latency: { counts: histogram(before.latency.counts, by.buckets), sum: 0 },
+    abortedLatency: { counts: histogram(before.abortedLatency.counts, by.aborted), sum: 0 },
+  });
+}
+
+function histogram(counts: [number, number][], more: number[]): [number, number][] {
+  const sums = new Map(counts);
+  for (const bucket of more) sums.set(bucket, (sums.get(bucket) ?? 0) + 1);
+  return [...sums].sort(([a], [b]) => a - b);
+}
+
+function unrolled(counts: [number, number][]): number[] {
+  return counts.flatMap(([bucket, count]) => Array.from({ length: count }, () => bucket));
+}
+
+describe("what ended since the last look", () => {
+  it("adds up to the counters over any looks, each unit once", () => {
+    fc.assert(
+      fc.property(fc.array(growth, { minLength: 1, maxLength: 8 }), (looks) => {
+        let now = counter();
+        let cursors = new Map<string, Cursor>();
+        const sum = {
+          ended: 0,
+          loss: 0,
+          aborted: 0,
+          latency: [] as [number, number][],
+          left: [] as [number, number][],
+        };
+        for (const look of looks) {
+          now = grown(now, look);
+          const { cells, moved } = countSince({ incarnation: "i1" }, [now], cursors);
+          // As from the database.
+          const kept = structuredClone(moved);
+          cursors = new Map([...cursors, ...kept.map((cursor) => [cursorKey(cursor), cursor] as const)]);
+          const arm = cells[0]!.challenger;
+          expect(arm.pending).toBe(look.pending);
+          expect(arm.latency!.reduce((total, [, count]) => total + count, 0)).toBe(arm.ended);
+          sum.ended += arm.ended;
+          sum.loss += arm.loss;
+          sum.aborted += arm.aborted;
+          sum.latency = histogram(sum.latency, unrolled(arm.latency!));
+          sum.left = histogram(sum.left, unrolled(arm.abortedLatency!));
+        }
+        expect(sum).toEqual({
+          ended: now.finished,
+          loss: now.failed,
+          aborted: now.aborted,
+          latency: now.latency.counts,
+          left: now.abortedLatency.counts,
+        });
+        expect(countSince({ incarnation: "i1" }, [now], cursors).moved).toEqual([]);
+      }),
+    );
+  });
+
+  it("leaves out what an earlier incarnation had under way, and keeps shares apart", () => {
+    const { cells } = countSince(
+      { incarnation: "i2" },
+      [
+        counter({ started: 9, finished: 5 }),
+        counter({ incarnation: "i2", started: 9, finished: 5, share: 0.5, arm: "champion" }),
+      ],
+      new Map(),
+    );
+    expect(cells.map((cell) => [cell.share, cell.challenger.pending, cell.champion.pending])).toEqual([
+      [0.1, 0, 0],
+      [0.5, 0, 4],
+    ]);
+  });
+
+  it("tells no latency once after a cursor that an earlier version wrote", () => {
+    const old: Cursor = { ...counter({ finished: 3, failed: 1 }), rest: null };
+    const now = counter({ finished: 5, failed: 1, latency: { counts: [[7, 5]], sum: 0 } });
+    const first = countSince({ incarnation: "i1" }, [now], new Map([[cursorKey(old), old]]));
+    expect(first.cells[0]!.challenger).toMatchObject({ ended: 2, loss: 0, latency: [] });
+    const seen = new Map(first.moved.map((cursor) => [cursorKey(cursor), cursor]));
+    const later = counter({ finished: 6, failed: 1, latency: { counts: [[7, 6]], sum: 0 } });
+    const second = countSince({ incarnation: "i1" }, [later], seen);
+    expect(second.cells[0]!.challenger).toMatchObject({ ended: 1, latency: [[7, 1]] });
+  });
+});
+
+describe("what was before the rollout", () => {
+  it("is all that the champion's version answered under other commits, in either arm", () => {
+    const cells = countBefore(
+      [
+        counter({ version: 1, epoch: "c0", arm: "champion", share: 0, finished: 70, failed: 2 }),
+        counter({ version: 1, epoch: "b9", arm: "challenger", finished: 30, failed: 1 }),
+        counter({ version: 1, epoch: "c1", arm: "champion", finished: 1000 }),
+        counter({ version: 2, epoch: "c0", finished: 1000 }),
+      ],
+      1,
+      new Set(["c1"]),
+    );
+    expect(cells).toMatchObject([{ share: 0, champion: { ended: 100, loss: 3, pending: 0 } }]);
+  });
+
+  it("is nothing when nothing was", () => {
+    expect(countBefore([counter({ version: 1 })], 1, new Set())).toEqual([]);
+  });
+});

@@ -244,6 +244,26 @@ export function servingBackendContract(name: string, open: () => Promise<Serving
       expect(shadow?.examples[0]).toMatchObject({ champion: [30], challenger: [21] });
     });
 
+    it("ends the copies under way when the challenger is stopped, and sends no more", async () => {
+      await prepared("cut", 1, 2);
+      await world.backend.route(rule("cut", { challenger: 2, share: 0, shadow: 1, timeoutMs: 60_000 }));
+      const goOn = await world.stall({ service: "cut", version: 2 });
+      try {
+        for (let sent = 0; sent < 5; sent++)
+          expect(await world.infer("cut")).toMatchObject({ status: 200, version: 1 });
+        expect(ended(await countersOf("cut"), "challenger")).toBe(0);
+        await world.backend.stopChallenger("cut", 2);
+        await world.infer("cut");
+        const cells = await countersOf("cut");
+        expect(ended(cells, "challenger")).toBe(5);
+        expect(sum(cells, "started", "challenger")).toBe(5);
+        const inForce = (await world.backend.state()).rules.find((own) => own.service === "cut");
+        expect(inForce).toMatchObject({ share: 0, shadow: 0 });
+      } finally {
+        goOn();
+      }
+    });
+
     it("draws a sticky caller once, and the champion's once more when the share rises", async () => {
       await prepared("callers", 1, 2);
       const sticky = { challenger: 2, sticky: { header: "x-user" } };
@@ -360,6 +380,11 @@ function sum(
   arm?: OutcomeCounter["arm"],
 ): number {
   return cells.reduce((all, cell) => (arm === undefined || cell.arm === arm ? all + cell[what] : all), 0);
+}
+
+/** Units that aren't under way any more. */
+function ended(cells: readonly OutcomeCounter[], arm: OutcomeCounter["arm"]): number {
+  return cells.reduce((all, cell) => (cell.arm === arm ? all + cell.finished + cell.aborted : all), 0);
 }
 
 /** Looks until it is so, for a bounded time; answers what it saw last. */

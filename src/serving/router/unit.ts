@@ -118,13 +118,13 @@ export class Unit {
   }
 
   #answer(tried: Tried): void {
+    this.#isDone = true;
+    clearTimeout(this.#timer);
     const headers: Headers = { "x-slipway-variant": String(this.#version) };
     if (this.#fallback !== undefined) headers["x-slipway-fallback"] = String(this.#fallback.version);
     if ("error" in tried)
       sendProtocolError(this.#res, tried.status, tried.error, { ...headers, ...tried.headers });
     else sendJson(this.#res, tried.status, tried.body as unknown as Uint8Array, headers);
-    this.#isDone = true;
-    clearTimeout(this.#timer);
     this.#outcome.answered({
       version: this.#version,
       status: tried.status,

@@ -1,8 +1,8 @@
 // Bundles the command: one file to load instead of hundreds, which halves the start time. Every build has a
 // folder of its own in .builds/, and dist/ is a link to the newest, so that a platform that runs while a newer
 // program is built keeps the code it was started with.
-// `--if-stale` returns at once when nothing in src/ is newer than the last build; `--pack` makes dist/ a real
-// folder, because packages carry no links.
+// `--if-stale` returns at once when nothing in src/ or console/ is newer than the last build; `--pack` makes dist/ a
+// real folder, because packages carry no links.
 import {
   existsSync,
   lstatSync,
@@ -17,6 +17,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundleConsole } from "./console.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
@@ -39,7 +40,7 @@ export function isFresh() {
   const stamp = join(dist, ".built");
   if (!existsSync(stamp)) return false;
   const built = statSync(stamp).mtimeMs;
-  return ["src", "package.json", "tools/build.mjs"].every((name) => {
+  return ["src", "console", "package.json", "tools/build.mjs", "tools/console.mjs"].every((name) => {
     const path = join(root, name);
     return (statSync(path).isDirectory() ? newest(path) : statSync(path).mtimeMs) <= built;
   });
@@ -52,7 +53,7 @@ export async function build({ pack = false } = {}) {
   const out = join(builds, name);
   mkdirSync(out, { recursive: true });
   try {
-    await bundle(out);
+    await Promise.all([bundle(out), bundleConsole(out)]);
     writeFileSync(join(out, ".built"), "");
     utimesSync(join(out, ".built"), started, started);
   } catch (error) {

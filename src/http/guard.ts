@@ -15,8 +15,8 @@ export interface GuardOptions {
   internalTokenSha256?: string;
 }
 
-/** Says why a request is refused, or null. */
-export type Guard = (headers: IncomingHttpHeaders, method: string) => SlipwayError | null;
+/** Says why a request is refused, or null. An open route needs no token; host and origin are checked all the same. */
+export type Guard = (headers: IncomingHttpHeaders, method: string, isOpen?: boolean) => SlipwayError | null;
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "::1"];
 const READING = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -41,12 +41,12 @@ export function createGuard(options: GuardOptions): Guard {
   const digests = [options.tokenSha256, options.internalTokenSha256].flatMap((hex) =>
     typeof hex === "string" ? [Buffer.from(hex, "hex")] : [],
   );
-  return (headers, method) => {
+  return (headers, method, isOpen = false) => {
     const host = headers.host;
     if (host === undefined || !hostAllowed(bareHost(host))) return hostRefused(host, names);
     const origin = originError(headers, method, host);
     if (origin !== null) return origin;
-    if (options.tokenSha256 === null) return null;
+    if (options.tokenSha256 === null || isOpen) return null;
     const token = tokenOf(headers.authorization);
     return token !== undefined && matches(token, digests) ? null : tokenRequired(token);
   };

@@ -2,11 +2,23 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } f
 import swagger from "@fastify/swagger";
 import { answerClientError } from "./client-error.ts";
 import { SlipwayError, toSlipwayError } from "./errors.ts";
+import { hostsError } from "./one-host.ts";
 import { originForm } from "./request-target.ts";
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The route needs no token: it holds no data, as a page that asks for the token must. */
+    isOpen?: true;
+  }
+}
+
 export interface AppDeps {
-  /** Refuses a request by its headers: host, origin, token. */
-  guard: (headers: Record<string, string | string[] | undefined>, method: string) => SlipwayError | null;
+  /** Refuses a request by its headers: host, origin, and the token where the route isn't open. */
+  guard: (
+    headers: Record<string, string | string[] | undefined>,
+    method: string,
+    isOpen: boolean,
+  ) => SlipwayError | null;
   /** Where defects go, with their stack: the process's log, never the caller. */
   logDefect: (error: unknown, where: string) => void;
   version: string;
@@ -33,7 +45,8 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: true } },
   });
   app.addHook("onRequest", async (request) => {
-    const refusal = deps.guard(request.headers, request.method);
+    const isOpen = request.routeOptions.config.isOpen === true;
+    const refusal = hostsError(request.raw.rawHeaders) ?? deps.guard(request.headers, request.method, isOpen);
     if (refusal) throw refusal;
   });
   letUnreadBodiesGoBy(app);

@@ -77,6 +77,17 @@ describe("token", () => {
   });
 });
 
+describe("an open route", () => {
+  it("needs no token", () => expect(open({ host: "10.0.0.1" }, "GET", true)).toBeNull());
+
+  it.each([
+    [{ host: "evil.example" }, "HOST_REFUSED"],
+    [{ host: "10.0.0.1", origin: "http://evil.example" }, "ORIGIN_REFUSED"],
+  ])("has its host and origin checked all the same: %o", (headers, code) => {
+    expect(open(headers, "GET", true)?.code).toBe(code);
+  });
+});
+
 it("knows loopback", () => {
   expect(["127.0.0.1", "127.9.9.9", "localhost", "::1", "[::1]"].map(isLoopback)).not.toContain(false);
   expect(["0.0.0.0", "::", "10.0.0.1", "127.example.org", "example.org"].map(isLoopback)).not.toContain(true);

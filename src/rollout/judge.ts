@@ -97,7 +97,8 @@ export interface GuardFinding {
 
 /** A sequential, always-valid test. Pure: the state is JSON, stored after every look, continued after a restart. */
 export interface Judge<State> {
-  start(policy: RolloutPolicy, at: number): State;
+  /** `maxLifeMs`: no unit is under way for longer (`serving.timeout` and what it takes to count it); shorter is faster. */
+  start(policy: RolloutPolicy, at: number, of?: { maxLifeMs?: number }): State;
   observe(state: State, interval: Interval, policy: RolloutPolicy): State;
   judge(state: State, policy: RolloutPolicy, step: number): Judgement;
 }

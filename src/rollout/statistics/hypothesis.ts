@@ -19,18 +19,21 @@ export function edge(hypothesis: Hypothesis, p0: number): number {
 /** One way to bet against the null: the challenger's rate is `q1`. Undefined: no bet, the stake keeps its value. */
 export type Alternative = number | undefined;
 
-/** Alternatives per process; the wealth has as many parts. */
-const ALTERNATIVES = 12;
-
-/** Odds ratios to the edge, log-spaced: from 1.25 (2 % against an edge of 1.6 %) to 100 (60 % against 1.5 %). */
-const WORSE = logSpaced(1.25, 100, ALTERNATIVES);
-const BETTER = logSpaced(1.15, 30, ALTERNATIVES - 1);
+/**
+ * Distances from the null's edge to the challenger's rates that are bet on, in log-odds. A fault of distance d is
+ * found when the evidence tells d from 0, so to the test 0.2 and 0.3 lie as far apart as 2 and 3: the grid is
+ * geometric in the distance. Seven tell 1 -> 2 % (0.3 from an edge of 1.5 %) as well as 1 -> 50 % (4.2).
+ */
+const WORSE = geometric(0.16, 1.7, 7);
+const WORSE_STAKES = shares([0.55, 0.95, 1.15, 1.2, 1.1, 1.05, 1]);
+const BETTER = geometric(0.14, 1.8, 6);
+/** A version that changes nothing is the usual case, so this much of the stake says "equal". */
+const EQUAL_STAKE = 0.6;
+const BETTER_STAKES = [EQUAL_STAKE, ...BETTER.map(() => (1 - EQUAL_STAKE) / BETTER.length)];
 
 /** Prior shares of the stake, same order as `alternatives()`; they sum to 1. */
-export function stakes(hypothesis: Hypothesis): number[] {
-  if (hypothesis.side === "within") return WORSE.map(() => 1 / ALTERNATIVES);
-  // A version that changes nothing is the usual case, so half of the stake says "equal".
-  return [0.5, ...BETTER.map(() => 0.5 / BETTER.length)];
+export function stakes(hypothesis: Hypothesis): readonly number[] {
+  return hypothesis.side === "within" ? WORSE_STAKES : BETTER_STAKES;
 }
 
 /** Edges nearer to 1 are not bet on: 1 - p loses its digits there, and with them the factors their validity. */
@@ -45,21 +48,27 @@ export function assumedRate(hypothesis: Hypothesis, q0: number): number | undefi
   return highest <= 0 ? undefined : Math.min(q0, highest);
 }
 
-/** The challenger's rates that are bet on while the champion's is taken as `q0`: all outside the null. */
-export function alternatives(hypothesis: Hypothesis, q0: number): Alternative[] {
+/**
+ * The challenger's rates that are bet on while the champion's is taken as `q0`: all outside the null. `equal` is
+ * the rate of a challenger that changes nothing; of latency another than q0, since the arms' thresholds differ.
+ */
+export function alternatives(hypothesis: Hypothesis, q0: number, equal = q0): Alternative[] {
   const line = edge(hypothesis, q0);
-  if (hypothesis.side === "within") {
-    return WORSE.map((ratio) => scaleOdds(line, ratio));
-  }
-  return [line > q0 ? q0 : undefined, ...BETTER.map((ratio) => scaleOdds(line, 1 / ratio))];
+  if (hypothesis.side === "within") return WORSE.map((distance) => moveOdds(line, distance));
+  return [line > equal ? equal : undefined, ...BETTER.map((distance) => moveOdds(line, -distance))];
 }
 
-function scaleOdds(rate: number, ratio: number): Alternative {
+function moveOdds(rate: number, distance: number): Alternative {
   if (rate <= 0) return undefined;
-  const odds = (rate / (1 - rate)) * ratio;
+  const odds = (rate / (1 - rate)) * Math.exp(distance);
   return odds / (1 + odds);
 }
 
-function logSpaced(from: number, to: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => from * (to / from) ** (i / (count - 1)));
+function geometric(from: number, ratio: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => from * ratio ** i);
+}
+
+function shares(weights: readonly number[]): number[] {
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return weights.map((weight) => weight / sum);
 }

@@ -1,66 +1,107 @@
 /**
- * The wealth of one e-process, in natural logarithms: a part per alternative and cash that leaks into them.
- * Plain JSON; every number is finite.
+ * The wealth of one e-process: a part per alternative, and cash that is put on them little by little. Plain JSON;
+ * every number is finite.
  */
 export interface Wealth {
   cash: number;
+  /** What was on each alternative before every unit that is under way was assigned. */
   bets: number[];
-  /** Per alternative: what the units still under way would cost if each ended in the way that speaks least. */
-  pending: number[];
+  /** Put on the alternatives later than that; null while there is no such money. */
+  fresh: number[] | null;
+  /**
+   * Natural logarithms, at most 0, per alternative: what of `bets` and of `fresh` may be counted now, as long as it
+   * isn't known how the units under way end and under which bets those that ended were assigned. Null: all of it.
+   */
+  held: { bets: number[]; fresh: number[] } | null;
+  /** Logarithm per alternative of what the units that were left by their callers would cost; null when there are none. */
+  leftOut: number[] | null;
 }
 
 /** Kept out of the bets at the start, so that a fault that begins late still finds money that nothing has eaten. */
-const CASH = 0.2;
-/** Seconds in which the cash falls to 1/e. */
-const LEAK_SECONDS = 3600;
-/** What is given out as an e-value at most, so that it stays a number in JSON. */
-const LARGEST = Math.log(1e300);
+const CASH = 0.3;
+/**
+ * After n units of the challenger cash * (n0 / (n + n0))^a is left, so about a / (n + n0) of it moves with each:
+ * a fault at any age n finds money at a cost of (1 + a) log n. In units instead of seconds, because units are what
+ * evidence is made of: a quiet service's cash must not be gone before its first ones.
+ */
+const LEAK_POWER = 0.4;
+const LEAK_UNITS = 300;
+/** What a part of the wealth is capped at: less than the truth, so valid, and a finite number. */
+const LARGEST = 1e280;
+/** Smaller parts are nothing: sums of denormal numbers are slow, and the cash brings new money. */
+const SMALLEST = 1e-200;
+/** What is given out as an e-value at most. */
+const LARGEST_GIVEN = 1e300;
 
 export function startWealth(stakes: readonly number[]): Wealth {
   return {
-    cash: Math.log(CASH),
-    bets: stakes.map((stake) => Math.log((1 - CASH) * stake)),
-    pending: stakes.map(() => 0),
+    cash: CASH,
+    bets: stakes.map((stake) => (1 - CASH) * stake),
+    fresh: null,
+    held: null,
+    leftOut: null,
   };
 }
 
 /**
- * Moves cash into the bets for the time that has passed, then multiplies each bet with its factor. The move depends
- * on time alone, so the total stays a non-negative supermartingale under the null: an e-process.
+ * Puts the share of the cash that is due between the challenger's `from`-th and `to`-th unit on the alternatives. The
+ * total doesn't change, and how much moves is known before the next unit, so it stays a non-negative supermartingale
+ * under the null. `onFresh`: units are under way, which this money wasn't put on.
  */
-export function play(
+export function leak(
   wealth: Wealth,
   stakes: readonly number[],
-  seconds: number,
-  logFactors: readonly number[],
-  pending: readonly number[],
+  from: number,
+  to: number,
+  onFresh: boolean,
 ): Wealth {
-  const kept = Math.exp(-seconds / LEAK_SECONDS);
-  const leaked = wealth.cash + Math.log1p(-kept);
-  return {
-    cash: wealth.cash + Math.log(kept),
-    bets: wealth.bets.map((bet, i) => {
-      const stake = leaked + Math.log(stakes[i] ?? 0);
-      return (seconds > 0 ? logAdd(bet, stake) : bet) + (logFactors[i] ?? 0);
-    }),
-    pending: [...pending],
-  };
+  const kept = to > from ? ((from + LEAK_UNITS) / (to + LEAK_UNITS)) ** LEAK_POWER : 1;
+  const moved = wealth.cash * (1 - kept);
+  const cash = wealth.cash * kept;
+  if (onFresh) {
+    const fresh = (wealth.fresh ?? stakes.map(() => 0)).map((part, i) => part + moved * stakes[i]!);
+    return { ...wealth, cash, fresh };
+  }
+  const bets = wealth.bets.slice();
+  for (let i = 0; i < bets.length; i++) bets[i]! += moved * stakes[i]!;
+  return { ...wealth, cash, bets };
 }
 
-/** Logarithm of the e-value now, units under way counted in the way that speaks least against the null. */
-function logWealth(wealth: Wealth): number {
-  return wealth.bets.reduce(
-    (sum, bet, i) => logAdd(sum, bet + Math.min(0, wealth.pending[i] ?? 0)),
-    wealth.cash,
+/** Takes what may be counted now as what there is: the units under way are known to be others from here on. */
+export function settle(wealth: Wealth): Wealth {
+  const { held, fresh } = wealth;
+  if (held === null && fresh === null) return wealth;
+  const bets = wealth.bets.map((part, i) =>
+    tidy(
+      part * Math.exp(held?.bets[i] ?? 0) + (fresh === null ? 0 : fresh[i]! * Math.exp(held?.fresh[i] ?? 0)),
+    ),
   );
+  return { ...wealth, bets, fresh: null, held: null };
+}
+
+/** Counts the units that were left by their callers from here on, in the way that speaks least. */
+export function settleLeftOut(wealth: Wealth): Wealth {
+  if (wealth.leftOut === null) return wealth;
+  const { leftOut } = wealth;
+  const cut = (parts: readonly number[]): number[] =>
+    parts.map((part, i) => tidy(part * Math.exp(leftOut[i]!)));
+  return { ...wealth, bets: cut(wealth.bets), fresh: wealth.fresh && cut(wealth.fresh), leftOut: null };
 }
 
 /** The e-value, at most 1e300. */
-export function eValue(wealth: Wealth): number {
-  return Math.exp(Math.min(LARGEST, logWealth(wealth)));
+export function eValue({ cash, bets, fresh, held }: Wealth): number {
+  let sum = cash;
+  if (held === null) {
+    for (let i = 0; i < bets.length; i++) sum += bets[i]!;
+    if (fresh !== null) for (let i = 0; i < fresh.length; i++) sum += fresh[i]!;
+  } else {
+    for (let i = 0; i < bets.length; i++) sum += bets[i]! * Math.exp(held.bets[i]!);
+    if (fresh !== null) for (let i = 0; i < fresh.length; i++) sum += fresh[i]! * Math.exp(held.fresh[i]!);
+  }
+  return Math.min(LARGEST_GIVEN, sum);
 }
 
-function logAdd(a: number, b: number): number {
-  const [large, small] = a > b ? [a, b] : [b, a];
-  return large + Math.log1p(Math.exp(small - large));
+/** A part of the wealth between 0 and the cap. */
+export function tidy(part: number): number {
+  return part > LARGEST ? LARGEST : part < SMALLEST ? 0 : part;
 }

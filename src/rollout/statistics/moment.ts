@@ -1,0 +1,11 @@
+/** What an interval is besides its cells. */
+export interface Moment {
+  /** Since the interval before; never negative, never long. */
+  seconds: number;
+  isBaseline: boolean;
+  edges: readonly number[] | undefined;
+  /** Callers leave one arm more often than the other. */
+  abortsDiffer: boolean;
+  /** Milliseconds after which no unit is under way any more. */
+  maxLife: number;
+}

@@ -1,0 +1,128 @@
+import type { ArmInterval, Cell } from "../judge.ts";
+import { slowUnits, type SlowThresholds } from "./slow-thresholds.ts";
+
+/** One arm's units of an interval as one test sees them. */
+export interface TestArm {
+  ended: number;
+  /** Sum of their losses. */
+  loss: number;
+  pending: number;
+  aborted: number;
+  /** Of the ended: those whose loss is another one under the bets before. */
+  turned: number;
+  /** Of those left by their callers, counted or not: the same. */
+  strayed: number;
+}
+
+export interface TestCell {
+  share: number;
+  champion: TestArm;
+  challenger: TestArm;
+}
+
+/** True where the arm was drawn. */
+export function isDrawn(cell: Cell): boolean {
+  return cell.share > 0 && cell.share < 1;
+}
+
+/** Numbers from elsewhere as counts: none is negative, infinite or not a number, and no more is lost than ended. */
+export function soundCells(cells: readonly Cell[]): Cell[] {
+  return cells
+    .filter((cell) => cell.share >= 0 && cell.share <= 1)
+    .map(({ share, champion, challenger }) => ({
+      share,
+      champion: isSound(champion) ? champion : sound(champion),
+      challenger: isSound(challenger) ? challenger : sound(challenger),
+    }));
+}
+
+function isSound({ ended, loss, pending, aborted, latency, abortedLatency }: ArmInterval): boolean {
+  const isCount = (value: number): boolean => value >= 0 && value <= MOST;
+  const areCounts = (buckets: [number, number][] | undefined): boolean =>
+    buckets === undefined || buckets.every(([bucket, count]) => isBucket(bucket) && isCount(count));
+  return (
+    isCount(ended) &&
+    isCount(loss) &&
+    loss <= ended &&
+    isCount(pending) &&
+    isCount(aborted) &&
+    areCounts(latency) &&
+    areCounts(abortedLatency)
+  );
+}
+
+/** More units than this in one interval nobody counts. */
+const MOST = 1e12;
+
+function isBucket(bucket: number): boolean {
+  return Number.isInteger(bucket) && bucket >= 0 && bucket < 100_000;
+}
+
+function sound(arm: ArmInterval): ArmInterval {
+  const count = (value: number): number => (value > 0 ? Math.min(value, MOST) : 0);
+  const buckets = (list: [number, number][]): [number, number][] =>
+    list.filter(([bucket]) => isBucket(bucket)).map(([bucket, units]) => [bucket, count(units)]);
+  const ended = count(arm.ended);
+  return {
+    ended,
+    loss: Math.min(ended, count(arm.loss)),
+    pending: count(arm.pending),
+    aborted: count(arm.aborted),
+    ...(arm.latency ? { latency: buckets(arm.latency) } : {}),
+    ...(arm.abortedLatency ? { abortedLatency: buckets(arm.abortedLatency) } : {}),
+  };
+}
+
+/** Drawn units by their loss: failures, or labels. */
+export function byLoss(cells: readonly Cell[]): TestCell[] {
+  const seen: TestCell[] = [];
+  for (const cell of cells) {
+    if (!isDrawn(cell)) continue;
+    seen.push({ share: cell.share, champion: lossOf(cell.champion), challenger: lossOf(cell.challenger) });
+  }
+  return seen;
+}
+
+function lossOf({ ended, loss, pending, aborted }: ArmInterval): TestArm {
+  return { ended, loss, pending, aborted, turned: 0, strayed: 0 };
+}
+
+/**
+ * Drawn units by whether they were slow, for test number `test`. A unit that its caller left after it had been slow
+ * is known to be slow; one that was left earlier is `aborted`. Units without a known latency aren't seen.
+ */
+export function bySlowness(
+  cells: readonly Cell[],
+  test: number,
+  now: SlowThresholds,
+  before: SlowThresholds | undefined,
+): TestCell[] {
+  const seen: TestCell[] = [];
+  for (const cell of cells) {
+    if (!isDrawn(cell)) continue;
+    seen.push({
+      share: cell.share,
+      champion: slownessOf(cell.champion, now.champion, before?.champion),
+      challenger: slownessOf(cell.challenger, now.challenger[test]!, before?.challenger[test]),
+    });
+  }
+  return seen;
+}
+
+const NONE: [number, number][] = [];
+
+function slownessOf(arm: ArmInterval, threshold: number, before: number | undefined): TestArm {
+  const { latency = NONE, abortedLatency = NONE } = arm;
+  const slow = slowUnits(latency, threshold);
+  const leftSlow = abortedLatency === NONE ? 0 : Math.min(arm.aborted, slowUnits(abortedLatency, threshold));
+  const turn = (list: [number, number][], now: number): number =>
+    before === undefined || before === threshold ? 0 : Math.abs(now - slowUnits(list, before));
+  return {
+    ended: slowUnits(latency, -1) + leftSlow,
+    loss: slow + leftSlow,
+    pending: arm.pending,
+    aborted: arm.aborted - leftSlow,
+    turned: turn(latency, slow),
+    strayed: turn(abortedLatency, leftSlow),
+  };
+}

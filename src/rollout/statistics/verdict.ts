@@ -1,0 +1,98 @@
+import type { RolloutPolicy } from "../../spec/project.ts";
+import type { Judgement, MetricEvidence } from "../judge.ts";
+import type { EProcessState } from "./e-process-state.ts";
+import { MARGINS, type MetricState } from "./metric-state.ts";
+import { describeCounts } from "./sentence.ts";
+import { eValue } from "./wealth.ts";
+
+/**
+ * Rollback: the mean of the metrics' e-values, sum of pi_j E_j with pi_j = 1 / metrics, reaches 1 /
+ * falseRollbackRate; by Ville's inequality that happens with at most that probability while every metric is within
+ * its margin, over all looks, steps and metrics, however they depend on each other. The largest term is blamed.
+ * Promotion: every metric on its own rejects "worse by the margin or more" at falsePromotionRate: an intersection-union
+ * test, so a version that is worse in any metric is promoted with at most that probability. Next step: every
+ * metric rejects harm of K margins at that rate. The absolute guard ends it outside both rates.
+ */
+export function judgeState(state: EProcessState, policy: RolloutPolicy, step: number): Judgement {
+  const harmThreshold = 1 / policy.falseRollbackRate;
+  const safetyThreshold = 1 / policy.falsePromotionRate;
+  const level = marginsLevel(policy, step);
+  const metrics = Object.entries(state.metrics).map(([name, metric]) =>
+    evidenceOf(name, metric, level, safetyThreshold, state.aborts.differ),
+  );
+  const harm = combinedHarm(metrics.map((metric) => metric.harm));
+  const { finding } = state.guard;
+  const blamed =
+    harm >= harmThreshold && metrics.length > 0
+      ? metrics.reduce((a, b) => (b.harm > a.harm ? b : a))
+      : undefined;
+  if (blamed) blamed.verdict = "worse";
+  const isWorse = blamed !== undefined || finding !== null;
+  const isWithin = metrics.length > 0 && metrics.every(({ verdict }) => verdict === "within-margin");
+  const isKnown = metrics.length > 0 && metrics.every(({ advance }) => advance >= safetyThreshold);
+  return {
+    verdict: isWorse ? "worse" : isWithin ? "within-margin" : "undecided",
+    blamed: blamed?.metric ?? null,
+    advance: !isWorse && isKnown,
+    harm,
+    harmThreshold,
+    safetyThreshold,
+    metrics,
+    guard: finding,
+    sentence: (blamed ? [blamed] : metrics)
+      .map((metric) => describeCounts({ ...metric, name: metric.metric }, "the challenger", "the champion"))
+      .join("; "),
+  };
+}
+
+/** Mean of the metrics' e-values against "within its margin": an e-value against "all are". */
+export function combinedHarm(harms: readonly number[]): number {
+  return harms.reduce((sum, harm) => sum + harm / harms.length, 0);
+}
+
+/** Which of MARGINS must be rejected to leave this step; 0, the margin itself, is promotion. */
+export function marginsLevel(policy: RolloutPolicy, step: number): number {
+  return Math.min(MARGINS.length - 1, Math.max(0, policy.steps.length - 1 - step));
+}
+
+/**
+ * The wealth of a metric's tests, as far as they may speak. When labels come more often for one arm, those that came are
+ * a selection, and no e-value of theirs means anything: each is capped at 1, which is an e-value whatever the
+ * truth, so the metric adds no evidence to either side and the other metrics' rates hold as before.
+ */
+export function wealthOf(metric: MetricState): number[] {
+  const values = metric.tests.map(eValue);
+  return metric.arrival?.differ ? values.map((value) => Math.min(1, value)) : values;
+}
+
+function evidenceOf(
+  name: string,
+  metric: MetricState,
+  level: number,
+  safetyThreshold: number,
+  abortsDiffer: boolean,
+): MetricEvidence {
+  const [harm = 0, ...beyond] = wealthOf(metric);
+  const safety = beyond[0] ?? 0;
+  const { aborted } = metric;
+  const blockedBy = blockerOf(metric, abortsDiffer);
+  return {
+    metric: name,
+    kind: metric.kind,
+    verdict: safety >= safetyThreshold ? "within-margin" : "undecided",
+    champion: metric.champion,
+    challenger: metric.challenger,
+    harm,
+    safety,
+    advance: beyond[level] ?? 0,
+    ...(metric.bets?.slow ? { slowAbove: metric.bets.slow.milliseconds } : {}),
+    ...(aborted.champion + aborted.challenger > 0 ? { aborted } : {}),
+    ...(blockedBy ? { blockedBy } : {}),
+  };
+}
+
+function blockerOf(metric: MetricState, abortsDiffer: boolean): MetricEvidence["blockedBy"] {
+  if (metric.arrival?.differ) return "labels-differ";
+  if (metric.kind !== "labels" && abortsDiffer) return "aborts-differ";
+  return metric.bets === null ? "champion-unknown" : undefined;
+}

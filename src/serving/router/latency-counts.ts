@@ -14,10 +14,13 @@ export class LatencyCounts {
   }
 
   histogram(): LatencyHistogram {
-    const counts: [number, number][] = [];
-    this.#counts?.forEach((count, bucket) => {
-      if (count > 0) counts.push([bucket, count]);
-    });
-    return { counts, sum: this.#sum };
+    const sparse: [number, number][] = [];
+    const counts = this.#counts;
+    if (counts === undefined) return { counts: sparse, sum: 0 };
+    for (let bucket = 0; bucket < LATENCY_BUCKETS; bucket++) {
+      const count = counts[bucket] ?? 0;
+      if (count > 0) sparse.push([bucket, count]);
+    }
+    return { counts: sparse, sum: this.#sum };
   }
 }

@@ -6,6 +6,7 @@ const BASE = "/api/slipway/v1";
 const ANSWER_WITHIN_MS = 15_000;
 /** Attempts to take up a stream again that broke without bringing anything new. */
 const RECONNECTS = 5;
+const RECONNECT_AFTER_MS = 500;
 const DEFAULT_URL = "http://127.0.0.1:4600";
 
 /** Calls one platform's API. Errors are SlipwayErrors: the platform's own, or PLATFORM_UNREACHABLE. */
@@ -58,6 +59,29 @@ export class PlatformClient {
       } catch (error) {
         if (error instanceof SlipwayError || attempt >= RECONNECTS) throw this.#unreachable(error);
       }
+    }
+  }
+
+  /**
+   * The data of server-sent events as they come. A stream that breaks is taken up again; each event is whole, so
+   * nothing is lost but what happened meanwhile.
+   */
+  async *events(path: string): AsyncIterable<string> {
+    let hasAnswered = false;
+    for (let attempt = 0; attempt <= RECONNECTS; attempt++) {
+      try {
+        const response = await this.#call("GET", path, undefined, hasAnswered);
+        hasAnswered = true;
+        for await (const data of eventsOf(linesOf(response.body ?? emptyBody()))) {
+          attempt = 0;
+          yield data;
+        }
+        // The platform ends it only when it stops itself.
+      } catch (error) {
+        const isFinal = error instanceof SlipwayError && error.code !== "PLATFORM_UNREACHABLE";
+        if (isFinal || !hasAnswered || attempt >= RECONNECTS) throw this.#unreachable(error);
+      }
+      await new Promise((resolve) => setTimeout(resolve, RECONNECT_AFTER_MS));
     }
   }
 
@@ -162,6 +186,18 @@ function isJson(response: Response): boolean {
 
 function splitLines(text: string): string[] {
   return text === "" ? [] : text.replace(/\n$/, "").split("\n");
+}
+
+/** The data of each event (WHATWG HTML, 9.2.6); comments and other fields are left out. */
+async function* eventsOf(lines: AsyncIterable<string>): AsyncIterable<string> {
+  let data: string[] = [];
+  for await (const line of lines) {
+    if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
+    else if (line === "" && data.length > 0) {
+      yield data.join("\n");
+      data = [];
+    }
+  }
 }
 
 async function* emptyBody(): AsyncIterable<Uint8Array> {}

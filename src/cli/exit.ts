@@ -13,6 +13,8 @@ export const EXIT = {
   refused: 4,
   /** What was named doesn't exist. */
   notFound: 5,
+  /** A rollout that was watched ended, and its version wasn't promoted. */
+  notPromoted: 6,
 } as const;
 
 const REFUSED = new Set([401, 403, 409, 412]);
@@ -34,6 +36,7 @@ export function exitCodesHelp(...codes: (keyof typeof EXIT)[]): string {
     unreachable: "platform not reachable",
     refused: "refused or in conflict",
     notFound: "doesn't exist",
+    notPromoted: "ended without being promoted",
   };
   const shown = (["ok", "failed", "usage", ...codes] as const).filter(
     (code, i, all) => all.indexOf(code) === i,

@@ -10,6 +10,7 @@ import { addInit } from "./commands/init.ts";
 import { addLabels } from "./commands/labels.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addRerun } from "./commands/rerun.ts";
+import { addRollout } from "./commands/rollout.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addStatus } from "./commands/status.ts";
 import { addUp } from "./commands/up.ts";
@@ -32,6 +33,7 @@ const COMMANDS: readonly AddCommand[] = [
   addWhy,
   addRerun,
   addCancel,
+  addRollout,
   addDecisions,
   addLabels,
 ];

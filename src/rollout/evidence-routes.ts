@@ -15,7 +15,8 @@ const idParams = z.object({ id: z.string().min(1).max(64) });
 
 /** The evidence of rollouts, once and as it grows, below /api/slipway/v1. */
 export function evidenceRoutes(app: FastifyInstance, deps: EvidenceRoutesDeps): void {
-  app.addHook("preClose", async () => deps.streams.close());
+  // The reference is made of the routes alone, without anything behind them.
+  app.addHook("preClose", async () => deps.streams?.close());
   app.get(
     `${BASE}/services/:model/evidence`,
     {

@@ -12,6 +12,7 @@ const COMMANDS = [
   "why",
   "rerun",
   "cancel",
+  "rollout",
   "promote",
   "rollback",
   "hold",

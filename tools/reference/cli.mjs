@@ -20,14 +20,21 @@ export function cliPage(program, exits) {
   const codes = Object.entries(exits).map(
     ([name, code]) => `| ${code} | ${words[name] ?? EXIT_WORDS[name]} |\n`,
   );
-  const commands = program.commands.map((command) => `\n## ${command.name()}\n\n${fenced(helpOf(command))}`);
-  return HEAD + codes.join("") + BETWEEN + commands.join("");
+  return HEAD + codes.join("") + BETWEEN + program.commands.map((command) => section(command, "##")).join("");
+}
+
+/** A command and the commands below it. */
+function section(command, level, parent = "") {
+  const name = `${parent}${command.name()}`;
+  const below = command.commands.map((sub) => section(sub, `${level}#`, `${name} `));
+  return `\n${level} ${name}\n\n${fenced(helpOf(command))}${below.join("")}`;
 }
 
 const EXIT_WORDS = {
   ok: "done",
   failed: "what was asked for went wrong, or what was looked at isn't well",
   unreachable: "no platform answers at the address",
+  notPromoted: "a rollout that was watched ended, and its version wasn't promoted",
   refused: "the platform refused: a conflict, a missing right, a state that doesn't allow it",
 };
 

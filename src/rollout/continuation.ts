@@ -12,6 +12,8 @@ export interface EarlierEvidence {
   rolloutId: string;
   /** The judge's, as JSON. */
   state: string;
+  /** True when copies of requests have part in it. */
+  hadCopies: boolean;
 }
 
 /**
@@ -43,7 +45,13 @@ export async function earlierEvidence(tx: ReadTx, rollout: Rollout): Promise<Ear
   const row = await tx.get<{ judge_state: string }>("SELECT judge_state FROM rollouts WHERE id = ?", [
     earlier.id,
   ]);
-  return row ? { rolloutId: earlier.id, state: row.judge_state } : null;
+  const copies = await tx.get<{ count: number }>(
+    "SELECT COUNT(*) AS count FROM rollout_epochs WHERE rollout_id = ? AND shadow IS NOT NULL",
+    [earlier.id],
+  );
+  return row
+    ? { rolloutId: earlier.id, state: row.judge_state, hadCopies: Number(copies?.count ?? 0) > 0 }
+    : null;
 }
 
 /** What evidence was collected by. */

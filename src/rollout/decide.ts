@@ -41,9 +41,10 @@ function reasonToStop({ now, contracts, badAnswers }: Situation, rollout: Rollou
   if (rollout.wish?.do === "rollback") {
     return `rolled back by ${rollout.wish.by}${because(rollout.wish.reason)}; ${describeEvidence(rollout)}`;
   }
-  if (rollout.judgement?.verdict === "worse") return takenOut(rollout, now, badAnswers);
-  const found = rollout.judgement?.guard;
-  if (found) return stoppedByGuard(rollout, found, now, badAnswers);
+  const { verdict, blamed, guard } = rollout.judgement ?? { guard: null };
+  // The guard's finding is the reason only where no test blames a metric: that has a declared rate.
+  if (guard && (blamed ?? null) === null) return stoppedByGuard(rollout, guard, now, badAnswers);
+  if (verdict === "worse") return takenOut(rollout, now, badAnswers);
   const contract = contracts.get(rollout.version);
   // Its workers were lost (a restart, say) and can't be had again.
   if (contract && !contract.passed) {

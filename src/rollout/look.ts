@@ -4,10 +4,11 @@ import { earlierEvidence } from "./continuation.ts";
 import { type CursorKey, type Cursor, countBefore, countSince, cursorKey } from "./counted-outcomes.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { evidenceUpdate } from "./evidence-update.ts";
-import type { Interval, Judge } from "./judge.ts";
+import type { Interval } from "./judge.ts";
 import { takeLabels } from "./label-cells.ts";
 import { selectService } from "./rows.ts";
 import type { Rollout, Service } from "./state.ts";
+import type { StoredJudge } from "./stored-judge.ts";
 
 /** What a rollout's judge has seen so far. */
 interface Seen {
@@ -15,10 +16,16 @@ interface Seen {
   judgeState: string | null;
   /** Earlier rollout that the state is taken over from, at the first look. */
   continues: string | null;
+  /** True when copies have part in that. */
+  continuesCopies: boolean;
   cursors: Map<string, Cursor>;
   epochs: Set<string>;
+  /** Epochs under which only copies were sent. */
+  copied: Set<string>;
   service: Service | undefined;
 }
+
+const COUNTED_WITHIN_MS = 3_000;
 
 /**
  * Takes one look: what ended since the last one, given to the judge and saved with how far the counters reach.
@@ -27,7 +34,7 @@ interface Seen {
  */
 export async function takeLook<State>(
   deps: Pick<RolloutDeps, "db" | "backend">,
-  judge: Judge<State>,
+  judge: StoredJudge<State>,
   rollout: Rollout,
 ): Promise<boolean> {
   const seen = await deps.db.read((tx) => readSeen(tx, rollout));
@@ -40,13 +47,15 @@ export async function takeLook<State>(
   if (moved.length === 0 && labels.counted.length === 0 && !isFirst) return false;
   const { policy } = rollout.request;
   const timed = { at: report.at, ...(report.edges ? { edges: report.edges } : {}) };
-  const earlier = readState(judge, seen.judgeState);
-  let state = earlier ?? judge.start(policy, report.at);
-  if (isFirst && rollout.champion !== null) {
-    const requests = countBefore(counters, rollout.champion, seen.epochs);
-    const baseline: Interval = { ...timed, requests, labels: {}, isBaseline: true };
-    if (requests.length > 0) state = judge.observe(state, baseline, policy);
+  // A state of another shape than this version's isn't read: the test starts anew, without what was known.
+  const earlier = seen.judgeState === null ? null : judge.read(JSON.parse(seen.judgeState));
+  let state = earlier ?? judge.start(policy, report.at, { maxLifeMs: longestLife(rollout, seen.service) });
+  if (isFirst) {
+    // Also where nothing is known: an earlier trial's evidence goes on, what its guard saw doesn't.
+    const requests = rollout.champion === null ? [] : countBefore(counters, rollout.champion, seen.epochs);
+    state = judge.observe(state, { ...timed, requests, labels: {}, isBaseline: true }, policy);
   }
+  if (beginsAnswering(rollout, seen, moved)) state = judge.fromCopies(state);
   const interval: Interval = { ...timed, requests: cells, labels: labels.cells };
   state = judge.observe(state, interval, policy);
   const judgement = judge.judge(state, policy, rollout.step);
@@ -75,9 +84,19 @@ function shareOf({ version }: Rollout, service: Service | undefined): number {
   return service?.challenger === version && service.stop?.version !== version ? service.weight : 0;
 }
 
-/** Null for a state that this version of the judge can't read: it begins anew. */
-function readState<State>(_judge: Judge<State>, json: string | null): State | null {
-  return json === null ? null : (JSON.parse(json) as State);
+/** Milliseconds after which no unit is under way any more: its deadline, and what it takes to count it. */
+function longestLife({ request }: Rollout, service: Service | undefined): number {
+  return Math.max(request.serving.timeout, service?.serving?.timeout ?? 0) + COUNTED_WITHIN_MS;
+}
+
+/** True at the first look that sees what callers were answered, after looks that saw copies. */
+function beginsAnswering(rollout: Rollout, seen: Seen, moved: readonly Cursor[]): boolean {
+  const { cursors, copied } = seen;
+  if (rollout.phase === "shadow") return false;
+  if (rollout.look === 0) return seen.continuesCopies;
+  if (copied.size === 0) return false;
+  const isAnswered = ({ epoch }: Cursor): boolean => !copied.has(epoch);
+  return moved.some(isAnswered) && ![...cursors.values()].some(isAnswered);
 }
 
 async function readSeen(tx: ReadTx, rollout: Rollout): Promise<Seen> {
@@ -90,15 +109,17 @@ async function readSeen(tx: ReadTx, rollout: Rollout): Promise<Seen> {
      WHERE rollout_id = ?`,
     [rollout.id],
   );
-  const epochs = await tx.all<{ commit_id: string }>(
-    "SELECT commit_id FROM rollout_epochs WHERE rollout_id = ?",
+  const epochs = await tx.all<{ commit_id: string; shadow: number | null }>(
+    "SELECT commit_id, shadow FROM rollout_epochs WHERE rollout_id = ?",
     [rollout.id],
   );
   return {
     judgeState: own?.judge_state ?? earlier?.state ?? null,
     continues: earlier?.rolloutId ?? null,
+    continuesCopies: earlier?.hadCopies ?? false,
     cursors: new Map(cursors.map((row) => [cursorKey(row), toCursor(row)])),
     epochs: new Set(epochs.map((epoch) => epoch.commit_id)),
+    copied: new Set(epochs.flatMap((epoch) => (epoch.shadow === null ? [] : epoch.commit_id))),
     service: await selectService(tx, rollout.service),
   };
 }

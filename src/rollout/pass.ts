@@ -1,4 +1,3 @@
-import type { Judge } from "./judge.ts";
 import { act, type ToldStops } from "./act.ts";
 import { badAnswersOf } from "./bad-answers.ts";
 import { decide } from "./decide.ts";
@@ -8,10 +7,11 @@ import type { Projector } from "./projector.ts";
 import { selectContracts, selectRollouts, selectService } from "./rows.ts";
 import type { Action, Situation } from "./situation.ts";
 import { isOnTrial, type Projection, type Rollout } from "./state.ts";
+import type { StoredJudge } from "./stored-judge.ts";
 
 export interface PassDeps<State> {
   deps: RolloutDeps;
-  judge: Judge<State>;
+  judge: StoredJudge<State>;
   projector: Projector;
   ingest: () => Promise<void>;
   told: ToldStops;

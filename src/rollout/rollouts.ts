@@ -14,8 +14,8 @@ import { createProjector } from "./projector.ts";
 import type { RolloutRequest, RolloutRequests } from "./request.ts";
 import { selectService, selectServices } from "./rows.ts";
 import { ServiceLoops } from "./service-loops.ts";
+import { createStoredJudge } from "./stored-judge.ts";
 import type { RolloutKind } from "./state.ts";
-import { createEProcessJudge } from "./statistics/e-process-judge.ts";
 
 /** What a person asks of one service. */
 type What = Pick<ByHand, "service" | "do" | "who" | "roles" | "reason">;
@@ -40,7 +40,7 @@ const IDLE_MS = 5_000;
 
 /** Wires the loops; registers for pushes and alias requests at once. */
 export function createRollouts(deps: RolloutDeps): Rollouts {
-  const judge = createEProcessJudge();
+  const judge = createStoredJudge();
   const projector = createProjector(deps);
   const publish = createOutbox(deps);
   const log = createPredictionLog(deps);

@@ -7,7 +7,11 @@ export interface OutcomeCounter {
   version: number;
   /** `<commit>` of the rule, plus `!` once an emergency stop changed it, plus `~` for a sticky caller's later requests. */
   epoch: string;
-  /** Challenger's share at assignment, 0 to 1; the same number in both arms of an epoch. */
+  /**
+   * Challenger's share at assignment, 0 to 1. An epoch has cells of several shares where callers are sticky (those of the
+   * champion are drawn once more at a rise, with their conditional share) and while copies are sent (0.5; 0 of requests
+   * that weren't copied). Both arms of a share are compared, never an arm's sum over shares.
+   */
   share: number;
   arm: "champion" | "challenger";
   /** Of the process that counts: counters start at zero with a new one. */

@@ -3,10 +3,12 @@ import { spawn } from "node:child_process";
 
 const CHECKS = [
   ["types", "tsc", ["--noEmit"]],
+  ["types of the console", "tsc", ["--noEmit", "-p", "console"]],
   ["lint", "oxlint", ["--deny-warnings"]],
   ["format", "oxfmt", ["--check", "."]],
   ["dead code", "knip", []],
   ["house", "node", ["tools/house.mjs"]],
+  ["console's size", "node", ["tools/console.mjs"]],
   ["reference", "node", ["tools/reference.mjs"]],
   ["links", "node", ["tools/links.mjs"]],
 ];

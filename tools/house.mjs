@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const src = join(dirname(fileURLToPath(import.meta.url)), "..", "src");
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const src = join(root, "src");
 /** Folders that anything may import. */
 const SHARED = new Set(["base", "http", "store", "spec"]);
 /** Only these may see targets and wire features together. */
@@ -30,6 +31,10 @@ for (const path of files(src)) {
   const here = relative(src, path);
   for (const [, specifier] of text.matchAll(/(?:from\s+|import\(\s*|import\s+)"(\.[^"]+)"/g)) {
     const target = normalize(join(dirname(path), specifier));
+    if (relative(src, target).startsWith("..")) {
+      problems.push(`src/${here} imports ${relative(root, target)}: nothing in src imports from outside it`);
+      continue;
+    }
     const from = room(path);
     const to = room(target);
     if (from === to || COMPOSERS.has(from)) continue;
@@ -43,6 +48,17 @@ for (const path of files(src)) {
   }
   if (here !== "main.ts" && /process\.(env|argv)\b/.test(text))
     problems.push(`src/${here}: only main.ts reads process.env and process.argv`);
+}
+// The console runs in a browser: of src/ it may know the shape of what it is sent, and nothing that runs.
+const IMPORTS = /^(?:import|export)\s(type\s)?[^;]*?from\s+"(\.[^"]+)";/gms;
+for (const path of files(join(root, "console"))) {
+  for (const [, isType, specifier] of readFileSync(path, "utf8").matchAll(IMPORTS)) {
+    const target = relative(root, normalize(join(dirname(path), specifier)));
+    if (target.startsWith("console/") || (target.startsWith("src/") && isType)) continue;
+    problems.push(
+      `${relative(root, path)} imports ${target}: the console imports only types, and only of src`,
+    );
+  }
 }
 for (const problem of problems) console.error(problem);
 console.log(

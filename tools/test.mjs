@@ -11,14 +11,19 @@ const reports = mkdtempSync(join(tmpdir(), "slipway-test-"));
 const report = join(reports, "vitest.json");
 try {
   const isChecked = run("check", "node", ["tools/check.mjs"]) === 0;
-  const pythonProblem = await preparePython();
+  const pythonProblem = await prepare("python", async () => (await import("./python.mjs")).ensurePython());
+  const browserProblem = await prepare("browser", async () =>
+    (await import("./browser.mjs")).ensureBrowser(),
+  );
   const vitest = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const status = run("tests", "vitest", [...vitest, ...process.argv.slice(2)]);
   const { passed, failed } = counts(status);
-  const steps = [isChecked, pythonProblem === undefined];
+  const steps = [isChecked, pythonProblem === undefined, browserProblem === undefined];
   if (!isChecked) console.log("the check failed: see above");
   if (pythonProblem !== undefined)
     console.log(`Python for the tests could not be prepared: ${pythonProblem}`);
+  if (browserProblem !== undefined)
+    console.log(`the browser for the tests could not be prepared: ${browserProblem}`);
   const failures = failed + steps.filter((ok) => !ok).length;
   console.log(`${passed + Number(isChecked)} passed, ${failures} failed`);
   process.exitCode = failures === 0 && status === 0 ? 0 : 1;
@@ -35,13 +40,12 @@ function run(name, command, args) {
   return status ?? 1;
 }
 
-/** The virtual environment of tests with Python clients; answers what went wrong, if anything did. */
-async function preparePython() {
+/** Before the tests, so that no test waits for an installation; answers what went wrong, if anything did. */
+async function prepare(name, ensure) {
   const started = performance.now();
   try {
-    const { ensurePython } = await import("./python.mjs");
-    await ensurePython();
-    console.log(`python: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    await ensure();
+    console.log(`${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
     return undefined;
   } catch (error) {
     return error.message;

@@ -14,10 +14,8 @@ export function Connection({ state, retry }: { state: FeedState; retry: () => vo
   return (
     <p className={isLive ? "connection is-live" : "connection"}>
       <span role="status">{isLive ? "Live" : "Connecting…"}</span>
-      {isLive && shown !== null && (
-        <span className="age">
-          {shown < 3000 ? "now" : `${duration(Math.floor(shown / 1000) * 1000)} old`}
-        </span>
+      {isLive && shown !== null && shown > QUIET_MS && (
+        <span>last heard {duration(Math.floor(shown / 1000) * 1000)} ago</span>
       )}
     </p>
   );

@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Clock } from "../base/clock.ts";
 import { systemIds } from "../base/ids.ts";
+import { consoleRoutes } from "../console/routes.ts";
 import { gitMigrations } from "../git/commands.ts";
 import { openEnvironmentRepository } from "../git/environment-repository.ts";
 import { hookRoutes } from "../git/hook-routes.ts";
@@ -188,6 +189,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     events,
     services: () => db.read(selectServices),
   });
+  consoleRoutes(app, { assetsDir: join(dirname(config.mainFile), "console") });
   specRoutes(app);
   trackingRoutes(app, { db, clock, ids, artifactRoot: config.artifactRoot, blobs, logged, logDefect });
   registryRoutes(app, { ...registryDeps, registry, logDefect });

@@ -13,9 +13,12 @@ function rowsOf({ base, services }: FrontPage): [string, string][] {
     ["What runs, in Git", `${base}/git/environment.git`],
     ["MLflow tracking", `MLFLOW_TRACKING_URI=${base}`],
     ...(services.length === 0 ? [["Services", "none yet"] as [string, string]] : []),
-    ...services.map(({ name, champion }): [string, string] => [
-      `Service ${name}`,
-      champion === null ? "no champion yet" : `${base}/v2/models/${name} (version ${champion})`,
+    ...services.flatMap(({ name, champion }): [string, string][] => [
+      [`Service ${name}`, `${base}/services/${encodeURIComponent(name)}`],
+      [
+        `Model ${name}`,
+        champion === null ? "no champion yet" : `${base}/v2/models/${name} (version ${champion})`,
+      ],
     ]),
     ["API description", `${base}/api/slipway/v1/openapi.json`],
     ["Metrics", `${base}/metrics`],

@@ -22,6 +22,7 @@ test("the bare address tells curl where everything is", async () => {
   expect(statusCode).toBe(200);
   expect(headers["content-type"]).toContain("text/plain");
   expect(body).toContain("git push http://ml.test:4600/git/PROJECT.git main");
+  expect(body).toMatch(/Service digits +http:\/\/ml\.test:4600\/services\/digits\n/);
   expect(body).toContain("http://ml.test:4600/v2/models/digits (version 3)");
   expect(body).toContain("http://ml.test:4600/api/slipway/v1/openapi.json");
 });

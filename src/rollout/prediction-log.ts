@@ -1,3 +1,4 @@
+import type { RolloutMetric } from "../spec/project.ts";
 import { ingestPredictions, type LabelBounds, pruneLabels } from "./commands/labels.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { createMutex } from "./mutex.ts";
@@ -11,6 +12,8 @@ export const LABEL_BOUNDS: LabelBounds = {
   labelAge: 7 * 24 * 60 * 60_000,
 };
 
+/** Labels may come this many times later than a metric waits for them. */
+const WAITS_KEPT = 2;
 const PAGE = 2_000;
 /** Pages per call: a long log is read over several calls, so that nobody waits for all of it. */
 const MOST_PAGES = 20;
@@ -34,12 +37,13 @@ export function createPredictionLog(
     keepFor: (service) => void asked.add(service),
     ingest: () =>
       alone(async () => {
-        const wanted = await servicesWithLabels(deps.db, asked);
+        const { wanted, longestWait } = await servicesWithLabels(deps.db, asked);
         await readPages(deps, wanted);
         const now = deps.clock.now();
         if (now - prunedAt < PRUNE_EVERY_MS) return;
         prunedAt = now;
-        const { unknown } = await deps.db.write(pruneLabels, { ...LABEL_BOUNDS, now });
+        const predictionAge = Math.max(LABEL_BOUNDS.predictionAge, WAITS_KEPT * longestWait);
+        const { unknown } = await deps.db.write(pruneLabels, { ...LABEL_BOUNDS, predictionAge, now });
         if (unknown > 0) deps.log(`${unknown} labels name no prediction that is kept`, undefined);
       }),
   };
@@ -62,20 +66,24 @@ async function readPages(
   }
 }
 
+/** Services whose predictions are kept, and the longest that a metric of theirs waits for labels (milliseconds). */
 async function servicesWithLabels(
   db: RolloutDeps["db"],
   asked: ReadonlySet<string>,
-): Promise<ReadonlySet<string>> {
+): Promise<{ wanted: ReadonlySet<string>; longestWait: number }> {
   return db.read(async (tx) => {
     const wanted = new Set(asked);
-    const usesLabels = (metrics: readonly object[] | undefined): boolean =>
-      metrics?.some((metric) => "from" in metric) === true;
-    for (const service of await selectServices(tx)) {
-      if (usesLabels(service.policy?.metrics)) wanted.add(service.name);
-    }
-    for (const rollout of await selectRollouts(tx, "state IN ('checking', 'progressing', 'held')", [])) {
-      if (usesLabels(rollout.request.policy.metrics)) wanted.add(rollout.service);
-    }
-    return wanted;
+    let longestWait = 0;
+    const look = (service: string, metrics: readonly RolloutMetric[] = []): void => {
+      for (const metric of metrics) {
+        if (!("from" in metric)) continue;
+        wanted.add(service);
+        longestWait = Math.max(longestWait, metric.within);
+      }
+    };
+    for (const service of await selectServices(tx)) look(service.name, service.policy?.metrics);
+    for (const rollout of await selectRollouts(tx, "state IN ('checking', 'progressing', 'held')", []))
+      look(rollout.service, rollout.request.policy.metrics);
+    return { wanted, longestWait };
   });
 }

@@ -23,30 +23,42 @@ const QUANTILE_HYSTERESIS = 0.05;
 /** Weight in units of what is believed of a quantile's exceedance before it is seen. */
 const PRIOR_UNITS = 20;
 
-/** What is known of the champion after this interval. Its units are those at shares below 1, drawn or not. */
-export function remember(
+/**
+ * Takes in what this interval tells of the champion, into `state`, which is the caller's own. Its units are those at
+ * shares below 1, drawn or not.
+ */
+export function remember(state: MetricState, cells: readonly Cell[], { seconds, edges }: Moment): void {
+  if (state.kind === "latency") {
+    rememberLatency(state, cells, seconds, edges);
+    return;
+  }
+  let units = 0;
+  let loss = 0;
+  for (const { share, champion } of cells) {
+    if (share >= 1) continue;
+    units += champion.ended;
+    loss += champion.loss;
+  }
+  state.rate = updateRate(state.rate, seconds, units, loss);
+}
+
+function rememberLatency(
   state: MetricState,
   cells: readonly Cell[],
-  { seconds, edges }: Moment,
-): Partial<MetricState> {
-  if (state.kind !== "latency") {
-    let units = 0;
-    let loss = 0;
-    for (const { share, champion } of cells) {
-      if (share >= 1) continue;
-      units += champion.ended;
-      loss += champion.loss;
-    }
-    return { rate: updateRate(state.rate, seconds, units, loss) };
-  }
+  seconds: number,
+  edges: readonly number[] | undefined,
+): void {
   const name = edges ? `${edges.length} ${edges[0]} ${edges.at(-1)}` : "";
-  const isNamedAnew = name !== state.edges;
-  let latency = isNamedAnew ? unknownLatency : state.latency;
-  latency = addLatencies(latency, seconds, cells.length === 0 ? [] : championLatencies(cells));
-  if (isDue(latency)) latency = merge(latency);
-  if (!isNamedAnew) return { latency };
-  // Thresholds in other buckets mean nothing here: units under way count as least, and it begins anew.
-  return { latency, edges: name, bets: null, crossing: null, tests: state.tests.map(settle) };
+  if (name !== state.edges) {
+    // Thresholds in other buckets mean nothing here: units under way count as least, and it begins anew.
+    state.tests = state.tests.map(settle);
+    state.latency = unknownLatency;
+    state.edges = name;
+    state.bets = null;
+    state.crossing = null;
+  }
+  const latency = addLatencies(state.latency, seconds, championLatencies(cells));
+  state.latency = isDue(latency) ? merge(latency) : latency;
 }
 
 function championLatencies(cells: readonly Cell[]): [number, number][] {

@@ -28,10 +28,18 @@ export function addLatencies(
   seconds: number,
   buckets: readonly (readonly [number, number])[],
 ): ChampionLatency {
-  if (buckets.length === 0) return seconds > 0 ? { ...memory, age: memory.age + seconds } : memory;
+  if (buckets.length === 0) return seconds > 0 ? aged(memory, memory.recent, seconds) : memory;
   const recent = memory.recent.slice();
   for (const [bucket, count] of buckets) if (count > 0) recent.push(bucket, count);
-  return { ...memory, recent, age: memory.age + seconds };
+  return aged(memory, recent, seconds);
+}
+
+function aged(
+  { first, counts, total, age }: ChampionLatency,
+  recent: number[],
+  seconds: number,
+): ChampionLatency {
+  return { first, counts, total, recent, age: age + seconds };
 }
 
 /** True when enough came to look at the quantile again. */

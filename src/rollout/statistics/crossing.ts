@@ -83,15 +83,15 @@ export interface Rises {
 function add(sum: CrossingArm, arm: TestArm, rises: boolean): CrossingArm {
   const bad = Math.ceil(arm.loss);
   const good = arm.ended - Math.floor(arm.loss);
-  const turnedGood = rises ? Math.min(good, arm.turned) : 0;
-  const turnedBad = rises ? 0 : Math.min(bad, arm.turned);
+  const turnedGood = rises ? Math.min(good, arm.turned ?? 0) : 0;
+  const turnedBad = rises ? 0 : Math.min(bad, arm.turned ?? 0);
   return {
     left: sum.left,
     good: sum.good + good - turnedGood,
     bad: sum.bad + bad - turnedBad,
     turnedGood: sum.turnedGood + turnedGood,
     turnedBad: sum.turnedBad + turnedBad,
-    strayed: sum.strayed + arm.strayed,
+    strayed: sum.strayed + (arm.strayed ?? 0),
   };
 }
 

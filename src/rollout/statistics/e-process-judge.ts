@@ -1,10 +1,11 @@
 import type { RolloutPolicy } from "../../spec/project.ts";
-import type { Interval, Judge } from "../judge.ts";
+import type { Cell, Interval, Judge } from "../judge.ts";
 import { startGuard, watchBefore, watchNow } from "./absolute-guard.ts";
 import { startArrival, watchArrival } from "./arrival-guard.ts";
 import { type EProcessState, readState, STATE_VERSION } from "./e-process-state.ts";
 import { type MetricState, startMetric } from "./metric-state.ts";
 import { observeMetric } from "./metric-test.ts";
+import type { Moment } from "./moment.ts";
 import { isDrawn, soundCells } from "./outcomes-of-test.ts";
 import { judgeState } from "./verdict.ts";
 
@@ -57,47 +58,58 @@ function start(policy: RolloutPolicy, at: number, maxLife: number): EProcessStat
 }
 
 function observe(before: EProcessState, interval: Interval, policy: RolloutPolicy): EProcessState {
+  const { edges, isBaseline = false } = interval;
   const at = Number.isFinite(interval.at) ? interval.at : before.at;
   // A clock that jumped back must not take wealth back; the time in between is lost, nothing else.
   const elapsed = Math.min(LONGEST_LOOK, Math.max(0, at - before.at));
+  const clock = before.clock + elapsed;
+  const seconds = elapsed / 1000;
   const requests = soundCells(interval.requests);
-  const isBaseline = interval.isBaseline ?? false;
   const aborts = isBaseline
     ? before.aborts
     : watchArrival(before.aborts, ABORTS_TOLERANCE, abortsOf(requests));
-  const moment = {
-    seconds: elapsed / 1000,
-    isBaseline,
-    edges: interval.edges,
-    abortsDiffer: aborts.differ,
-  };
+  const { version, maxLife, guard } = before;
+  const abortsDiffer = aborts.differ;
+  const ofRequests: Moment = { seconds, isBaseline, edges, abortsDiffer, maxLife };
   const metrics: Record<string, MetricState> = {};
-  for (const [name, metric] of Object.entries(before.metrics)) {
-    // Labels are played as they come: none is under way.
+  for (const name of Object.keys(before.metrics)) {
+    const metric = before.metrics[name]!;
     metrics[name] =
       metric.kind === "labels"
-        ? observeMetric(metric, soundCells(interval.labels[name] ?? []), { ...moment, maxLife: 0 })
-        : observeMetric(metric, requests, { ...moment, maxLife: before.maxLife });
+        ? observeMetric(metric, soundCells(interval.labels[name] ?? []), ofLabels(ofRequests))
+        : observeMetric(metric, requests, ofRequests);
   }
-  const clock = before.clock + elapsed;
   return {
-    ...before,
+    version,
     at,
     clock,
-    share: isBaseline ? before.share : (requests.findLast(isDrawn)?.share ?? before.share),
+    maxLife,
+    share: isBaseline ? before.share : lastShare(requests, before.share),
     metrics,
     aborts,
     guard: isBaseline
-      ? watchBefore(before.guard, moment.seconds, requests)
-      : watchNow(before.guard, policy.guard ?? null, clock, requests, interval.edges),
+      ? watchBefore(guard, seconds, requests)
+      : watchNow(guard, policy.guard ?? null, clock, requests, edges),
   };
 }
 
-function abortsOf(cells: Interval["requests"]): { share: number; champion: number; challenger: number }[] {
-  const counts = [];
+/** Labels are played as they come: none is under way. */
+function ofLabels({ seconds, isBaseline, edges, abortsDiffer }: Moment): Moment {
+  return { seconds, isBaseline, edges, abortsDiffer, maxLife: 0 };
+}
+
+function lastShare(cells: readonly Cell[], before: number | null): number | null {
+  for (let i = cells.length - 1; i >= 0; i--) if (isDrawn(cells[i]!)) return cells[i]!.share;
+  return before;
+}
+
+const NO_ABORTS: readonly { share: number; champion: number; challenger: number }[] = [];
+
+function abortsOf(cells: readonly Cell[]): typeof NO_ABORTS {
+  let counts: (typeof NO_ABORTS)[number][] | undefined;
   for (const { share, champion, challenger } of cells) {
-    if (champion.aborted + challenger.aborted > 0)
-      counts.push({ share, champion: champion.aborted, challenger: challenger.aborted });
+    if (champion.aborted + challenger.aborted === 0) continue;
+    (counts ??= []).push({ share, champion: champion.aborted, challenger: challenger.aborted });
   }
-  return counts;
+  return counts ?? NO_ABORTS;
 }

@@ -7,8 +7,8 @@ import { hypothesesOf, type MetricState } from "./metric-state.ts";
 import type { Moment } from "./moment.ts";
 import { byLoss, bySlowness, isDrawn, type TestCell } from "./outcomes-of-test.ts";
 import type { Bets } from "./bets.ts";
-import { hold, play } from "./play.ts";
-import { leak, settle, settleLeftOut } from "./wealth.ts";
+import { hold, isUnderWay, play } from "./play.ts";
+import { leak, settle, settleLeftOut, type Wealth } from "./wealth.ts";
 
 /** Labels may come this much more often for one arm. */
 const LABELS_TOLERANCE = 1.1;
@@ -18,18 +18,43 @@ const LABELS_TOLERANCE = 1.1;
  * interval. In this order, so that no bet knows anything of the units it is played on.
  */
 export function observeMetric(before: MetricState, cells: readonly Cell[], moment: Moment): MetricState {
-  const drawn = moment.isBaseline ? [] : cells;
-  const state: MetricState = { ...before };
+  const drawn = moment.isBaseline ? NO_CELLS : cells;
+  const state = copyOf(before);
   if (moment.abortsDiffer && state.kind !== "labels") state.tests = state.tests.map(settleLeftOut);
   const hypotheses = hypothesesOf(state.kind, state.margin);
-  const seen = hypotheses.map((_, test) => cellsOfTest(state, drawn, test));
-  if (state.bets !== null) playAll(state, hypotheses, seen, moment);
+  const seen = cellsOfTests(state, drawn);
+  if (state.bets !== null) playAll(state, state.bets, hypotheses, seen, moment);
   count(state, drawn, seen[0]!);
   if (state.arrival !== null && drawn.length > 0)
     state.arrival = watchArrival(state.arrival, LABELS_TOLERANCE, drawn.map(endedOf));
-  Object.assign(state, remember(state, cells, moment));
+  remember(state, cells, moment);
   layBets(state, hypotheses, seen, moment);
   return state;
+}
+
+const NO_CELLS: readonly Cell[] = [];
+
+/** Spelled out because it is made once per look and metric: a spread takes as long as all the arithmetic. */
+function copyOf(state: MetricState): MetricState {
+  const { kind, margin, quantile, floor, rate, latency, edges, bets, tests, crossing } = state;
+  const { champion, challenger, aborted, leakedAt, arrival } = state;
+  return {
+    kind,
+    margin,
+    quantile,
+    floor,
+    rate,
+    latency,
+    edges,
+    bets,
+    tests,
+    crossing,
+    champion,
+    challenger,
+    aborted,
+    leakedAt,
+    arrival,
+  };
 }
 
 function endedOf({ share, champion, challenger }: Cell): {
@@ -40,10 +65,15 @@ function endedOf({ share, champion, challenger }: Cell): {
   return { share, champion: champion.ended, challenger: challenger.ended };
 }
 
-function cellsOfTest(state: MetricState, cells: readonly Cell[], test: number): TestCell[] {
-  if (state.kind !== "latency") return byLoss(cells);
-  if (!state.bets?.slow) return byLoss(cells.map(onlyPending));
-  return bySlowness(cells, test, state.bets.slow, state.crossing?.before?.slow);
+/** The interval as each of the metric's tests sees it. */
+function cellsOfTests(state: MetricState, cells: readonly Cell[]): (readonly TestCell[])[] {
+  const slow = state.bets?.slow;
+  if (state.kind === "latency" && slow) {
+    const before = state.crossing?.before?.slow;
+    return state.tests.map((_, test) => bySlowness(cells, test, slow, before));
+  }
+  const same = byLoss(state.kind === "latency" ? cells.map(onlyPending) : cells);
+  return state.tests.map(() => same);
 }
 
 function onlyPending(cell: Cell): Cell {
@@ -53,22 +83,24 @@ function onlyPending(cell: Cell): Cell {
 
 function playAll(
   state: MetricState,
+  bets: Bets,
   hypotheses: readonly Hypothesis[],
-  seen: readonly TestCell[][],
+  seen: readonly (readonly TestCell[])[],
   moment: Moment,
 ): void {
-  const bets = state.bets!;
   const { crossing } = state;
   const areLeftOut = state.kind === "labels" || !moment.abortsDiffer;
+  const before = crossing?.before ?? null;
   const crossings = crossing?.tests.map((at, test) => cross(at, seen[test]!, risesOf(state, test))) ?? null;
-  state.tests = state.tests.map((wealth, test) => {
+  const tests: Wealth[] = [];
+  for (let test = 0; test < hypotheses.length; test++) {
     const named = { hypothesis: hypotheses[test]!, test };
-    const before = crossing?.before ?? null;
-    const played = play(wealth, named, bets, before, seen[test]!, areLeftOut);
-    return hold(played, named, bets, seen[test]!, crossings && { at: crossings[test]!, before });
-  });
+    const played = play(state.tests[test]!, named, bets, before, seen[test]!, areLeftOut);
+    tests.push(hold(played, named, bets, seen[test]!, crossings && { at: crossings[test]!, before }));
+  }
+  state.tests = tests;
   if (crossing !== null && crossings !== null)
-    state.crossing = { ...crossing, age: crossing.age + aged(moment), tests: crossings };
+    state.crossing = { before, age: crossing.age + aged(moment), tests: crossings };
 }
 
 /** A clock that jumps ahead must not end a crossing by one look. */
@@ -109,10 +141,10 @@ function plus(sum: ArmCount, arm: { ended: number; loss: number }): ArmCount {
 function layBets(
   state: MetricState,
   hypotheses: readonly Hypothesis[],
-  seen: readonly TestCell[][],
+  seen: readonly (readonly TestCell[])[],
   { maxLife, edges }: Moment,
 ): void {
-  const isPending = seen[0]!.some(({ champion, challenger }) => champion.pending + challenger.pending > 0);
+  const isPending = isUnderWay(seen[0]!);
   if (state.crossing !== null) {
     if (isPending && state.crossing.age < maxLife) return;
     state.tests = state.tests.map(settle);
@@ -134,7 +166,7 @@ function layBets(
 function startAgain(
   state: MetricState,
   hypotheses: readonly Hypothesis[],
-  seen: readonly TestCell[][],
+  seen: readonly (readonly TestCell[])[],
   next: Bets | null,
 ): void {
   const crossing = { age: 0, before: state.bets, tests: seen.map(startCrossing) };

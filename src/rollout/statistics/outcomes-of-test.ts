@@ -8,10 +8,10 @@ export interface TestArm {
   loss: number;
   pending: number;
   aborted: number;
-  /** Of the ended: those whose loss is another one under the bets before. */
-  turned: number;
+  /** Of the ended: those whose loss is another one under the bets before. Absent: none. */
+  turned?: number;
   /** Of those left by their callers, counted or not: the same. */
-  strayed: number;
+  strayed?: number;
 }
 
 export interface TestCell {
@@ -26,29 +26,47 @@ export function isDrawn(cell: Cell): boolean {
 }
 
 /** Numbers from elsewhere as counts: none is negative, infinite or not a number, and no more is lost than ended. */
-export function soundCells(cells: readonly Cell[]): Cell[] {
-  return cells
-    .filter((cell) => cell.share >= 0 && cell.share <= 1)
-    .map(({ share, champion, challenger }) => ({
-      share,
-      champion: isSound(champion) ? champion : sound(champion),
-      challenger: isSound(challenger) ? challenger : sound(challenger),
-    }));
+export function soundCells(cells: readonly Cell[]): readonly Cell[] {
+  for (const cell of cells) if (!isSoundCell(cell)) return cells.filter(hasShare).map(soundCell);
+  return cells;
 }
 
-function isSound({ ended, loss, pending, aborted, latency, abortedLatency }: ArmInterval): boolean {
-  const isCount = (value: number): boolean => value >= 0 && value <= MOST;
-  const areCounts = (buckets: [number, number][] | undefined): boolean =>
-    buckets === undefined || buckets.every(([bucket, count]) => isBucket(bucket) && isCount(count));
+function hasShare({ share }: Cell): boolean {
+  return share >= 0 && share <= 1;
+}
+
+function isSoundCell(cell: Cell): boolean {
+  return hasShare(cell) && isSound(cell.champion) && isSound(cell.challenger);
+}
+
+function soundCell({ share, champion, challenger }: Cell): Cell {
+  return {
+    share,
+    champion: isSound(champion) ? champion : sound(champion),
+    challenger: isSound(challenger) ? challenger : sound(challenger),
+  };
+}
+
+function isSound(arm: ArmInterval): boolean {
   return (
-    isCount(ended) &&
-    isCount(loss) &&
-    loss <= ended &&
-    isCount(pending) &&
-    isCount(aborted) &&
-    areCounts(latency) &&
-    areCounts(abortedLatency)
+    isCount(arm.ended) &&
+    isCount(arm.loss) &&
+    arm.loss <= arm.ended &&
+    isCount(arm.pending) &&
+    isCount(arm.aborted) &&
+    areCounts(arm.latency) &&
+    areCounts(arm.abortedLatency)
   );
+}
+
+function isCount(value: number): boolean {
+  return value >= 0 && value <= MOST;
+}
+
+function areCounts(buckets: [number, number][] | undefined): boolean {
+  if (buckets === undefined) return true;
+  for (const entry of buckets) if (!isBucket(entry[0]) || !isCount(entry[1])) return false;
+  return true;
 }
 
 /** More units than this in one interval nobody counts. */
@@ -74,17 +92,9 @@ function sound(arm: ArmInterval): ArmInterval {
 }
 
 /** Drawn units by their loss: failures, or labels. */
-export function byLoss(cells: readonly Cell[]): TestCell[] {
-  const seen: TestCell[] = [];
-  for (const cell of cells) {
-    if (!isDrawn(cell)) continue;
-    seen.push({ share: cell.share, champion: lossOf(cell.champion), challenger: lossOf(cell.challenger) });
-  }
-  return seen;
-}
-
-function lossOf({ ended, loss, pending, aborted }: ArmInterval): TestArm {
-  return { ended, loss, pending, aborted, turned: 0, strayed: 0 };
+export function byLoss(cells: readonly Cell[]): readonly TestCell[] {
+  for (const cell of cells) if (!isDrawn(cell)) return cells.filter(isDrawn);
+  return cells;
 }
 
 /**

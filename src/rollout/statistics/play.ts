@@ -34,7 +34,14 @@ export function play(
   areLeftOut: boolean,
 ): Wealth {
   if (cells.length === 0) return wealth;
-  const next: Wealth = { ...wealth, bets: wealth.bets.slice(), fresh: wealth.fresh && wealth.fresh.slice() };
+  const { cash, held, leftOut } = wealth;
+  const next: Wealth = {
+    cash,
+    bets: wealth.bets.slice(),
+    fresh: wealth.fresh?.slice() ?? null,
+    held,
+    leftOut,
+  };
   for (const cell of cells) {
     const table = factorTable(bets, named.test, named.hypothesis, cell.share);
     const factors = factorsOf(table, cell.champion, cell.challenger);
@@ -118,11 +125,11 @@ export function hold(
   cells: readonly TestCell[],
   crossing: { at: Crossing; before: Bets | null } | null,
 ): Wealth {
-  const underWay = cells.filter(({ champion, challenger }) => champion.pending + challenger.pending > 0);
-  if (underWay.length === 0 && crossing === null)
+  if (crossing === null && !isUnderWay(cells))
     return wealth.held === null ? wealth : { ...wealth, held: null };
   const pending = wealth.bets.map(() => 0);
-  for (const { share, champion, challenger } of underWay) {
+  for (const { share, champion, challenger } of cells) {
+    if (champion.pending + challenger.pending === 0) continue;
     const least = leastOf(named, bets, crossing?.before ?? null, share);
     for (let i = 0; i < pending.length; i++) {
       pending[i]! += champion.pending * least.champion[i]! + challenger.pending * least.challenger[i]!;
@@ -132,4 +139,10 @@ export function hold(
   if (crossing !== null)
     holdForCrossing(held, crossing.at, named.hypothesis, named.test, bets, crossing.before);
   return { ...wealth, held };
+}
+
+/** True while a drawn unit hasn't ended. */
+export function isUnderWay(cells: readonly TestCell[]): boolean {
+  for (const { champion, challenger } of cells) if (champion.pending + challenger.pending > 0) return true;
+  return false;
 }

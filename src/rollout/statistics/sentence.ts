@@ -29,7 +29,11 @@ function ratio(count: ArmCount): string {
 
 /** 2890 as "2,890", independent of the machine's locale. */
 export function grouped(value: number): string {
-  const [whole = "", part] = (Math.round(value * 10) / 10).toString().split(".");
-  const thousands = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
-  return part === undefined ? thousands : `${thousands}.${part}`;
+  const rounded = Math.round(value * 10) / 10;
+  let rest = Math.floor(rounded);
+  let text = String(rest % 1000);
+  for (rest = Math.floor(rest / 1000); rest > 0; rest = Math.floor(rest / 1000))
+    text = `${String(rest % 1000)},${text.padStart(3 + Math.floor(text.length / 4) * 4, "0")}`;
+  const tenths = Math.round((rounded % 1) * 10);
+  return tenths === 0 ? text : `${text}.${tenths}`;
 }

@@ -57,6 +57,6 @@ function lastAtMost(value: number, edges?: readonly number[]): number {
 /** Units of a histogram above a threshold. */
 export function slowUnits(buckets: readonly (readonly [number, number])[], threshold: number): number {
   let sum = 0;
-  for (const [bucket, count] of buckets) if (bucket > threshold) sum += count;
+  for (const entry of buckets) if (entry[0] > threshold) sum += entry[1];
   return sum;
 }

@@ -2,7 +2,7 @@ import type { RolloutPolicy } from "../../spec/project.ts";
 import type { Judgement, MetricEvidence } from "../judge.ts";
 import type { EProcessState } from "./e-process-state.ts";
 import { MARGINS, type MetricState } from "./metric-state.ts";
-import { describeCounts } from "./sentence.ts";
+import { describeCounts, type DescribedMetric } from "./sentence.ts";
 import { eValue } from "./wealth.ts";
 
 /**
@@ -40,9 +40,13 @@ export function judgeState(state: EProcessState, policy: RolloutPolicy, step: nu
     metrics,
     guard: finding,
     sentence: (blamed ? [blamed] : metrics)
-      .map((metric) => describeCounts({ ...metric, name: metric.metric }, "the challenger", "the champion"))
+      .map((metric) => describeCounts(named(metric), "the challenger", "the champion"))
       .join("; "),
   };
+}
+
+function named({ metric, kind, champion, challenger }: MetricEvidence): DescribedMetric {
+  return { name: metric, kind, champion, challenger };
 }
 
 /** Mean of the metrics' e-values against "within its margin": an e-value against "all are". */

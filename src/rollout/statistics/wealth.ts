@@ -58,13 +58,13 @@ export function leak(
   const kept = to > from ? ((from + LEAK_UNITS) / (to + LEAK_UNITS)) ** LEAK_POWER : 1;
   const moved = wealth.cash * (1 - kept);
   const cash = wealth.cash * kept;
-  if (onFresh) {
-    const fresh = (wealth.fresh ?? stakes.map(() => 0)).map((part, i) => part + moved * stakes[i]!);
-    return { ...wealth, cash, fresh };
-  }
-  const bets = wealth.bets.slice();
-  for (let i = 0; i < bets.length; i++) bets[i]! += moved * stakes[i]!;
-  return { ...wealth, cash, bets };
+  const { held, leftOut } = wealth;
+  let { bets, fresh } = wealth;
+  const target = onFresh ? (fresh?.slice() ?? stakes.map(() => 0)) : bets.slice();
+  for (let i = 0; i < target.length; i++) target[i]! += moved * stakes[i]!;
+  if (onFresh) fresh = target;
+  else bets = target;
+  return { cash, bets, fresh, held, leftOut };
 }
 
 /** Takes what may be counted now as what there is: the units under way are known to be others from here on. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RolloutDeps } from "../../src/rollout/deps.ts";
 import type { Rollouts } from "../../src/rollout/rollouts.ts";
-import { World } from "./world.ts";
+import { policy, World } from "./world.ts";
 
 /** Calls that change something; a controller may be killed before and after each. */
 const EFFECTS = {
@@ -133,12 +133,77 @@ async function checkCounts(
   for (const { id, judgement } of rollouts) {
     if (judgement === null) continue;
     const seen = await tx.all<{ arm: string; units: number; loss: number }>(
-      `SELECT arm, SUM(finished) AS units, SUM(failed) AS loss FROM rollout_cursors WHERE rollout_id = ? GROUP BY arm`,
+      `SELECT arm, SUM(finished) AS units, SUM(failed) AS loss FROM rollout_cursors
+       WHERE rollout_id = ? AND share > 0 AND share < 1 GROUP BY arm`,
       [id],
     );
     const { metrics } = JSON.parse(judgement) as { metrics: Record<string, object>[] };
     for (const { arm, units, loss } of seen) expect(metrics[0]?.[arm]).toEqual({ units, loss });
   }
+}
+
+const BLUE_GREEN = {
+  ...policy,
+  kind: "blue-green",
+  watch: 60_000,
+  shadow: { share: 20, for: 30_000 },
+} as const;
+
+/** Copies, then the switch, then promoted; and one that its copies take out. Answers the number of effects of one life. */
+async function shadowJob(world: World, dieAt: number, when: "before" | "after"): Promise<number> {
+  world.versions.set(1, { fails: 0.01 }).set(2, { fails: 0.01 }).set(3, { fails: 0.4 });
+  const life = mortal(world, dieAt, when);
+  let rollouts: Rollouts = world.open(life.deps);
+  const survive = async (work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      if (!life.dead()) throw error;
+      rollouts = world.open();
+      await work();
+    }
+  };
+  const settle = (): Promise<void> => survive(() => world.settle(rollouts));
+  for (const version of [1, 2]) {
+    await survive(() => rollouts.request(world.request(version, { policy: BLUE_GREEN })));
+    await settle();
+  }
+  // Dead or alive, one minute of copies and one of everything.
+  for (let minute = 0; minute < 2; minute++) {
+    world.backend.serve("m", 500);
+    world.clock.time += 60_000;
+    await settle();
+  }
+  await survive(() => rollouts.request(world.request(3, { policy: BLUE_GREEN })));
+  await survive(() =>
+    world.run(rollouts, async () => (await world.state(3)) === "rolledback", { perTick: 500 }),
+  );
+  await settle();
+  return life.effects();
+}
+
+async function checkShadowed(world: World): Promise<void> {
+  expect(world.backend.violations).toEqual([]);
+  const said = world.environment.commits.map(({ services }) => services.get("m"));
+  expect(said).toEqual([
+    { name: "m", champion: 1, weight: 0 },
+    { name: "m", champion: 1, challenger: 2, weight: 0, shadow: 20 },
+    { name: "m", champion: 1, challenger: 2, weight: 100 },
+    { name: "m", champion: 2, weight: 0 },
+    { name: "m", champion: 2, challenger: 3, weight: 0, shadow: 20 },
+    { name: "m", champion: 2, weight: 0 },
+  ]);
+  expect(world.backend.rules.get("m")).toMatchObject({ order: 6, champion: 2, share: 0 });
+  expect(world.backend.stops).toContain(3);
+  expect([...world.backend.variants]).toEqual(["m/2"]);
+  expect((await world.rollout(3)).sentence).toContain("no caller was harmed");
+  await world.db.read(async (tx) => {
+    const rollouts = await tx.all<{ id: string; state: string; judgement: string }>(
+      "SELECT id, state, judgement FROM rollouts ORDER BY seq",
+    );
+    expect(rollouts.map(({ state }) => state)).toEqual(["promoted", "promoted", "rolledback"]);
+    await checkCounts(tx, rollouts);
+  });
 }
 
 /** Two champions, then the revert of the second one's promotion. Answers the number of effects of one life. */
@@ -186,6 +251,23 @@ describe("a controller killed at any effect and started again", () => {
         try {
           await mainJob(world, dieAt, when);
           await checkWorld(world);
+        } catch (error) {
+          throw new Error(`killed ${when} effect ${dieAt} of ${effects}`, { cause: error });
+        }
+        await world.db.close();
+      }
+    }
+  }, 60_000);
+
+  it("sends copies, switches and promotes once", async () => {
+    const effects = await shadowJob(new World(), Infinity, "before");
+    expect(effects).toBeGreaterThan(30);
+    for (const when of ["before", "after"] as const) {
+      for (let dieAt = 1; dieAt <= effects; dieAt++) {
+        const world = new World();
+        try {
+          await shadowJob(world, dieAt, when);
+          await checkShadowed(world);
         } catch (error) {
           throw new Error(`killed ${when} effect ${dieAt} of ${effects}`, { cause: error });
         }

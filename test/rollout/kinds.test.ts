@@ -89,6 +89,31 @@ describe("blue-green", () => {
     expect(world.backend.violations).toEqual([]);
   });
 
+  it("is taken back by the absolute guard, which says that it is outside the declared rates", async () => {
+    const world = new World();
+    world.versions.set(1, { fails: 0.01 }).set(2, { fails: 0.4 });
+    const rollouts = world.open();
+    const guarded = { ...policy, ...blueGreen, guard: { errors: 0.05, latency: 4 } };
+    await rollouts.request(world.request(1, { policy: guarded }));
+    await world.settle(rollouts);
+    world.backend.serve("m", 1000);
+    await rollouts.request(world.request(2, { policy: guarded }));
+    await world.run(rollouts, async () => (await world.state(2)) === "rolledback");
+    const { sentence } = await world.rollout(2);
+    expect(sentence).toMatch(
+      /^the absolute guard, outside the declared rates: 4\d\S* % of [\d,]+ requests failed, 1 % before the rollout \(limit 6 %\), both versions together: version 2 taken out after \S+ s, [\d,]+ bad answers$/,
+    );
+    expect((await world.environment.head())?.message).toContain(
+      "absolute guard, outside the declared rates: errors",
+    );
+    expect(world.backend.stops).toEqual([2]);
+    expect(weights(world).at(-1)).toBe("1/- 0");
+    // What it saw then is no evidence: the same version may try again.
+    await rollouts.request(world.request(2, { key: "again", policy: guarded }));
+    await world.settle(rollouts);
+    expect(await world.state(2)).toBe("progressing");
+  });
+
   it("asks for the role's yes before the switch", async () => {
     const { world, hand } = await onTrial({ ...blueGreen, approval: "owner" });
     expect(await world.rollout(2)).toMatchObject({ state: "held", reason: "needs-approval" });

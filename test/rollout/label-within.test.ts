@@ -77,7 +77,7 @@ describe("a metric that waits for its labels", () => {
 
   it("counts a label at once that comes later than that", async () => {
     const { world, rollouts, serve } = await onTrial(labelMetric("accuracy", HOUR / 2));
-    const [record] = (await serve(40)).filter(({ arm }) => arm === "champion");
+    const record = (await serve(40)).find(({ arm }) => arm === "champion");
     world.clock.time += HOUR / 2 + 1;
     await rollouts.labels("m", [{ id: record?.requestId ?? "", label: "a" }]);
     await world.settle(rollouts);

@@ -187,7 +187,8 @@ async function dropEverySecond(tx: Tx, rolloutId: string): Promise<number> {
          FROM rollout_evidence_points WHERE rollout_id = ?) AS places WHERE place % 2 = 0)`,
     [rolloutId, rolloutId],
   );
-  return changes;
+  // A driver may give a bigint.
+  return Number(changes);
 }
 
 function withLatency(kept: KeptLatency, added: EvidenceUpdate["latency"]): KeptLatency {

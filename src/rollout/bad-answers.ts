@@ -7,7 +7,7 @@ import type { ReadTx } from "../store/database.ts";
 export async function badAnswersOf(tx: ReadTx, rolloutId: string): Promise<number> {
   const cells = await tx.all<{ failed: number; rest: string | null }>(
     `SELECT c.failed, c.rest FROM rollout_cursors c
-     JOIN rollout_epochs e ON e.rollout_id = c.rollout_id AND e.commit_id = c.epoch
+     JOIN rollout_epochs e ON e.rollout_id = c.rollout_id AND c.epoch IN (e.commit_id, e.commit_id || '~')
      WHERE c.rollout_id = ? AND c.arm = 'challenger' AND e.shadow IS NULL AND c.failed > 0`,
     [rolloutId],
   );

@@ -30,6 +30,29 @@ export function cursorKey(cursor: CursorKey): string {
   return `${cursor.version} ${cursor.arm} ${cursor.epoch} ${cursor.incarnation} ${cursor.share}`;
 }
 
+/** The commit of an epoch: serve marks what is in no test, a sticky caller's later requests, say. */
+function commitOf(epoch: string): string {
+  return epoch.replace(/[!~]+$/, "");
+}
+
+/** Commits of a rollout; true for one under which the challenger got copies only. */
+export type Epochs = ReadonlyMap<string, boolean>;
+
+/** A rollout's own counters: those of its commits, without the copies that the coin didn't choose. */
+export function ownCounters(counters: readonly OutcomeCounter[], epochs: Epochs): OutcomeCounter[] {
+  return counters.filter(({ epoch, arm }) => {
+    const isCopied = epochs.get(commitOf(epoch));
+    if (isCopied === undefined) return false;
+    return !(isCopied && arm === "challenger" && epoch !== commitOf(epoch));
+  });
+}
+
+/** Share of the cell that a counter belongs to: what is in no test is told as certain of its arm. */
+function cellShare({ epoch, arm, share }: OutcomeCounter): number {
+  if (epoch === commitOf(epoch)) return share;
+  return arm === "challenger" ? 1 : 0;
+}
+
 /**
  * What ended since the cursors, by share at assignment, and the cursors that have moved. Units under way are a level:
  * what an earlier incarnation had under way died with it, in both arms alike.
@@ -43,7 +66,7 @@ export function countSince(
   const moved: Cursor[] = [];
   for (const counter of counters) {
     const last = seen.get(cursorKey(counter));
-    const arm = cellOf(cells, counter.share)[counter.arm];
+    const arm = cellOf(cells, cellShare(counter))[counter.arm];
     const ended = add(arm, counter, last);
     if (counter.incarnation === report.incarnation) {
       arm.pending += Math.max(0, counter.started - counter.finished - counter.aborted);
@@ -54,14 +77,11 @@ export function countSince(
 }
 
 /** All that a version ever answered outside of the given epochs, as champion: what was before the rollout. */
-export function countBefore(
-  counters: readonly OutcomeCounter[],
-  version: number,
-  own: ReadonlySet<string>,
-): Cell[] {
+export function countBefore(counters: readonly OutcomeCounter[], version: number, own: Epochs): Cell[] {
   const cell: Cell = { share: 0, champion: emptyArm(), challenger: emptyArm() };
   for (const counter of counters) {
-    if (counter.version === version && !own.has(counter.epoch)) add(cell.champion, counter, undefined);
+    if (counter.version === version && !own.has(commitOf(counter.epoch)))
+      add(cell.champion, counter, undefined);
   }
   return cell.champion.ended + cell.champion.aborted === 0 ? [] : [cell];
 }

@@ -1,7 +1,15 @@
 import type { ReadTx } from "../store/database.ts";
 import { saveLook } from "./commands/looks.ts";
 import { earlierEvidence } from "./continuation.ts";
-import { type CursorKey, type Cursor, countBefore, countSince, cursorKey } from "./counted-outcomes.ts";
+import {
+  type CursorKey,
+  type Cursor,
+  type Epochs,
+  countBefore,
+  countSince,
+  cursorKey,
+  ownCounters,
+} from "./counted-outcomes.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { evidenceUpdate } from "./evidence-update.ts";
 import type { Interval } from "./judge.ts";
@@ -19,9 +27,7 @@ interface Seen {
   /** True when copies have part in that. */
   continuesCopies: boolean;
   cursors: Map<string, Cursor>;
-  epochs: Set<string>;
-  /** Epochs under which only copies were sent. */
-  copied: Set<string>;
+  epochs: Epochs;
   service: Service | undefined;
 }
 
@@ -40,7 +46,7 @@ export async function takeLook<State>(
   const seen = await deps.db.read((tx) => readSeen(tx, rollout));
   const report = await deps.backend.outcomes();
   const counters = report.counters.filter((counter) => counter.service === rollout.service);
-  const own = counters.filter((counter) => seen.epochs.has(counter.epoch));
+  const own = ownCounters(counters, seen.epochs);
   const { cells, moved } = countSince(report, own, seen.cursors);
   const labels = await deps.db.read((tx) => takeLabels(tx, rollout, report.at));
   const isFirst = rollout.look === 0;
@@ -73,7 +79,7 @@ export async function takeLook<State>(
       judgement,
       interval,
       report,
-      epochs: seen.epochs,
+      epochs: new Set(seen.epochs.keys()),
     }),
   });
   return saved;
@@ -91,11 +97,11 @@ function longestLife({ request }: Rollout, service: Service | undefined): number
 
 /** True at the first look that sees what callers were answered, after looks that saw copies. */
 function beginsAnswering(rollout: Rollout, seen: Seen, moved: readonly Cursor[]): boolean {
-  const { cursors, copied } = seen;
+  const { cursors, epochs } = seen;
   if (rollout.phase === "shadow") return false;
   if (rollout.look === 0) return seen.continuesCopies;
-  if (copied.size === 0) return false;
-  const isAnswered = ({ epoch }: Cursor): boolean => !copied.has(epoch);
+  if (![...epochs.values()].includes(true)) return false;
+  const isAnswered = ({ epoch }: Cursor): boolean => epochs.get(epoch) === false;
   return moved.some(isAnswered) && ![...cursors.values()].some(isAnswered);
 }
 
@@ -118,8 +124,7 @@ async function readSeen(tx: ReadTx, rollout: Rollout): Promise<Seen> {
     continues: earlier?.rolloutId ?? null,
     continuesCopies: earlier?.hadCopies ?? false,
     cursors: new Map(cursors.map((row) => [cursorKey(row), toCursor(row)])),
-    epochs: new Set(epochs.map((epoch) => epoch.commit_id)),
-    copied: new Set(epochs.flatMap((epoch) => (epoch.shadow === null ? [] : epoch.commit_id))),
+    epochs: new Map(epochs.map((epoch) => [epoch.commit_id, epoch.shadow !== null])),
     service: await selectService(tx, rollout.service),
   };
 }

@@ -33,7 +33,7 @@ export function toSwitch(service: Service, rollout: Rollout): Action {
     phase: "switched",
     step: 0,
     sentence,
-    event: "rollout.switched",
+    event: "rollout.progressing",
   });
 }
 

@@ -1,6 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Cursor, countBefore, countSince, cursorKey } from "../../src/rollout/counted-outcomes.ts";
+import {
+  type Cursor,
+  countBefore,
+  countSince,
+  cursorKey,
+  ownCounters,
+} from "../../src/rollout/counted-outcomes.ts";
 import type { OutcomeCounter } from "../../src/serving/outcomes.ts";
 
 function counter(changes: Partial<OutcomeCounter> = {}): OutcomeCounter {
@@ -126,6 +132,37 @@ describe("what ended since the last look", () => {
   });
 });
 
+describe("what is in no test", () => {
+  it("is told beside it, by the arm alone: a sticky caller's later requests, what came after a stop", () => {
+    const counters = [
+      counter({ finished: 10 }),
+      counter({ epoch: "c1~", finished: 20, failed: 3 }),
+      counter({ epoch: "c1~", arm: "champion", version: 1, finished: 30 }),
+      counter({ epoch: "c1!", arm: "champion", version: 1, share: 0, finished: 40 }),
+      counter({ epoch: "c9", finished: 1000 }),
+    ];
+    const own = ownCounters(counters, new Map([["c1", false]]));
+    const { cells } = countSince({ incarnation: "i1" }, own, new Map());
+    expect(cells.map(({ share, champion, challenger }) => [share, champion.ended, challenger.ended])).toEqual(
+      [
+        [0.1, 0, 10],
+        [1, 0, 20],
+        [0, 70, 0],
+      ],
+    );
+  });
+
+  it("leaves out the copies that the coin didn't choose: nobody got them", () => {
+    const counters = [
+      counter({ share: 0.5, finished: 10 }),
+      counter({ epoch: "c1~", share: 0.5, finished: 20 }),
+      counter({ epoch: "c1~", share: 0.5, arm: "champion", version: 1, finished: 30 }),
+    ];
+    const own = ownCounters(counters, new Map([["c1", true]]));
+    expect(own.map(({ finished }) => finished)).toEqual([10, 30]);
+  });
+});
+
 describe("what was before the rollout", () => {
   it("is all that the champion's version answered under other commits, in either arm", () => {
     const cells = countBefore(
@@ -136,12 +173,12 @@ describe("what was before the rollout", () => {
         counter({ version: 2, epoch: "c0", finished: 1000 }),
       ],
       1,
-      new Set(["c1"]),
+      new Map([["c1", false]]),
     );
     expect(cells).toMatchObject([{ share: 0, champion: { ended: 100, loss: 3, pending: 0 } }]);
   });
 
   it("is nothing when nothing was", () => {
-    expect(countBefore([counter({ version: 1 })], 1, new Set())).toEqual([]);
+    expect(countBefore([counter({ version: 1 })], 1, new Map())).toEqual([]);
   });
 });

@@ -78,6 +78,11 @@ export function project(steps: Step[], more: Partial<Project> = {}): Project {
     pipeline: { steps, cache: true },
     serving: { protocol: ["v2"], scale: { min: 1 }, timeout: 2000, maxBody: 1_000_000 },
     rollout: {
+      kind: "canary",
+      shadow: null,
+      fallback: false,
+      watch: 60_000,
+      guard: null,
       steps: [50],
       falseRollbackRate: 0.01,
       falsePromotionRate: 0.05,

@@ -16,6 +16,7 @@ const FEATURES = {
   specRoutes: "spec/routes",
   pipelineRoutes: "pipelines/routes",
   rolloutRoutes: "rollout/routes",
+  planRoutes: "rollout/plan-routes",
   evidenceRoutes: "rollout/evidence-routes",
   projectRoutes: "git/project-routes",
   whyRoutes: "why/routes",

@@ -9,6 +9,7 @@ import { addDecisions } from "./commands/decisions.ts";
 import { addInit } from "./commands/init.ts";
 import { addLabels } from "./commands/labels.ts";
 import { addLogs } from "./commands/logs.ts";
+import { addPlan } from "./commands/plan.ts";
 import { addRerun } from "./commands/rerun.ts";
 import { addRollout } from "./commands/rollout.ts";
 import { addRuns } from "./commands/runs.ts";
@@ -27,6 +28,7 @@ const COMMANDS: readonly AddCommand[] = [
   addUp,
   addInit,
   addValidate,
+  addPlan,
   addStatus,
   addRuns,
   addLogs,

@@ -2,7 +2,8 @@ import { checkEnvironmentPush } from "./environment-check.ts";
 import type { RefUpdate } from "./hook-protocol.ts";
 import type { Conversation, Report } from "./hook-report.ts";
 import { isZero, kindOf, MAIN } from "./names.ts";
-import { checkProjectPush } from "./project-check.ts";
+import { checkProjectPush, type ProjectVerdict } from "./project-check.ts";
+import type { Project } from "../spec/project.ts";
 import type { PushedObjects, Refusal } from "./refusal.ts";
 import type { Repositories } from "./repositories.ts";
 
@@ -11,19 +12,22 @@ export interface PreReceiveDeps {
   /** Largest file that a project may carry, in bytes. */
   maxFileBytes: number;
   versionExists: (model: string, version: number) => Promise<boolean>;
+  /** What a pusher should know of a spec that is taken, one line each; what fails here refuses nothing. */
+  advise?: (spec: Project) => Promise<string[]>;
 }
 
 /** pre-receive: the verdict about a push whose objects aren't in the repository yet. */
 export function judge(deps: PreReceiveDeps): (report: Report) => Conversation {
   return async function* ({ name, updates, objects }) {
-    const refusal =
+    const { refusal, spec } =
       kindOf(name) === "environment"
-        ? await checkEnvironmentPush(
-            { git: deps.repositories.git, versionExists: deps.versionExists },
-            { ...objects, updates },
-          )
-        : await judgeProject(deps, name, updates, objects);
-    if (!refusal) return 0;
+        ? { refusal: await judgeEnvironment(deps, updates, objects), spec: undefined }
+        : { spec: undefined, ...(await judgeProject(deps, name, updates, objects)) };
+    if (!refusal) {
+      const advice = spec && deps.advise ? await deps.advise(spec).catch(() => []) : [];
+      for (const line of advice) yield `slipway: ${line}`;
+      return 0;
+    }
     yield "slipway: push refused";
     yield "";
     yield* refusal.lines;
@@ -32,12 +36,20 @@ export function judge(deps: PreReceiveDeps): (report: Report) => Conversation {
   };
 }
 
+function judgeEnvironment(
+  { repositories, versionExists }: PreReceiveDeps,
+  updates: readonly RefUpdate[],
+  objects: PushedObjects,
+): Promise<Refusal | undefined> {
+  return checkEnvironmentPush({ git: repositories.git, versionExists }, { ...objects, updates });
+}
+
 async function judgeProject(
   deps: PreReceiveDeps,
   project: string,
   updates: readonly RefUpdate[],
   objects: PushedObjects,
-): Promise<Refusal | undefined> {
+): Promise<ProjectVerdict> {
   const { repositories, maxFileBytes } = deps;
   const defaultBranch = await chooseDefaultBranch(repositories, project, updates);
   const check = { git: repositories.git, maxFileBytes };

@@ -14,55 +14,58 @@ const SPEC_FILE = "slipway.yaml";
 const SPEC_SOURCE = "slipway.ts";
 const MAX_SPEC_BYTES = 1024 * 1024;
 
+/** Verdict about a push: why it is refused, or the spec that will run; undefined when nothing of the push runs. */
+export type ProjectVerdict = { refusal: Refusal } | { refusal?: undefined; spec: Project | undefined };
+
 /** Judges a push to a project's repository: its files, and the spec at the commit that will be run. */
 export async function checkProjectPush(
   deps: { git: Git; maxFileBytes: number },
   pushed: PushedObjects & { project: string; defaultBranch: string; updates: readonly RefUpdate[] },
-): Promise<Refusal | undefined> {
+): Promise<ProjectVerdict> {
   const { updates, defaultBranch } = pushed;
   const toRun = updates.find((update) => update.ref === defaultBranch);
   if (toRun && isZero(toRun.commit)) {
-    return refuse(
-      `${defaultBranch} is the branch that runs; it can't be deleted.`,
-      "Push another commit to it instead.",
-    );
+    const reason = `${defaultBranch} is the branch that runs; it can't be deleted.`;
+    return { refusal: refuse(reason, "Push another commit to it instead.") };
   }
   const commits = updates.map((update) => update.commit).filter((commit) => !isZero(commit));
   const large = await refuseLargeFiles(deps.git, pushed, commits, deps.maxFileBytes);
-  if (large || !toRun) return large;
-  return checkSpec(deps.git, pushed, toRun.commit);
+  if (large) return { refusal: large };
+  return toRun ? checkSpec(deps.git, pushed, toRun.commit) : { spec: undefined };
 }
 
 async function checkSpec(
   git: Git,
   { repository, env, project }: PushedObjects & { project: string },
   commit: string,
-): Promise<Refusal | undefined> {
+): Promise<ProjectVerdict> {
   const options = { env, paths: [SPEC_FILE, SPEC_SOURCE, "slipway.yml"] };
   const found = await listFiles(git, repository, commit, options);
   const file = found.find(({ path }) => path === SPEC_FILE);
-  if (!file)
-    return noSpec(
-      commit,
-      found.map(({ path }) => path),
-    );
+  if (!file) {
+    const others = found.map(({ path }) => path);
+    return { refusal: noSpec(commit, others) };
+  }
   if (file.type !== "blob" || file.mode === "120000") {
-    return refuse(`${SPEC_FILE}:1:1: is no file but a link.`, "Commit the file itself and push again.");
+    const reason = `${SPEC_FILE}:1:1: is no file but a link.`;
+    return { refusal: refuse(reason, "Commit the file itself and push again.") };
   }
   if (file.size > MAX_SPEC_BYTES) {
-    return refuse(`${SPEC_FILE}:1:1: has ${file.size} bytes; at most ${MAX_SPEC_BYTES} are read.`);
+    const reason = `${SPEC_FILE}:1:1: has ${file.size} bytes; at most ${MAX_SPEC_BYTES} are read.`;
+    return { refusal: refuse(reason) };
   }
   const text = (await readBlobs(git, repository, [file.object], env)).get(file.object) ?? "";
   const parsed = parseProject(text, SPEC_FILE);
   const problems = parsed.ok
     ? await checkAgainstCommit(git, { repository, env, project }, commit, parsed.value, text)
     : parsed.problems;
-  if (problems.length === 0) return undefined;
-  return refuse(
+  if (parsed.ok && problems.length === 0) return { spec: parsed.value };
+  const refusal = refuse(
     formatProblems(problems, text),
     "",
     "Correct it, commit and push again; `slipway validate` says the same without a push.",
   );
+  return { refusal };
 }
 
 function noSpec(commit: string, others: readonly string[]): Refusal {

@@ -28,13 +28,17 @@ import { createTrackingLedger } from "../pipelines/tracking-ledger.ts";
 import { createRegistry } from "../registry/create-registry.ts";
 import { registryRoutes } from "../registry/routes.ts";
 import { registryMigrations } from "../registry/schema.ts";
+import { createAdvisor } from "../rollout/advice.ts";
 import { createEvidenceReader } from "../rollout/evidence-reader.ts";
 import { evidenceRoutes } from "../rollout/evidence-routes.ts";
 import { EvidenceStreams } from "../rollout/evidence-stream.ts";
 import { rolloutMigrations } from "../rollout/migrations.ts";
+import { planRoutes } from "../rollout/plan-routes.ts";
 import { createRollouts } from "../rollout/rollouts.ts";
 import { rolloutRoutes } from "../rollout/routes.ts";
 import { selectServices } from "../rollout/rows.ts";
+import { TrafficMeter } from "../rollout/traffic-meter.ts";
+import { watchTraffic } from "../rollout/watch-traffic.ts";
 import { compareAnswer, readContract } from "../serving/contract.ts";
 import { servingLogRoutes } from "../serving/log-routes.ts";
 import { metricsRoutes } from "../serving/metrics-routes.ts";
@@ -195,6 +199,9 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   registryRoutes(app, { ...registryDeps, registry, logDefect });
   pipelineRoutes(app, { pipelines, ids, projectAt });
   rolloutRoutes(app, { db, rollouts });
+  const meter = new TrafficMeter();
+  const advisor = createAdvisor({ db, clock, meter, log: (line, error) => logDefect(error, line) });
+  planRoutes(app, { advisor });
   const evidence = createEvidenceReader({ db, clock, whatWouldChange: () => [] });
   evidenceRoutes(app, {
     evidence,
@@ -220,12 +227,14 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     maxFileBytes: config.maxFileBytes,
     versionExists: async (model, version) => (await registry.getVersion(model, version)) !== undefined,
     followPush: (id, signal) => pipelines.followLines(id, signal),
+    advise: advisor.advise,
     logDefect,
   });
 
   await listen(hooks, socket("hooks"));
   await listen(app, socket("control"));
   rollouts.start(stopping.signal);
+  void watchTraffic({ backend, clock, meter }, stopping.signal);
   await pipelines.resume();
   await projectPushes.reconcile();
   // A push whose pipeline run couldn't be started, for a passing reason, gets it at the next round.

@@ -18,16 +18,7 @@ export function forecastSentences(
 ): string[] {
   if (policy.kind !== "canary" && policy.shadow === null) return [unjudged(policy)];
   const sentences = policy.metrics.flatMap((metric) => unknown(metric, traffic));
-  const deadline = policy.deadline;
-  for (const one of told.metrics) {
-    const metric = policy.metrics.find(({ name }) => name === one.metric);
-    if (metric && one.promotes > deadline) sentences.push(notProven(policy, traffic, metric, one.promotes));
-  }
-  const slowest = told.metrics.every((one) => one.promotes <= deadline) && told.promotes > deadline;
-  if (slowest)
-    sentences.push(
-      `${atTraffic(traffic)}: all metrics together need about ${aboutTime(told.promotes)}, longer than ${aboutTime(deadline)}: ${AT_DEADLINE[policy.onNotEnoughData]}`,
-    );
+  sentences.push(...holdSentences(policy, traffic, told));
   if (told.metrics.length > 0 && !told.willHold && policy.kind === "canary")
     sentences.push(
       `${atTraffic(traffic)}: an equal version is promoted after about ${aboutTime(told.promotes)}`,
@@ -37,6 +28,24 @@ export function forecastSentences(
     if (metric) sentences.push(takenOut(policy, traffic, metric, one.takesOut));
   }
   return sentences;
+}
+
+/** Why there will be no verdict before the deadline, with the times that it would take; none when there will be one. */
+export function holdSentences(
+  policy: RolloutPolicy,
+  traffic: Traffic,
+  told: Pick<Forecast, "metrics" | "promotes" | "willHold">,
+): string[] {
+  if (!told.willHold) return [];
+  const sentences = policy.metrics.flatMap((metric) => {
+    const promotes = told.metrics.find((one) => one.metric === metric.name)?.promotes ?? 0;
+    return promotes > policy.deadline ? [notProven(policy, traffic, metric, promotes)] : [];
+  });
+  if (sentences.length > 0) return sentences;
+  const times = `about ${aboutTime(told.promotes)}, longer than ${aboutTime(policy.deadline)}`;
+  return [
+    `${atTraffic(traffic)}: all metrics together need ${times}: ${AT_DEADLINE[policy.onNotEnoughData]}`,
+  ];
 }
 
 function unjudged(policy: RolloutPolicy): string {

@@ -1,0 +1,64 @@
+import type { Clock } from "../base/clock.ts";
+import type { Project } from "../spec/project.ts";
+import type { Database } from "../store/database.ts";
+import { withAsked, type AskedTraffic } from "./asked-traffic.ts";
+import { labelTraffic } from "./label-traffic.ts";
+import { planProject, type Plan, type PlanFacts, type TrafficGiven } from "./plan.ts";
+import { selectService } from "./rows.ts";
+import type { TrafficMeter } from "./traffic-meter.ts";
+
+export interface AdvisorDeps {
+  db: Database;
+  clock: Clock;
+  meter: TrafficMeter;
+  /** What kept advice from being given; the process's log. */
+  log(line: string, error: unknown): void;
+}
+
+/** A push doesn't wait longer than this for advice. */
+const ADVICE_WITHIN_MS = 2000;
+
+/** Tells what a push would come to, from the service as it is and the traffic that it has. */
+export interface Advisor {
+  plan(project: Project, asked?: AskedTraffic): Promise<Plan>;
+  /** Lines for a pusher: what can't be decided, or contradicts itself; none when all is well. */
+  advise(project: Project): Promise<string[]>;
+  /** What is measured of a service; undefined: not known yet. */
+  trafficOf(service: string): Promise<TrafficGiven | undefined>;
+}
+
+export function createAdvisor(deps: AdvisorDeps): Advisor {
+  const trafficOf = async (service: string): Promise<TrafficGiven | undefined> => {
+    const metered = deps.meter.of(service);
+    if (!metered) return undefined;
+    const labels = await deps.db.read((tx) => labelTraffic(tx, service, deps.clock.now()));
+    return { ...metered, ...(labels ? { labels } : {}), source: "measured" };
+  };
+  const plan = async (project: Project, asked?: AskedTraffic): Promise<Plan> => {
+    if (!project.model) return planProject(project, { service: null, traffic: undefined });
+    const { name } = project.model;
+    const service = (await deps.db.read((tx) => selectService(tx, name))) ?? null;
+    const facts: PlanFacts = { service, traffic: withAsked(await trafficOf(name), asked) };
+    return planProject(project, facts);
+  };
+  return {
+    plan,
+    trafficOf,
+    async advise(project) {
+      const waiting = new AbortController();
+      const late = deps.clock.sleep(ADVICE_WITHIN_MS, waiting.signal).then(
+        () => undefined,
+        () => undefined,
+      );
+      try {
+        const told = await Promise.race([plan(project), late]);
+        return (told?.warnings ?? []).map((warning) => `rollout: ${warning}`);
+      } catch (error) {
+        deps.log(`no advice about the push of ${project.name}`, error);
+        return [];
+      } finally {
+        waiting.abort();
+      }
+    },
+  };
+}

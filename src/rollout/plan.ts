@@ -1,0 +1,206 @@
+import type { Gate, Project, RolloutMetric, RolloutPolicy, ServingSpec, Step } from "../spec/project.ts";
+import { formatDuration } from "../spec/units.ts";
+import { forecast, type Forecast, type Traffic } from "./statistics/forecast.ts";
+import { aboutTime, holdSentences } from "./statistics/forecast-words.ts";
+
+/** What a platform knows of the service that a project would change. */
+export interface PlannedService {
+  name: string;
+  project: string;
+  champion: number | null;
+  challenger: number | null;
+  /** Of the latest version; null when no project has described it yet. */
+  serving: ServingSpec | null;
+  policy: RolloutPolicy | null;
+}
+
+export interface TrafficGiven extends Traffic {
+  /** `measured` by the platform, `given` by whoever asks. */
+  source: "measured" | "given";
+}
+
+/** What is known beside the file. */
+export interface PlanFacts {
+  /** Null: there is none yet. Undefined: nobody could be asked. */
+  service: PlannedService | null | undefined;
+  /** Undefined: not known. */
+  traffic: TrafficGiven | undefined;
+}
+
+/** What a push of a project would do. */
+export interface Plan {
+  project: string;
+  /** `unknown` when no platform was asked; `none` when the project serves no model. */
+  change: "new" | "changed" | "unchanged" | "unknown" | "none";
+  /** Settings of the service that change, one line each. */
+  changes: string[];
+  service: { name: string; champion: number | null; challenger: number | null } | null;
+  steps: Pick<Step, "name" | "run" | "needs">[];
+  gates: Gate[];
+  rollout: RolloutPolicy | null;
+  traffic: TrafficGiven | null;
+  /** Null where nothing is compared or no traffic is known. Times in milliseconds; null: never. */
+  forecast:
+    | (Omit<Forecast, "sentences" | "promotes" | "takesOut" | "metrics"> &
+        Times & {
+          metrics: ({ metric: string } & Times)[];
+        })
+    | null;
+  /** What the rollout will come to, one sentence each. */
+  sentences: string[];
+  /** What contradicts itself or can't be decided; nothing of it refuses the push. */
+  warnings: string[];
+}
+
+interface Times {
+  promotes: number | null;
+  takesOut: number | null;
+}
+
+/** Wider margins that are tried, as multiples, until one can be proven before the deadline. */
+const WIDER = [1.5, 2, 3, 4, 6, 10, 20];
+
+/** What a push of a valid project would do. Pure. */
+export function planProject(project: Project, facts: PlanFacts): Plan {
+  const { model } = project;
+  const policy = model ? project.rollout : null;
+  const told = policy && facts.traffic ? forecast(policy, facts.traffic) : null;
+  return {
+    project: project.name,
+    ...changeOf(project, facts.service),
+    service: model
+      ? {
+          name: model.name,
+          champion: facts.service?.champion ?? null,
+          challenger: facts.service?.challenger ?? null,
+        }
+      : null,
+    steps: project.pipeline.steps.map(({ name, run, needs }) => ({ name, run, needs })),
+    gates: model?.gate ?? [],
+    rollout: policy,
+    traffic: facts.traffic ?? null,
+    forecast: told && toJson(told),
+    sentences: policy ? sentencesOf(policy, facts, told) : [],
+    warnings: policy ? warningsOf(project, facts, told) : [],
+  };
+}
+
+function toJson({ metrics, promotes, takesOut, willHold }: Forecast): Plan["forecast"] {
+  const time = (ms: number): number | null => (ms === Infinity ? null : Math.round(ms));
+  return {
+    metrics: metrics.map((one) => ({
+      metric: one.metric,
+      promotes: time(one.promotes),
+      takesOut: time(one.takesOut),
+    })),
+    promotes: time(promotes),
+    takesOut: time(takesOut),
+    willHold,
+  };
+}
+
+function changeOf(project: Project, service: PlanFacts["service"]): Pick<Plan, "change" | "changes"> {
+  if (!project.model) return { change: "none", changes: [] };
+  if (service === undefined) return { change: "unknown", changes: [] };
+  if (service === null) return { change: "new", changes: [] };
+  const changes = [
+    ...(service.project === project.name ? [] : [`project: ${service.project} -> ${project.name}`]),
+    ...differences("serving", service.serving, project.serving),
+    ...differences("rollout", service.policy, project.rollout),
+  ];
+  return { change: changes.length === 0 ? "unchanged" : "changed", changes };
+}
+
+function differences(section: string, before: object | null, after: object): string[] {
+  if (before === null) return [];
+  const old = before as Record<string, unknown>;
+  const now = after as Record<string, unknown>;
+  const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])].sort();
+  return keys.flatMap((key) => {
+    const [a, b] = [canonical(old[key]), canonical(now[key])];
+    return a === b ? [] : [`${section}.${key}: ${a} -> ${b}`];
+  });
+}
+
+/** JSON with keys in order: what was stored by another version may have them in another one. */
+function canonical(value: unknown): string {
+  if (value === undefined) return "none";
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+function sentencesOf(policy: RolloutPolicy, facts: PlanFacts, told: Forecast | null): string[] {
+  const first = facts.service === null || facts.service?.champion === null;
+  const shadow = policy.shadow ? [shadowWords(policy.shadow)] : [];
+  if (first)
+    return ["there is no champion yet: the first version takes over once its contract check has passed"];
+  if (told) return [...shadow, ...told.sentences];
+  const isJudged = policy.kind === "canary" || policy.shadow !== null;
+  return [
+    ...shadow,
+    isJudged
+      ? "the service's traffic isn't known: nothing can be said about how long the verdict takes"
+      : (forecast(policy, { requestsPerSecond: 0, errorRate: 0 }).sentences[0] ?? ""),
+  ];
+}
+
+function shadowWords({ share, for: time }: { share: number; for: number | null }): string {
+  const copies = `copies of ${share} % of the requests go to the challenger first`;
+  return time === null
+    ? `${copies}, and nothing else until a person says \`slipway promote\``
+    : `${copies}, for ${formatDuration(time)}`;
+}
+
+/** What is worth a line at push time: only what a person should act on. */
+function warningsOf(project: Project, facts: PlanFacts, told: Forecast | null): string[] {
+  const policy = project.rollout;
+  const warnings = gateWarnings(project);
+  if (!told || !facts.traffic || facts.service === null || facts.service?.champion === null) return warnings;
+  warnings.push(...holdSentences(policy, facts.traffic, told));
+  for (const metric of policy.metrics) {
+    const hint = widerMargin(policy, facts.traffic, metric, told);
+    if (hint) warnings.push(hint);
+  }
+  for (const one of told.metrics)
+    if (one.takesOut > policy.deadline && one.promotes <= policy.deadline)
+      warnings.push(
+        `${one.metric}: a version that is three margins worse is found after about ${aboutTime(one.takesOut)}, later than the deadline of ${aboutTime(policy.deadline)}`,
+      );
+  return warnings;
+}
+
+/** A gate that lets more through than the rollout does. */
+function gateWarnings({ model, rollout }: Project): string[] {
+  return (model?.gate ?? []).flatMap((gate) => {
+    if (!("atLeastChampionMinus" in gate)) return [];
+    const metric = rollout.metrics.find(({ name }) => name === gate.metric);
+    if (!metric || !("from" in metric) || gate.atLeastChampionMinus <= metric.worseBy) return [];
+    return [
+      `the gate lets ${gate.metric} be ${gate.atLeastChampionMinus} below the champion's, the rollout takes a version out that is more than ${metric.worseBy} worse`,
+    ];
+  });
+}
+
+/** "errors: a margin of 1 pp could be proven in about 1.2 h", for a metric that holds the rollout up. */
+function widerMargin(
+  policy: RolloutPolicy,
+  traffic: Traffic,
+  metric: RolloutMetric,
+  told: Forecast,
+): string | undefined {
+  const held = told.metrics.find((one) => one.metric === metric.name);
+  if (!held || held.promotes <= policy.deadline) return undefined;
+  const isRelative = "quantile" in metric;
+  for (const times of WIDER) {
+    const worseBy = metric.worseBy * times;
+    if (worseBy >= (isRelative ? 10 : 0.5)) break;
+    const { promotes } = forecast({ ...policy, metrics: [{ ...metric, worseBy }] }, traffic);
+    if (promotes > policy.deadline) continue;
+    const margin = `${Number((worseBy * 100).toPrecision(3))} ${isRelative ? "%" : "pp"}`;
+    return `${metric.name}: a margin of ${margin} could be proven in about ${aboutTime(promotes)}`;
+  }
+  return undefined;
+}

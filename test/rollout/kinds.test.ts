@@ -269,15 +269,29 @@ describe("shadow", () => {
   });
 
   it("begins when a person's commit asks for copies, and waits for that person's yes", async () => {
-    const { world, rollouts, hand } = await onTrial({ kind: "instant" });
+    const { world, rollouts, hand } = await onTrial({ kind: "instant", steps: [] });
     world.environment.push([{ name: "m", champion: 2, challenger: 3, weight: 0, shadow: 50 }]);
     await world.settle(rollouts);
     expect(await world.state(3)).toBe("progressing");
     expect(world.backend.rules.get("m")).toMatchObject({ challenger: 3, share: 0, shadow: 0.5 });
     await world.run(rollouts, async () => (await world.state(3)) === "held");
     await hand("approve");
-    expect(weights(world).at(-1)).toBe("2/3 5");
+    expect(weights(world).at(-1)).toBe("3/- 0");
     expect(world.backend.violations).toEqual([]);
+  });
+});
+
+describe("a person's commit where the project knows no steps", () => {
+  it.each([
+    { weight: 100, ends: "promoted", said: "switched all requests to version 3" },
+    { weight: 50, ends: "promoted", said: "version 3 failed" },
+  ])("of $weight % is $ends by what can be known of it", async ({ weight, ends, said }) => {
+    const { world, rollouts } = await onTrial({ kind: "instant", steps: [], watch: MINUTE });
+    world.environment.push([{ name: "m", champion: 2, challenger: 3, weight }]);
+    await world.settle(rollouts);
+    expect(weights(world).at(-1)).toBe(`2/3 ${weight}`);
+    await world.run(rollouts, async () => (await world.state(3)) === ends);
+    expect((await world.rollout(3)).sentence).toContain(said);
   });
 });
 

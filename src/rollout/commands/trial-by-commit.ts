@@ -2,7 +2,13 @@ import type { ServiceState } from "../../git/environment.ts";
 import type { RolloutPolicy, ServingSpec } from "../../spec/project.ts";
 import type { Tx } from "../../store/database.ts";
 import type { RolloutRequest } from "../request.ts";
-import { deadlineOf, type EmergencyStop, type RolloutPhase, type Service } from "../state.ts";
+import {
+  deadlineOf,
+  type EmergencyStop,
+  type RolloutKind,
+  type RolloutPhase,
+  type Service,
+} from "../state.ts";
 import { enqueueEvent, nextSeq, subjectsOf } from "./common.ts";
 
 /** For services that no project has described yet. */
@@ -80,8 +86,8 @@ export async function followNamedChallenger(
 /** Writes a rollout that is on trial already: what ends under the commit counts from the first request on. */
 export async function startTrial(tx: Tx, named: NamedChallenger): Promise<void> {
   const { id, service, version, weight, shadow, champion, commit, sentence, now } = named;
-  const phase: RolloutPhase = shadow === null ? "steps" : "shadow";
   const policy = service.policy ?? named.defaults.policy;
+  const { kind, phase } = trialOf(policy, weight, shadow);
   const request: RolloutRequest = {
     key: id,
     project: service.project,
@@ -95,13 +101,14 @@ export async function startTrial(tx: Tx, named: NamedChallenger): Promise<void> 
   await tx.run(
     `INSERT INTO rollouts (id, seq, request_key, service, version, kind, state, sentence, phase, phase_at, step, request,
        champion, look, labels_cursor, created_at, progressing_at, deadline_at)
-     VALUES (?, ?, ?, ?, ?, 'canary', 'progressing', ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, 'progressing', ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)`,
     [
       id,
       await nextSeq(tx, "rollouts"),
       request.key,
       service.name,
       version,
+      kind,
       sentence,
       phase,
       now,
@@ -125,6 +132,20 @@ export async function startTrial(tx: Tx, named: NamedChallenger): Promise<void> 
     message: sentence,
     data: { commit },
   });
+}
+
+/**
+ * What a person's commit begins: with a share a canary, whatever the project says; with everything, where the project
+ * knows no steps, a switch that is watched; after copies what the project says.
+ */
+function trialOf(
+  policy: RolloutPolicy,
+  weight: number,
+  shadow: number | null,
+): { kind: RolloutKind; phase: RolloutPhase } {
+  if (shadow !== null) return { kind: policy.kind, phase: "shadow" };
+  if (weight >= 100 && policy.kind !== "canary") return { kind: "blue-green", phase: "switched" };
+  return { kind: "canary", phase: "steps" };
 }
 
 /** The policy's step with that share, or the next lower one; the first when all are higher. */

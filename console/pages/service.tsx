@@ -12,7 +12,7 @@ import { Metrics } from "../parts/metrics.tsx";
 import { Shadow } from "../parts/shadow.tsx";
 import { Shares } from "../parts/shares.tsx";
 import { SignIn } from "../parts/sign-in.tsx";
-import { headline } from "../view/headline.ts";
+import { hasTrial, headline } from "../view/headline.ts";
 import type { ServiceDetail } from "../view/service.ts";
 
 /** One service: its state at one glance, what can be done, and why it is so. */
@@ -61,23 +61,27 @@ function Shown({ service, state, feed }: { service: ServiceDetail; state: FeedSt
   useEffect(() => {
     document.title = `${service.name}: ${head.short}`;
   }, [service.name, head.short]);
+  const isRunning = evidence !== null && evidence.rollout.endedAt === null;
   const isTold = evidence !== null && evidence.rollout.id === service.rollout?.id && head.tone !== "empty";
   return (
     <>
       <HeadlineBanner headline={head} evidence={isTold ? evidence.sentence : null} />
       <Actions service={service} evidence={evidence} feed={feed} isLost={state.connection === "lost"} />
       <Shares service={service} evidence={evidence} />
-      {evidence !== null && (
+      {hasTrial(evidence) ? (
         <>
-          {evidence.rollout.endedAt !== null && (
+          {!isRunning && (
             <p className="quiet between">Below: the last trial, of version {evidence.rollout.version}.</p>
           )}
           <EvidencePanel evidence={evidence} />
           <Metrics evidence={evidence} />
           {evidence.shadow !== null && <Shadow shadow={evidence.shadow} />}
         </>
+      ) : isRunning ? (
+        <p className="quiet between">What speaks for and against it appears here with its first answers.</p>
+      ) : (
+        <HowToPush project={service.project} />
       )}
-      {evidence === null && <HowToPush project={service.project} />}
       <History service={service} />
     </>
   );

@@ -1,4 +1,4 @@
-import { useId, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import type { RolloutEvidence } from "../../src/rollout/evidence.ts";
 import type { ServiceFeed } from "../live/feed.ts";
 import { actionsOf, deedTitle, isEmergency, LABELS, type Action, type Deed } from "../view/actions.ts";
@@ -13,10 +13,18 @@ interface ActionsProps {
   isLost: boolean;
 }
 
+/** By then the page shows what it did. */
+const DONE_MS = 15_000;
+
 /** What a person may do now. A button that can't be pressed stays readable and says why. */
 export function Actions({ service, evidence, feed, isLost }: ActionsProps) {
   const [asking, setAsking] = useState<Deed | null>(null);
   const [done, setDone] = useState<string | null>(null);
+  useEffect(() => {
+    if (done === null) return;
+    const timer = setTimeout(() => setDone(null), DONE_MS);
+    return () => clearTimeout(timer);
+  }, [done]);
   const actions = actionsOf(service, evidence);
   if (service.rollout === null && !actions.some(({ allowed }) => allowed)) return null;
   return (

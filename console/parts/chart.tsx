@@ -19,18 +19,21 @@ interface ChartProps {
   /** With one the scale is logarithmic: evidence against what decides. */
   threshold?: { value: number; label: string };
   changes: { time: number; share: number }[];
+  /** Cuts off what the first few units bend. */
+  isCut?: boolean;
   format: (value: number) => string;
 }
 
 /** Lines over time, with bands, a threshold, and marks where the share changed. The legend tells the values. */
-export function Chart({ label, columns, lines, threshold, changes, format }: ChartProps) {
+export function Chart({ label, columns, lines, threshold, changes, isCut = false, format }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<Plot>(null);
   const [cursor, setCursor] = useState<number | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const shape = JSON.stringify([lines, threshold]);
-  const latest = useRef<PlotOptions>({ columns, lines, threshold, changes, format, onCursor: setCursor });
-  latest.current = { columns, lines, threshold, changes, format, onCursor: setCursor };
+  const options: PlotOptions = { columns, lines, threshold, changes, isCut, format, onCursor: setCursor };
+  const latest = useRef<PlotOptions>(options);
+  latest.current = options;
   useEffect(() => {
     let isGone = false;
     // A file of its own: the words of the page don't wait for what draws.

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import type { RolloutEvidence } from "../../src/rollout/evidence.ts";
-import { count, percent, sentence, wealth } from "../view/format.ts";
+import { count, percent, sentence, share, wealth } from "../view/format.ts";
 import { progress, strength } from "../view/scale.ts";
 import { harmColumns, safetyColumns, shareChanges } from "../view/series.ts";
 import { Chart, type Line } from "./chart.tsx";
@@ -74,10 +74,23 @@ export function EvidencePanel({ evidence }: { evidence: RolloutEvidence }) {
             changes={changes}
             format={wealth}
           />
+          <NextStep evidence={evidence} />
         </Question>
       </div>
       <Told evidence={evidence} />
     </section>
+  );
+}
+
+/** The next share needs less than a promotion: only that greater harm is ruled out. */
+function NextStep({ evidence: { rollout, metrics, safetyThreshold } }: { evidence: RolloutEvidence }) {
+  const next = rollout.steps[rollout.step + 1];
+  if (next === undefined || rollout.isShadow || rollout.endedAt !== null) return null;
+  const least = metrics.reduce((low, { advance }) => Math.min(low, advance ?? Infinity), Infinity);
+  return (
+    <p>
+      <Term word="step">Next step</Term>, {share(next)}: <b>{wealth(least)}</b> of {wealth(safetyThreshold)}
+    </p>
   );
 }
 

@@ -40,7 +40,7 @@ function MetricCard({ metric, evidence }: { metric: Metric; evidence: RolloutEvi
   return (
     <section className="card metric" aria-label={metric.metric}>
       <header>
-        <h3>{sentence(metric.metric)}</h3>
+        <h3>{nameOf(metric)}</h3>
         <span className={`verdict is-${metric.verdict}`}>
           <span aria-hidden="true">{sign}</span> {word}
         </span>
@@ -74,6 +74,7 @@ function MetricCard({ metric, evidence }: { metric: Metric; evidence: RolloutEvi
           { label: `version ${rollout.version}`, tone: "challenger", width: 2, hasBand: true },
         ]}
         changes={shareChanges(history)}
+        isCut
         format={percent}
       />
       <p className="quiet">
@@ -81,6 +82,12 @@ function MetricCard({ metric, evidence }: { metric: Metric; evidence: RolloutEvi
       </p>
     </section>
   );
+}
+
+/** What is counted: of accuracy the wrong answers, of latency the slow requests. */
+function nameOf({ kind, metric }: Metric): string {
+  if (kind === "errors") return "Errors";
+  return `${sentence(metric)}: ${kind === "latency" ? "slow requests" : "wrong answers"}`;
 }
 
 function What({ metric }: { metric: Metric }) {

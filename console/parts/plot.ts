@@ -8,6 +8,7 @@ export interface PlotOptions {
   lines: Line[];
   threshold: { value: number; label: string } | undefined;
   changes: { time: number; share: number }[];
+  isCut: boolean;
   format: (value: number) => string;
   onCursor: (index: number | null) => void;
 }
@@ -61,7 +62,7 @@ function optionsOf(place: HTMLElement, latest: { current: PlotOptions }): uPlot.
   return {
     width: place.clientWidth,
     height: HEIGHT,
-    padding: [12, 8, 0, 0],
+    padding: [12, 22, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
     scales: {
@@ -74,7 +75,7 @@ function optionsOf(place: HTMLElement, latest: { current: PlotOptions }): uPlot.
               return [min, max];
             },
           }
-        : { range: () => [0, ceilingOf(latest.current.columns.lines)] },
+        : { range: (_plot, _min, max) => [0, topOf(latest.current, max)] },
     },
     axes: [
       {
@@ -86,7 +87,7 @@ function optionsOf(place: HTMLElement, latest: { current: PlotOptions }): uPlot.
       {
         ...axis,
         size: 56,
-        space: isLog ? 22 : 34,
+        space: isLog ? 22 : 26,
         // A logarithmic scale has nine lines per decade otherwise.
         ...(isLog ? { grid: { ...axis.grid, filter: (_plot, splits) => splits.map(decadeOnly) } } : {}),
         values: (_plot, splits) =>
@@ -126,6 +127,11 @@ function bandsOf(lines: readonly Line[], colour: (name: string) => string): uPlo
   return bands;
 }
 
+function topOf({ isCut, columns }: PlotOptions, max: number): number {
+  if (isCut) return ceilingOf(columns.lines);
+  return max > 0 ? max * 1.1 : 1;
+}
+
 function decadeOnly(value: number): number | null {
   const exponent = Math.log10(value);
   return Math.abs(exponent - Math.round(exponent)) < 1e-9 ? value : null;
@@ -161,8 +167,9 @@ function drawMarks(plot: uPlot, { threshold, changes }: PlotOptions, { font, col
     ctx.setLineDash([2 * ratio, 3 * ratio]);
     stroke(ctx, x, top, x, top + height);
     ctx.fillStyle = colour("quiet");
-    ctx.textAlign = "left";
-    ctx.fillText(`${share} %`, x + 3 * ratio, top + height - 2 * ratio);
+    const isAtEnd = x > left + width - 40 * ratio;
+    ctx.textAlign = isAtEnd ? "right" : "left";
+    ctx.fillText(`${share} %`, x + (isAtEnd ? -3 : 3) * ratio, top + height - 2 * ratio);
   }
   if (threshold !== undefined) {
     const y = plot.valToPos(threshold.value, "y", true);

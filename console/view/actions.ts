@@ -62,6 +62,10 @@ export function consequence(deed: Deed, service: ServiceDetail, evidence: Rollou
         ? ["The environment repository as it is now is taken for the truth, and what it says will run."]
         : [`The trial of version ${version} goes on from where it was held, with a new deadline.`];
     case "approve":
+      if (evidence?.rollout.isShadow === true)
+        return [
+          `Version ${version} goes on from copies to requests: callers will see its answers, at its first step.`,
+        ];
       return [
         `Your approval is recorded. Version ${version} gets all requests as soon as the evidence allows it.`,
       ];

@@ -176,3 +176,8 @@ function ended(
     detail: calm,
   };
 }
+
+/** True where there is anything to see of a trial: a first champion had nothing to be compared with. */
+export function hasTrial(evidence: RolloutEvidence | null): evidence is RolloutEvidence {
+  return evidence !== null && (evidence.history.length > 0 || evidence.shadow !== null);
+}

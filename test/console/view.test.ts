@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { actionsOf, consequence, needsReason } from "../../console/view/actions.ts";
 import { ago, count, duration, milliseconds, percent, wealth } from "../../console/view/format.ts";
-import { headline } from "../../console/view/headline.ts";
+import { hasTrial, headline } from "../../console/view/headline.ts";
 import { ceilingOf, clamp, decades, progress } from "../../console/view/scale.ts";
 import { marginInPoints, rateColumns, shareChanges, wilson } from "../../console/view/series.ts";
 import { scenes, type Scene } from "./fixtures/evidence.ts";
@@ -162,6 +162,13 @@ describe("the headline", () => {
       "Version 4 is being checked",
     );
   });
+});
+
+it("a first champion had no trial to show", () => {
+  const { evidence } = scenes.undecided(NOW);
+  expect(hasTrial(evidence)).toBe(true);
+  expect(hasTrial(evidence && { ...evidence, history: [] })).toBe(false);
+  expect(hasTrial(null)).toBe(false);
 });
 
 describe("buttons", () => {

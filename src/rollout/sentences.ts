@@ -77,7 +77,7 @@ export function stoppedByGuard(
 }
 
 function after(rollout: Rollout, now: number, badAnswers: number): string {
-  const took = duration(Math.max(0, now - (rollout.progressingAt ?? now)));
+  const took = measured(Math.max(0, now - (rollout.progressingAt ?? now)));
   if (rollout.phase === "shadow") return `taken out after ${took}; no caller was harmed`;
   return `taken out after ${took}, ${counted(badAnswers, "bad answer")}`;
 }
@@ -129,10 +129,15 @@ export function because(reason: string): string {
   return reason === "" ? "" : `: ${reason}`;
 }
 
+/** As `duration`, but short times to the tenth of a second. */
+function measured(ms: number): string {
+  return ms < 120_000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms);
+}
+
 /** "4.1 s", "10 min", "2.5 h", "3 d": as exact as a sentence needs. */
 export function duration(ms: number): string {
   const seconds = ms / 1000;
-  if (seconds < 120) return `${seconds.toFixed(seconds % 1 === 0 && seconds >= 10 ? 0 : 1)} s`;
+  if (seconds < 120) return `${rounded(seconds)} s`;
   if (seconds < 7200) return `${rounded(seconds / 60)} min`;
   if (seconds < 172_800) return `${rounded(seconds / 3600)} h`;
   return `${rounded(seconds / 86_400)} d`;

@@ -1,7 +1,7 @@
 // The OpenAPI document of our own API without a platform: routes are registered, none is called.
 import { readFileSync } from "node:fs";
 
-/** Groups of routes that aren't in our own API's document: MLflow's, Git's, predictions', metrics. */
+/** Groups of routes that aren't in our own API's document: MLflow's, Git's, predictions', metrics, the console's pages. */
 const OTHERS = new Set([
   "trackingRoutes",
   "registryRoutes",
@@ -9,6 +9,7 @@ const OTHERS = new Set([
   "predictionRoutes",
   "hookRoutes",
   "metricsRoutes",
+  "consoleRoutes",
 ]);
 
 /** `http` has createApp and openApiRoute; `groups` the features' route functions by name. */

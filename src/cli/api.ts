@@ -48,4 +48,5 @@ export interface LabelsAnswer {
   unknown: number;
   late: number;
   conflicting: number;
+  mismatch: number;
 }

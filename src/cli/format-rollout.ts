@@ -30,7 +30,7 @@ export function formatRollout(
 ): string {
   const { width } = around;
   const lines = [
-    headOf(evidence, around),
+    ...headOf(evidence, around),
     ...wrap(evidence.sentence, width, "  "),
     ...guardLines(evidence, width),
     "",
@@ -46,12 +46,12 @@ export function formatRollout(
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function headOf({ service, rollout }: RolloutEvidence, { colors, now }: Around): string {
+function headOf({ service, rollout }: RolloutEvidence, { colors, now }: Around): string[] {
   const against = rollout.champion === null ? "" : ` against version ${rollout.champion}`;
   const what = `${oneLine(service)}: version ${rollout.version}${against}`;
   const reason = rollout.state === "held" && rollout.reason ? ` (${oneLine(rollout.reason)})` : "";
   const state = `${colorOf(rollout.state, colors)(rollout.state)}${reason}`;
-  return `${colors.bold(what)} ${state}${placeOf(rollout)} ${colors.dim(timesOf(rollout, now))}`;
+  return [`${colors.bold(what)}: ${state}${placeOf(rollout)}`, `  ${colors.dim(timesOf(rollout, now))}`];
 }
 
 function colorOf(state: RolloutEvidence["rollout"]["state"], colors: Colors): (text: string) => string {
@@ -75,9 +75,9 @@ function placeOf({
 }
 
 function timesOf({ id, createdAt, deadlineAt, endedAt }: RolloutEvidence["rollout"], now: number): string {
-  if (endedAt !== null) return `(${id}, ended ${ago(endedAt, now)})`;
+  if (endedAt !== null) return `rollout ${id}, ended ${ago(endedAt, now)}`;
   const left = deadlineAt === null ? "" : `, deadline in ${ago(now, deadlineAt).replace(" ago", "")}`;
-  return `(${id}, since ${ago(createdAt, now).replace(" ago", "")}${left})`;
+  return `rollout ${id}, begun ${ago(createdAt, now)}${left}`;
 }
 
 function guardLines({ guard }: RolloutEvidence, width: number): string[] {

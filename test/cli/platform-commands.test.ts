@@ -282,7 +282,7 @@ test("logs of a step as JSON lines, logs of a service", async () => {
 });
 
 test("labels are sent in batches and counted together", async () => {
-  const answer = { accepted: 1, duplicate: 2, unknown: 3, late: 4, conflicting: 5 };
+  const answer = { accepted: 1, duplicate: 2, unknown: 3, late: 4, conflicting: 5, mismatch: 6 };
   const lines = Array.from({ length: 1500 }, (_, index) =>
     JSON.stringify({ id: `r${index}`, label: index % 10 }),
   );
@@ -293,11 +293,35 @@ test("labels are sent in batches and counted together", async () => {
   );
   expect({ code, out }).toEqual({
     code: 0,
-    out: "2 accepted, 4 duplicate, 6 unknown, 8 late, 10 conflicting\n",
+    out: "2 accepted, 4 duplicate, 6 unknown, 8 late, 10 conflicting, 12 mismatch\n",
   });
   expect(platform?.calls.map(({ body }) => (body as { labels: unknown[] }).labels.length)).toEqual([
     1000, 500,
   ]);
+});
+
+test("labels may be losses with times, and a refusal names the line of the file", async () => {
+  const refusal = {
+    code: "LABEL_IN_FUTURE",
+    message: "a truth can't be known before it happens",
+    hint: "Correct it.",
+    where: "body.labels.1.at",
+    given: "2099-01-01T00:00:00.000Z",
+    allowed: "at most 60 s after now",
+  };
+  const first = { id: "a", loss: 0.25, at: 1_700_000_000_000 };
+  const second = { id: "b", label: [1, 2], at: "2099-01-01T00:00:00Z" };
+  const { code, err } = await against(
+    { "POST /services/digits/labels": json(400, { error: refusal }) },
+    ["labels", "digits", "-"],
+    { stdin: `${JSON.stringify(first)}\n\n${JSON.stringify(second)}\n` },
+  );
+  expect(platform?.calls[0]?.body).toEqual({ labels: [first, second] });
+  expect(code).toBe(1);
+  expect(err).toContain("LABEL_IN_FUTURE");
+  expect(err).toContain("where:   -:3 at");
+  const endless = await run(["labels", "digits", "-"], { stdin: '{"id":"a","loss":1e999}\n' });
+  expect(endless.err).toContain("LABELS_INVALID");
 });
 
 test("a line that is no label names its place", async () => {

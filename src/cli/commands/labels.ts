@@ -10,7 +10,15 @@ import { linesOf } from "../lines.ts";
 
 interface Label {
   id: string;
-  label: string | number | boolean | (string | number | boolean)[];
+  label?: string | number | boolean | (string | number | boolean)[];
+  loss?: number;
+  at?: number | string;
+}
+
+/** A label with the line that it came from. */
+interface Line {
+  label: Label;
+  number: number;
 }
 
 /** Labels of one request: large enough to be quick, small enough for the platform's body limit. */
@@ -22,7 +30,10 @@ export function addLabels(program: Command, context: CliContext): void {
     .command("labels")
     .description("send the true labels of predictions, by request id")
     .argument("<model>", "name of the service")
-    .argument("<file>", 'JSON lines {"id": "<x-slipway-request-id>", "label": …}; - is standard input')
+    .argument(
+      "<file>",
+      'JSON lines {"id": "<x-slipway-request-id>", "label": …, "at": …}; "loss": 0 to 1 instead of "label"; - is standard input',
+    )
     .action(
       context.action((model: string, file: string, options: PlatformOptions) =>
         labels(context, model, file, options),
@@ -32,7 +43,7 @@ export function addLabels(program: Command, context: CliContext): void {
   withHelp(
     command,
     ["slipway labels digits labels.jsonl", "tail -f truth.jsonl | slipway labels digits -"],
-    `${exitCodesHelp("unreachable", "notFound")}\nSending a label again is safe: it counts as a duplicate.`,
+    `${exitCodesHelp("unreachable", "notFound")}\nSending a label again is safe: it counts as a duplicate. Of ${BATCH} lines that go together, all are taken or none.`,
   );
 }
 
@@ -43,13 +54,25 @@ async function labels(
   options: PlatformOptions,
 ): Promise<number> {
   const client = context.client(options);
-  const total: LabelsAnswer = { accepted: 0, duplicate: 0, unknown: 0, late: 0, conflicting: 0 };
-  let batch: Label[] = [];
+  const total: LabelsAnswer = {
+    accepted: 0,
+    duplicate: 0,
+    unknown: 0,
+    late: 0,
+    conflicting: 0,
+    mismatch: 0,
+  };
+  let batch: Line[] = [];
   let sent = 0;
   const send = async (): Promise<void> => {
     if (batch.length === 0) return;
     const path = `/services/${encodeURIComponent(model)}/labels`;
-    const answer = await client.post<LabelsAnswer>(path, { labels: batch });
+    const lines = batch;
+    const answer = await client
+      .post<LabelsAnswer>(path, { labels: lines.map(({ label }) => label) })
+      .catch((error: unknown) => {
+        throw atLine(error, file, lines, sent);
+      });
     for (const key of Object.keys(total) as (keyof LabelsAnswer)[]) total[key] += answer[key] ?? 0;
     sent += batch.length;
     batch = [];
@@ -58,14 +81,14 @@ async function labels(
   for await (const line of readLines(context, file)) {
     number++;
     if (line.trim() === "") continue;
-    batch.push(parseLabel(line, `${file}:${number}`, () => sent));
+    batch.push({ label: parseLabel(line, `${file}:${number}`, () => sent), number });
     if (batch.length >= BATCH) await send();
   }
   await send();
   if (options.json === true) printJson(context, total);
   else
     context.terminal.write(
-      `${total.accepted} accepted, ${total.duplicate} duplicate, ${total.unknown} unknown, ${total.late} late, ${total.conflicting} conflicting\n`,
+      `${total.accepted} accepted, ${total.duplicate} duplicate, ${total.unknown} unknown, ${total.late} late, ${total.conflicting} conflicting, ${total.mismatch} mismatch\n`,
     );
   return EXIT.ok;
 }
@@ -95,10 +118,34 @@ function parseLabel(line: string, where: string, sent: () => number): Label {
   } catch {
     throw refuse(line.slice(0, 80));
   }
-  const { id, label } = (value ?? {}) as { id?: unknown; label?: unknown };
-  const each = Array.isArray(label) ? label : [label];
-  const isPlain =
-    each.length > 0 && each.every((one) => ["string", "number", "boolean"].includes(typeof one));
-  if (typeof id !== "string" || id === "" || !isPlain) throw refuse(line.slice(0, 80));
-  return { id, label: label as Label["label"] };
+  const { id, label, loss, at } = (value ?? {}) as Record<keyof Label, unknown>;
+  const isTruth = label === undefined ? typeof loss === "number" : isPlain(label);
+  const isTime = at === undefined || typeof at === "number" || typeof at === "string";
+  // JSON can write a number that none can hold; sent on, it would be null.
+  const isSound = [loss, at].every((one) => typeof one !== "number" || Number.isFinite(one));
+  if (typeof id !== "string" || id === "" || !isTruth || !isTime || !isSound) throw refuse(line.slice(0, 80));
+  return {
+    id,
+    ...(label === undefined ? {} : { label: label as NonNullable<Label["label"]> }),
+    ...(loss === undefined ? {} : { loss: loss as number }),
+    ...(at === undefined ? {} : { at }),
+  };
+}
+
+function isPlain(label: unknown): boolean {
+  const each: unknown[] = Array.isArray(label) ? label : [label];
+  return each.length > 0 && each.every((one) => ["string", "number", "boolean"].includes(typeof one));
+}
+
+/** The platform's refusal of one label, at the line that it came from. */
+function atLine(error: unknown, file: string, lines: readonly Line[], sent: number): unknown {
+  if (!(error instanceof SlipwayError)) return error;
+  const [, index, rest = ""] = /^body\.labels\.(\d+)\.?(.*)$/.exec(error.facts.where ?? "") ?? [];
+  const line = index === undefined ? undefined : lines[Number(index)];
+  if (!line) return error;
+  const message = `${error.message}; ${sent} labels before these were sent`;
+  return new SlipwayError(error.code, message, {
+    ...error.facts,
+    where: `${file}:${line.number}${rest === "" ? "" : ` ${rest}`}`,
+  });
 }

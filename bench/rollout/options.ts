@@ -1,0 +1,47 @@
+import { parseArgs } from "node:util";
+
+export interface Options {
+  quick: boolean;
+  list: boolean;
+  /** Beginnings of job names; empty: all. */
+  only: string[];
+  /** Instead of what the jobs ask for. */
+  rollouts: number | undefined;
+  seed: number;
+  threads: number | undefined;
+  json: string | undefined;
+}
+
+export const USAGE = `usage: npm run bench:rollout -- [--quick] [--only NAME]… [--rollouts N] [--seed N] [--threads N] [--json FILE] [--list]
+A full run rewrites docs/benchmarks/rollout.md and rollout.svg; NAME is the beginning of a row's name (validity, speed/errors-1-5).`;
+
+/** Throws an Error with the usage for arguments that it doesn't know. */
+export function parseOptions(argv: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      quick: { type: "boolean" },
+      list: { type: "boolean" },
+      only: { type: "string", multiple: true },
+      rollouts: { type: "string" },
+      seed: { type: "string" },
+      threads: { type: "string" },
+      json: { type: "string" },
+    },
+  });
+  return {
+    quick: values.quick ?? false,
+    list: values.list ?? false,
+    only: values.only ?? [],
+    rollouts: values.rollouts === undefined ? undefined : whole("--rollouts", values.rollouts),
+    seed: whole("--seed", values.seed ?? "1"),
+    threads: values.threads === undefined ? undefined : whole("--threads", values.threads),
+    json: values.json,
+  };
+}
+
+function whole(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`${name} takes a whole number from 1: ${text}`);
+  return value;
+}

@@ -13,7 +13,8 @@ export function planLines(plan: Plan): string[] {
   if (plan.rollout) {
     for (const [i, line] of rolloutWords(plan.rollout).entries()) say(i === 0 ? "rollout" : "", line);
     if (plan.traffic) say("traffic", trafficWords(plan.traffic));
-    for (const [i, sentence] of plan.sentences.entries()) say(i === 0 ? "forecast" : "", sentence);
+    const told = plan.sentences.filter((sentence) => !plan.warnings.includes(sentence));
+    for (const [i, sentence] of told.entries()) say(i === 0 ? "forecast" : "", sentence);
   }
   for (const warning of plan.warnings) say("warning", warning);
   return lines.map((line) => line.trimEnd());

@@ -6,6 +6,7 @@ const COMMANDS = [
   "up",
   "init",
   "validate",
+  "plan",
   "status",
   "runs",
   "logs",

@@ -12,6 +12,7 @@ import { Pushes } from "../../src/git/pushes.ts";
 import type { Repositories } from "../../src/git/repositories.ts";
 import { GIT_LIMITS, gitRoutes, type GitLimits } from "../../src/git/smart-http.ts";
 import { createApp } from "../../src/http/server.ts";
+import type { Project } from "../../src/spec/project.ts";
 import { bundleFixture, MEBIBYTE, openTestRepositories, temporaryFolder } from "./helpers.ts";
 import { memoryDatabase } from "./memory-database.ts";
 
@@ -20,6 +21,7 @@ interface Story {
   onProjectPush: (push: ProjectPush) => Promise<string>;
   followPush: (pipelineRunId: string, signal: AbortSignal) => AsyncIterable<string>;
   versionExists: (model: string, version: number) => Promise<boolean>;
+  advise: (spec: Project) => Promise<string[]>;
 }
 
 export interface GitPlatform {
@@ -55,6 +57,7 @@ export async function openGitPlatform(
     // oxlint-disable-next-line require-yield
     followPush: async function* () {},
     versionExists: async () => true,
+    advise: async () => [],
   };
   const pushes = new Pushes();
   const ids = systemIds(Date.now);
@@ -86,6 +89,7 @@ export async function openGitPlatform(
     maxFileBytes: limits.maxFileBytes ?? 2 * MEBIBYTE,
     versionExists: (model, version) => story.versionExists(model, version),
     followPush: (id, signal) => story.followPush(id, signal),
+    advise: (spec) => story.advise(spec),
     logDefect,
   });
   await hooks.listen({ path: socketPath });

@@ -39,6 +39,23 @@ async function project(files: (name: string) => Record<string, string | Uint8Arr
 const pushesOf = (name: string) => platform.started.filter((push) => push.project === name);
 
 describe("a push to a project", () => {
+  it("says what its rollout will come to before it is taken, and is taken when that fails", async () => {
+    const line = "rollout: at 2 requests/s a 0.5 pp margin of errors can't be proven in 2 h: it will hold";
+    platform.story.advise = async (spec) => [`${line} (${spec.rollout.metrics[0]?.worseBy})`];
+    const { name, folder } = await project((name) => ({
+      "slipway.yaml": spec(name, "model: { name: m }\n"),
+    }));
+    const said = await git(folder, "push", "origin", "main");
+    expect(said.code).toBe(0);
+    expect(said.output).toContain(`remote: slipway: ${line} (0.005)`);
+    expect(said.output.indexOf(line)).toBeLessThan(said.output.indexOf("starts pipeline run"));
+    platform.story.advise = () => Promise.reject(new Error("no"));
+    await commitFiles(folder, { "a.txt": "a" }, "second");
+    const again = await git(folder, "push", "origin", "main");
+    expect(again.code).toBe(0);
+    expect(pushesOf(name)).toHaveLength(2);
+  });
+
   it("makes the repository, starts the pipeline run and streams what it says", async () => {
     let open = (): void => {};
     const gate = new Promise<void>((resolve) => {

@@ -124,7 +124,7 @@ class FakeEnvironment implements EnvironmentRepository {
 export interface Behaviour {
   fails: number;
   wrong?: number;
-  /** Milliseconds of each answer; 10 unless told. */
+  /** Milliseconds of the fastest answers, half of the slowest's; 10 unless told. */
   latency?: number;
   /** Why it can't be loaded. */
   broken?: string;
@@ -287,7 +287,12 @@ class FakeBackend implements ServingBackend {
     counter.failed = Math.floor(counter.finished * behaviour.fails);
     if (arm === "challenger" && rule.fallback) counter.fellBack = counter.failed;
     const took = behaviour.latency ?? 10;
-    counter.latency = { counts: [[latencyBucket(took), counter.finished]], sum: took * counter.finished };
+    // Forty equal parts from that time to nearly twice as long; their sum is what has finished.
+    const counts = Array.from({ length: 40 }, (_, i): [number, number] => [
+      latencyBucket(took * (1 + i / 40)),
+      Math.floor((counter.finished + i) / 40),
+    ]);
+    counter.latency = { counts: counts.filter(([, count]) => count > 0), sum: 0 };
     this.counters.set(key, counter);
     for (let i = 0; options.predictions === true && i < units; i++) {
       const isWrong = ((this.log.length * 7919) % 1000) / 1000 < (behaviour.wrong ?? 0);

@@ -117,19 +117,23 @@ function differences(section: string, before: object | null, after: object): str
   const now = after as Record<string, unknown>;
   const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])].sort();
   return keys.flatMap((key) => {
-    const [a, b] = [canonical(old[key]), canonical(now[key])];
+    const [a, b] = [canonical(key, old[key]), canonical(key, now[key])];
     return a === b ? [] : [`${section}.${key}: ${a} -> ${b}`];
   });
 }
 
-/** JSON with keys in order: what was stored by another version may have them in another one. */
-function canonical(value: unknown): string {
+const DURATIONS = new Set(["deadline", "watch", "timeout", "for", "within", "floor"]);
+
+/** A setting as JSON with keys in order (another version may have stored them in another one), times as written. */
+function canonical(setting: string, value: unknown): string {
   if (value === undefined) return "none";
-  return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+  if (typeof value === "number" && DURATIONS.has(setting)) return formatDuration(value);
+  return JSON.stringify(value, (key, inner: unknown) => {
+    if (typeof inner === "number" && DURATIONS.has(key)) return formatDuration(inner);
+    return typeof inner === "object" && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
+      : inner;
+  });
 }
 
 function sentencesOf(policy: RolloutPolicy, facts: PlanFacts, told: Forecast | null): string[] {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { forecast, remaining, type Traffic } from "../../src/rollout/statistics/forecast.ts";
 import { createEProcessJudge } from "../../src/rollout/statistics/e-process-judge.ts";
+import { latencyBucket } from "../../src/serving/outcomes.ts";
 import type { RolloutPolicy } from "../../src/spec/project.ts";
 import { binomial, random } from "./statistics/random.ts";
 
@@ -69,6 +70,39 @@ function median(trial: Trial, trials: number): number {
 
 const LABELS: RolloutPolicy["metrics"] = [{ name: "accuracy", from: "labels", worseBy: 0.05, within: 0 }];
 
+/** Latencies drawn from a log-normal curve, counted in the buckets of the router. */
+function simulateLatency(policy: RolloutPolicy, perSecond: number, slowdown: number, seed: number): number {
+  const judge = createEProcessJudge({ maxLifeMs: 0 });
+  const draw = random(seed);
+  const normal = () => Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
+  const arm = (ended: number, factor: number) => {
+    const counts = new Map<number, number>();
+    for (let i = 0; i < ended; i++) {
+      const bucket = latencyBucket(factor * 30 * Math.exp(0.5 * normal()));
+      counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
+    }
+    const latency = [...counts].sort(([a], [b]) => a - b);
+    return { ended, loss: 0, pending: 0, aborted: 0, latency };
+  };
+  const before = [{ share: 0, champion: arm(2000, 1), challenger: arm(0, 1) }];
+  let state = judge.start(policy, 0);
+  state = judge.observe(state, { at: 0, requests: before, labels: {}, isBaseline: true }, policy);
+  let step = 0;
+  for (let seconds = 1; seconds < 1000; seconds++) {
+    const share = (policy.steps[step] ?? 100) / 100;
+    const challenger = binomial(draw, perSecond, share);
+    const cells = [
+      { share, champion: arm(perSecond - challenger, 1), challenger: arm(challenger, slowdown) },
+    ];
+    state = judge.observe(state, { at: seconds * 1000, requests: cells, labels: {} }, policy);
+    const { verdict, advance } = judge.judge(state, policy, step);
+    const isLast = step === policy.steps.length - 1;
+    if (verdict === "worse" || (isLast && verdict === "within-margin")) return seconds;
+    if (!isLast && advance) step++;
+  }
+  return Infinity;
+}
+
 const ONE_STEP = { ...POLICY, steps: [50] };
 const WIDE = { ...POLICY, steps: [10], metrics: [{ name: "errors" as const, worseBy: 0.05 }] };
 const BY_LABELS = { ...POLICY, metrics: LABELS };
@@ -94,6 +128,26 @@ describe("against the judge on random streams, the median is met to a factor of 
     ["labels, 10 % to 25 %", { policy: BY_LABELS, perSecond: 10, p0: 0.1, p1: 0.25, look: 5 }],
   ])("taking out one that is three margins worse: %s", (_, trial) => {
     expectFactor(forecast(trial.policy, trafficOf(trial)).takesOut / 1000, median(trial, 21));
+  });
+});
+
+describe("latency, against the judge", () => {
+  const policy: RolloutPolicy = {
+    ...POLICY,
+    metrics: [{ name: "latency", quantile: 0.95, worseBy: 0.2, floor: 0 }],
+  };
+  const traffic: Traffic = { requestsPerSecond: 100, errorRate: 0, latency: { p50: 30, p95: 68.3, p99: 96 } };
+  const found = (slowdown: number): number =>
+    Array.from({ length: 11 }, (_, seed) => simulateLatency(policy, 100, slowdown, seed + 1)).sort(
+      (a, b) => a - b,
+    )[5] as number;
+
+  test("promotion of an equal version", () => {
+    expectFactor(forecast(policy, traffic).promotes / 1000, found(1));
+  });
+
+  test("taking out one that is 60 % slower", () => {
+    expectFactor(forecast(policy, traffic).takesOut / 1000, found(1.6));
   });
 });
 

@@ -5,6 +5,7 @@ import { planProject, type PlannedService } from "../../src/rollout/plan.ts";
 import { planRoutes } from "../../src/rollout/plan-routes.ts";
 import { planLines } from "../../src/rollout/plan-words.ts";
 import { TrafficMeter } from "../../src/rollout/traffic-meter.ts";
+import type { OutcomeCounter } from "../../src/serving/outcomes.ts";
 import { parseProject } from "../../src/spec/parse.ts";
 import type { Project } from "../../src/spec/project.ts";
 import { World } from "./world.ts";
@@ -34,7 +35,7 @@ test("the same project changes nothing; another deadline is named with both valu
   const after = project("serving: { timeout: 5s }", "deadline: 1h");
   expect(planProject(after, { service: service(before), traffic: fast })).toMatchObject({
     change: "changed",
-    changes: ["serving.timeout: 2000 -> 5000", "rollout.deadline: 7200000 -> 3600000"],
+    changes: ["serving.timeout: 2s -> 5s", "rollout.deadline: 2h -> 1h"],
   });
   expect(planProject(after, { service: null, traffic: undefined })).toMatchObject({
     change: "new",
@@ -101,10 +102,20 @@ describe("against a platform's database", () => {
     for (let at = 0; at <= 60_000; at += 5000) {
       const finished = (perSecond * at) / 1000;
       const histogram = { counts: [], sum: 0 };
-      const counter = {
-        ...{ service: "m", version: 1, epoch: "c", share: 0, arm: "champion" as const, incarnation: "i" },
-        ...{ started: finished, finished, failed: 0, aborted: 0, fellBack: 0 },
-        ...{ latency: histogram, abortedLatency: histogram },
+      const counter: OutcomeCounter = {
+        service: "m",
+        version: 1,
+        epoch: "c",
+        share: 0,
+        arm: "champion",
+        incarnation: "i",
+        started: finished,
+        finished,
+        failed: 0,
+        aborted: 0,
+        fellBack: 0,
+        latency: histogram,
+        abortedLatency: histogram,
       };
       made.observe({ at, incarnation: "i", counters: [counter], shadows: [] });
     }

@@ -38,6 +38,14 @@ const TICK_MS = 200;
 /** Without a running rollout: whether serve still has what Git says, and the prediction log before it is dropped. */
 const IDLE_MS = 5_000;
 
+/** What a client that set the alias is told. */
+const WHAT_FOLLOWS: Record<RolloutKind, (version: number) => string> = {
+  canary: (version) => `puts version ${version} on trial; the alias moves when it is promoted`,
+  "blue-green": (version) =>
+    `gives version ${version} all requests once it has passed its contract check; the alias moves when it is promoted`,
+  instant: (version) => `makes version ${version} the champion once it has passed its contract check`,
+};
+
 /** Wires the loops; registers for pushes and alias requests at once. */
 export function createRollouts(deps: RolloutDeps): Rollouts {
   const judge = createStoredJudge();
@@ -158,12 +166,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     if (!(await deps.db.read((tx) => selectService(tx, model)))) return "no-service";
     const { rolloutId, how } = await rollouts.championRequested(model, version);
     if (rolloutId === null) return { note: `version ${version} is the champion of ${model} already` };
-    return {
-      note:
-        how === "instant"
-          ? `rollout ${rolloutId} makes version ${version} the champion once it has passed its contract check`
-          : `rollout ${rolloutId} puts version ${version} on trial; the alias moves when it is promoted`,
-    };
+    return { note: `rollout ${rolloutId} ${WHAT_FOLLOWS[how](version)}` };
   });
   return rollouts;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { MetricEvidence } from "../../src/rollout/judge.ts";
-import { describeEvidence, takenOut } from "../../src/rollout/sentences.ts";
+import { describeEvidence, duration, evidenceLines, takenOut } from "../../src/rollout/sentences.ts";
 import type { Rollout } from "../../src/rollout/state.ts";
 import { describeCounts, grouped } from "../../src/rollout/statistics/sentence.ts";
 
@@ -66,4 +66,58 @@ test("counts are grouped by thousands, fractions aren't", () => {
   expect([2890, 12.34, 1234567.5, 0].map(grouped)).toEqual(["2,890", "12.3", "1,234,567.5", "0"]);
   const counts = { name: "errors", kind: "errors", champion: ERRORS.champion, challenger: LABELS.challenger };
   expect(describeCounts(counts as never, "a", "b")).toBe("a failed 64 of 70 requests, b 2 of 2,890");
+});
+
+const LATENCY: MetricEvidence = {
+  ...ERRORS,
+  metric: "latency",
+  kind: "latency",
+  verdict: "worse",
+  champion: { units: 3900, loss: 20 },
+  challenger: { units: 410, loss: 61 },
+  slowAbove: { champion: 30.4, challenger: 36.2 },
+  aborted: { champion: 0, challenger: 7 },
+  harm: 123.4,
+};
+
+test("latency says above which time a request of each version was slow", () => {
+  expect(takenOut(rollout([ERRORS, LATENCY]), 5100, 0)).toBe(
+    "version 3 was slower than 36 ms in 61 of 410, version 2 slower than 30 ms in 20 of 3,900: " +
+      "taken out after 4.1 s, no bad answer",
+  );
+  const { slowAbove: _, ...unknown } = LATENCY;
+  expect(describeEvidence(rollout([unknown]))).toBe(
+    "the latency of version 3 can't be compared with version 2's yet",
+  );
+});
+
+test("the commit's body has thresholds, those who left, and the guard's finding as what it is", () => {
+  const partial = rollout([LATENCY]);
+  const guard = { what: "latency", before: 30, now: 400, limit: 150, units: 1204 };
+  const policy = {
+    falseRollbackRate: 0.01,
+    falsePromotionRate: 0.05,
+    metrics: [{ name: "latency", quantile: 0.95, worseBy: 0.2 }],
+  };
+  const told = {
+    ...partial,
+    request: { ...partial.request, policy: { ...partial.request.policy, ...policy } },
+    judgement: { ...partial.judgement, guard },
+  } as unknown as Rollout;
+  expect(evidenceLines(told).split("\n").slice(0, 2)).toEqual([
+    "latency: worse; margin 20%; slow above 30 ms and 36 ms; champion 20/3,900, challenger 61/410; " +
+      "left by their callers 0 and 7; evidence of harm 123.4, of safety 1",
+    "absolute guard, outside the declared rates: latency of both versions 400 ms over 1,204 units, " +
+      "30 ms before the rollout, limit 150 ms",
+  ]);
+});
+
+test("times are as exact as a sentence needs", () => {
+  expect([4100, 90_000, 600_000, 9_000_000, 3 * 86_400_000].map(duration)).toEqual([
+    "4.1 s",
+    "90 s",
+    "10 min",
+    "2.5 h",
+    "3 d",
+  ]);
 });

@@ -42,6 +42,6 @@ const KINDS: Kind[] = [
 ];
 
 export const brokenJobs: Job[] = [
-  ...KINDS.map((kind) => kindJob("broken", { full: 300, quick: 20 }, kind)),
+  ...KINDS.map((kind) => kindJob("broken", { full: 300, quick: 12 }, kind)),
   ...wrongScrapedJobs,
 ];

@@ -128,7 +128,7 @@ export const peerJobs: Job[] = STREAMS.flatMap((stream) =>
     section: "peers",
     name: `peers/${stream.name}/${rule.name}`,
     title: stream.title,
-    rollouts: { full: 200, quick: 6 },
+    rollouts: { full: 200, quick: 4 },
     tags: { stream: stream.name, rule: rule.name },
     play: (own, around) => {
       const decider = rule.create();

@@ -69,7 +69,7 @@ function job({ name, title, metrics, world }: Case, steps: number[]): Job {
     section: "promotion",
     name: `promotion/${name}/${steps.join("-")}`,
     title,
-    rollouts: { full: 300, quick: 10 },
+    rollouts: { full: 200, quick: 5 },
     tags: { rate: RATE, steps: steps.join("/"), case: name },
     play: (own) => {
       const conduct = { lookEvery: LOOK_EVERY, endsAtPromotion: true, feed: CORRECT };

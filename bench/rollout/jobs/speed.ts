@@ -186,7 +186,7 @@ function job(fault: Fault, rate: number): Job {
     section: "speed",
     name: `speed/${fault.name}/${rate}`,
     title: fault.title,
-    rollouts: { full: rate < 20 ? 200 : 400, quick: 10 },
+    rollouts: { full: rate < 20 || begins > 0 ? 100 : 400, quick: 5 },
     tags: { fault: fault.name, rate, begins },
     play: (own): Row => {
       const rules = policy(ALL, [SHARE * 100]);

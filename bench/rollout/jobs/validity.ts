@@ -72,14 +72,14 @@ const KINDS: Kind[] = [
   {
     name: "latency",
     title: "equal heavy-tailed latency, slow times that both share",
-    rate: 0.5,
+    rate: 0.25,
     metrics: [LATENCY],
     world: (random, rate) => slowTimes(random, rate, 1),
   },
   {
     name: "latency-margin",
     title: "the same, challenger's times exactly 20 % longer",
-    rate: 0.5,
+    rate: 0.25,
     metrics: [LATENCY],
     isAtMargin: true,
     world: (random, rate) => slowTimes(random, rate, 1.2),
@@ -87,7 +87,7 @@ const KINDS: Kind[] = [
   {
     name: "callers-leave",
     title: "equal heavy-tailed latency, impatient callers leave",
-    rate: 0.5,
+    rate: 0.25,
     metrics: [LATENCY],
     world: (random, rate) => {
       const slowness = sharedSlowness(random, 0.5);
@@ -117,6 +117,6 @@ const KINDS: Kind[] = [
 ];
 
 export const validityJobs: Job[] = [
-  ...KINDS.map((kind) => kindJob("validity", { full: 4000, quick: 40 }, kind)),
+  ...KINDS.map((kind) => kindJob("validity", { full: 4000, quick: 24 }, kind)),
   ...scrapedJobs,
 ];

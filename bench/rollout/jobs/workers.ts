@@ -24,24 +24,24 @@ const CASES: Case[] = [
     name: "light",
     title: "4 workers against 1, the one busy 3 % of the time at 50 %",
     workers: { champion: 4, challenger: 1 },
-    median: 40,
+    median: 80,
   },
   {
     name: "equal",
     title: "2 workers each, a third busy at 50 %",
     workers: { champion: 2, challenger: 2 },
-    median: 400,
+    median: 800,
   },
   {
     name: "busy",
     title: "4 workers against 1, the one a third busy at 50 %",
     workers: { champion: 4, challenger: 1 },
-    median: 400,
+    median: 800,
   },
 ];
 
 /** Requests per second. */
-const RATE = 1;
+const RATE = 0.5;
 /** At most this many latencies of an arm are kept for its percentile. */
 const KEPT = 4000;
 
@@ -50,7 +50,7 @@ function job({ name, title, workers, median }: Case): Job {
     section: "workers",
     name: `workers/${name}`,
     title,
-    rollouts: { full: 400, quick: 20 },
+    rollouts: { full: 200, quick: 10 },
     tags: { rate: RATE },
     play: (own) => {
       const queues = new Queues(workers);

@@ -1,5 +1,5 @@
 import type { Decider, Request } from "../play.ts";
-import { mannWhitneyShift } from "./mann-whitney.ts";
+import { mannWhitneyShift, ROOT_ACCURACY } from "./mann-whitney.ts";
 
 /**
  * Kayenta with its default judge (NetflixACAJudge-v1.0), as documented.
@@ -19,7 +19,9 @@ import { mannWhitneyShift } from "./mann-whitney.ts";
  * Assumed: the canary gets 10 % and a baseline as much, out of the champion's share; two metrics of equal weight,
  * per minute the percentage of failed requests and the mean duration, both with direction `increase`; each run
  * judges its own hour; a minute without requests has no point (nanStrategy `remove`); outliers are kept, as by
- * default. A classification that fails with an error (all observations tied) counts as no data.
+ * default. A classification that fails with an error (all observations tied) counts as no data. Where most minutes
+ * have no failure at all, the ends of the interval and the estimate lie within the root finder's accuracy of zero, in
+ * an order that means nothing: the lower end must be above the bound by more than that accuracy.
  */
 export const KAYENTA = {
   share: 0.1,
@@ -85,7 +87,8 @@ export function classify(experiment: readonly number[], control: readonly number
   if (shift === undefined) return "nodata";
   const base = mean(control);
   const ratio = base === 0 ? 1 : mean(experiment) / base;
-  return shift.low > KAYENTA.tolerance * Math.abs(shift.estimate) && ratio >= 1 ? "high" : "pass";
+  const bound = KAYENTA.tolerance * Math.abs(shift.estimate) + ROOT_ACCURACY;
+  return shift.low > bound && ratio >= 1 ? "high" : "pass";
 }
 
 /** 0 to 100; a run in which no metric has data scores 0, as the weighted sum over no group does. */

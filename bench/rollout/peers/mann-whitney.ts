@@ -7,11 +7,13 @@ export interface Shift {
   estimate: number;
 }
 
+/** To which a shift is found: the accuracy that Kayenta gives its root finder. */
+export const ROOT_ACCURACY = 1e-4;
+
 /**
  * The asymptotic two-sample interval of R's wilcox.test, as Kayenta computes it (spinnaker/kayenta,
  * kayenta-mannwhitney/.../MannWhitney.scala, "Derived from the R Wilcoxon Test implementation"): the shifts of the
- * experiment at which the standardised, continuity-corrected rank sum crosses the normal quantiles. Roots to 1e-4,
- * Kayenta's accuracy. Undefined where all observations are tied at a shift that is tried, which Kayenta reports
+ * experiment at which the standardised, continuity-corrected rank sum crosses the normal quantiles. Undefined where all observations are tied at a shift that is tried, which Kayenta reports
  * as an error.
  */
 export function mannWhitneyShift(
@@ -28,7 +30,7 @@ export function mannWhitneyShift(
     if (!(difference(highest) < 0)) return highest;
     let low = lowest;
     let high = highest;
-    while (high - low > 1e-4) {
+    while (high - low > ROOT_ACCURACY) {
       const middle = (low + high) / 2;
       if (difference(middle) > 0) low = middle;
       else high = middle;

@@ -79,7 +79,7 @@ function broken(results: Result[]): Table {
     const isCaught =
       standing(back, falseRollbackRate) === "over" ||
       (let_in !== null && standing(let_in, falsePromotionRate) === "over");
-    if (!isCaught && rows.length >= 1000) isKept = false;
+    if (!isCaught && rows.length >= 100) isKept = false;
     return [
       job.title,
       grouped(rows.length),

@@ -1,7 +1,7 @@
 import type { Gate, Project, RolloutMetric, RolloutPolicy, ServingSpec, Step } from "../spec/project.ts";
 import { formatDuration } from "../spec/units.ts";
 import { forecast, type Forecast, type Traffic } from "./statistics/forecast.ts";
-import { aboutTime, holdSentences } from "./statistics/forecast-words.ts";
+import { aboutTime, holdSentences, latestVerdict } from "./statistics/forecast-words.ts";
 
 /** What a platform knows of the service that a project would change. */
 export interface PlannedService {
@@ -137,24 +137,27 @@ function canonical(setting: string, value: unknown): string {
 }
 
 function sentencesOf(policy: RolloutPolicy, facts: PlanFacts, told: Forecast | null): string[] {
-  const first = facts.service === null || facts.service?.champion === null;
-  const shadow = policy.shadow ? [shadowWords(policy.shadow)] : [];
-  if (first)
-    return ["there is no champion yet: the first version takes over once its contract check has passed"];
-  if (told) return [...shadow, ...told.sentences];
+  const sentences: string[] = [];
+  const isFirst = facts.service === null || facts.service?.champion === null;
+  if (isFirst)
+    sentences.push(
+      "there is no champion yet: the first version takes over once its contract check has passed",
+    );
+  if (policy.shadow && !isFirst) sentences.push(shadowWords(policy.shadow));
+  if (told) return [...sentences, ...told.sentences];
   const isJudged = policy.kind === "canary" || policy.shadow !== null;
+  if (!isJudged) return [...sentences, ...forecast(policy, { requestsPerSecond: 0, errorRate: 0 }).sentences];
+  if (isFirst) return sentences;
   return [
-    ...shadow,
-    isJudged
-      ? "the service's traffic isn't known: nothing can be said about how long the verdict takes"
-      : (forecast(policy, { requestsPerSecond: 0, errorRate: 0 }).sentences[0] ?? ""),
+    ...sentences,
+    "the service's traffic isn't known: nothing can be said about how long the verdict takes",
   ];
 }
 
 function shadowWords({ share, for: time }: { share: number; for: number | null }): string {
   const copies = `copies of ${share} % of the requests go to the challenger first`;
   return time === null
-    ? `${copies}, and nothing else until a person says \`slipway promote\``
+    ? `${copies}, and nothing else until a person says \`slipway approve\``
     : `${copies}, for ${formatDuration(time)}`;
 }
 
@@ -162,16 +165,17 @@ function shadowWords({ share, for: time }: { share: number; for: number | null }
 function warningsOf(project: Project, facts: PlanFacts, told: Forecast | null): string[] {
   const policy = project.rollout;
   const warnings = gateWarnings(project);
-  if (!told || !facts.traffic || facts.service === null || facts.service?.champion === null) return warnings;
+  if (!told || !facts.traffic) return warnings;
+  const deadline = latestVerdict(policy);
   warnings.push(...holdSentences(policy, facts.traffic, told));
   for (const metric of policy.metrics) {
     const hint = widerMargin(policy, facts.traffic, metric, told);
     if (hint) warnings.push(hint);
   }
   for (const one of told.metrics)
-    if (one.takesOut > policy.deadline && one.promotes <= policy.deadline)
+    if (one.takesOut > deadline && one.promotes <= deadline)
       warnings.push(
-        `${one.metric}: a version that is three margins worse is found after about ${aboutTime(one.takesOut)}, later than the deadline of ${aboutTime(policy.deadline)}`,
+        `${one.metric}: a version that is three margins worse is found after about ${aboutTime(one.takesOut)}, later than the deadline of ${aboutTime(deadline)}`,
       );
   return warnings;
 }
@@ -196,13 +200,13 @@ function widerMargin(
   told: Forecast,
 ): string | undefined {
   const held = told.metrics.find((one) => one.metric === metric.name);
-  if (!held || held.promotes <= policy.deadline) return undefined;
+  if (!held || held.promotes <= latestVerdict(policy)) return undefined;
   const isRelative = "quantile" in metric;
   for (const times of WIDER) {
     const worseBy = metric.worseBy * times;
     if (worseBy >= (isRelative ? 10 : 0.5)) break;
     const { promotes } = forecast({ ...policy, metrics: [{ ...metric, worseBy }] }, traffic);
-    if (promotes > policy.deadline) continue;
+    if (promotes > latestVerdict(policy)) continue;
     const margin = `${Number((worseBy * 100).toPrecision(3))} ${isRelative ? "%" : "pp"}`;
     return `${metric.name}: a margin of ${margin} could be proven in about ${aboutTime(promotes)}`;
   }

@@ -79,16 +79,6 @@ function timeIssues(data: unknown): Issue[] {
   const deadline = deadlineOf(data);
   if (deadline === undefined) return [];
   const issues: Issue[] = [];
-  const shadow = given(data, "rollout", "shadow", "for");
-  const copied = timeOf(data, ["rollout", "shadow", "for"], 0) ?? 0;
-  if (shadow && copied >= deadline)
-    issues.push({
-      ...shadow,
-      at: "value",
-      rule: "contradiction",
-      message: `copies only are sent for ${formatDuration(copied)}, and the deadline is ${formatDuration(deadline)}: nothing would come after the shadow`,
-      allowed: `less than the deadline, ${formatDuration(deadline)}`,
-    });
   const steps = valueAt(data, ["rollout", "steps"]);
   const least = (Array.isArray(steps) ? steps.length : 3) * LEAST_PER_STEP;
   const found = given(data, "rollout", "deadline");

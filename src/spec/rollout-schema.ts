@@ -67,7 +67,7 @@ const shadow = z
       for: duration({ min: 1000, max: LONGEST })
         .exactOptional()
         .describe(
-          "How long copies only are sent, before the kind's first step. When left out: until a person says `slipway promote`.",
+          "How long copies only are sent, before the kind's first step. When left out: until a person says `slipway approve`.",
         ),
       share: z.int().min(1).max(100).default(100).describe("Per cent of the requests that are copied."),
     }),

@@ -22,6 +22,8 @@ test.each([
   ["shadow: {}", { shadow: { share: 100, for: null } }],
   ["shadow: { for: 10m, share: 20 }", { shadow: { share: 20, for: 600_000 } }],
   ["guard: none", { guard: null }],
+  // The deadline begins with what comes after the copies.
+  ["shadow: { for: 1d }, deadline: 2h", { shadow: { share: 100, for: 86_400_000 } }],
   ["guard: { latency: 100% }", { guard: { errors: 0.25, latency: 1 } }],
   ["kind: blue-green, watch: 1h", { kind: "blue-green", watch: 3_600_000, steps: [] }],
   ["kind: instant, guard: none", { kind: "instant", guard: null, steps: [] }],
@@ -57,7 +59,7 @@ test.each([
   ["kind: instant, guard: { errors: 5pp }", "5:27", "kind", "guard: none"],
   ["kind: instant, fallback: true", "5:27", "kind", "canary or blue-green"],
   ["kind: blue", "5:18", "not-allowed", "one of canary, blue-green, instant"],
-  ["shadow: { for: 2h }", "5:27", "contradiction", "less than the deadline, 2h"],
+  ["shadow: { for: 25d }", "5:27", "range", "a duration from 1s to 24d, such as 500ms, 2s, 30m or 2h"],
   ["shadow: { share: 0 }", "5:29", "range", "a whole number from 1 to 100"],
   ["shadow: { shar: 5 }", "5:22", "unknown-key", "for, share"],
   ["shadow: 5", "5:20", "wrong-type", "true or false or a map of keys"],

@@ -10,6 +10,11 @@ const AT_DEADLINE: Readonly<Record<RolloutPolicy["onNotEnoughData"], string>> = 
   promote: "it will be promoted without evidence",
 };
 
+/** Milliseconds from the first copy or step to the deadline, which begins anew when copies have had their time. */
+export function latestVerdict(policy: RolloutPolicy): number {
+  return policy.deadline + (policy.shadow?.for ?? 0);
+}
+
 /** What a forecast says to a person, one sentence each, in the order of their weight. */
 export function forecastSentences(
   policy: RolloutPolicy,
@@ -39,10 +44,10 @@ export function holdSentences(
   if (!told.willHold) return [];
   const sentences = policy.metrics.flatMap((metric) => {
     const promotes = told.metrics.find((one) => one.metric === metric.name)?.promotes ?? 0;
-    return promotes > policy.deadline ? [notProven(policy, traffic, metric, promotes)] : [];
+    return promotes > latestVerdict(policy) ? [notProven(policy, traffic, metric, promotes)] : [];
   });
   if (sentences.length > 0) return sentences;
-  const times = `about ${aboutTime(told.promotes)}, longer than ${aboutTime(policy.deadline)}`;
+  const times = `about ${aboutTime(told.promotes)}, longer than ${aboutTime(latestVerdict(policy))}`;
   return [
     `${atTraffic(traffic)}: all metrics together need ${times}: ${AT_DEADLINE[policy.onNotEnoughData]}`,
   ];
@@ -67,7 +72,7 @@ function unknown(metric: RolloutMetric, traffic: Traffic): string[] {
 
 function notProven(policy: RolloutPolicy, traffic: Traffic, metric: RolloutMetric, time: number): string {
   const end = AT_DEADLINE[policy.onNotEnoughData];
-  const deadline = aboutTime(policy.deadline);
+  const deadline = aboutTime(latestVerdict(policy));
   const needed = time === Infinity ? "no time would do" : `about ${aboutTime(time)}`;
   return `${atUnits(metric, traffic)} ${marginWords(metric)} of ${metric.name} can't be proven in ${deadline} (${needed}): ${end}`;
 }
@@ -75,8 +80,8 @@ function notProven(policy: RolloutPolicy, traffic: Traffic, metric: RolloutMetri
 function takenOut(policy: RolloutPolicy, traffic: Traffic, metric: RolloutMetric, time: number): string {
   const version = `${atUnits(metric, traffic)} a version ${worseWords(metric, traffic)}`;
   if (time === Infinity) return `${version} isn't found`;
-  if (time > policy.deadline)
-    return `${version} is found after about ${aboutTime(time)}, later than the deadline of ${aboutTime(policy.deadline)}`;
+  if (time > latestVerdict(policy))
+    return `${version} is found after about ${aboutTime(time)}, later than the deadline of ${aboutTime(latestVerdict(policy))}`;
   return `${version} is out after about ${aboutTime(time)}`;
 }
 
@@ -115,7 +120,7 @@ export function aboutTime(ms: number): string {
   if (seconds === Infinity) return "for ever";
   if (seconds < 1) return "1 s";
   if (seconds < 90) return `${short(seconds)} s`;
-  if (seconds < 5400) return `${short(seconds / 60)} min`;
+  if (seconds < 3600) return `${short(seconds / 60)} min`;
   if (seconds < 172_800) return `${short(seconds / 3600)} h`;
   return `${short(seconds / 86_400)} days`;
 }

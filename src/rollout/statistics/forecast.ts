@@ -1,6 +1,6 @@
 import type { RolloutMetric, RolloutPolicy } from "../../spec/project.ts";
 import { medianPassage, type Walk } from "./first-passage.ts";
-import { forecastSentences } from "./forecast-words.ts";
+import { forecastSentences, latestVerdict } from "./forecast-words.ts";
 import type { Hypothesis } from "./hypothesis.ts";
 import { LatencyCurve } from "./latency-curve.ts";
 import { hypothesesOf, MARGINS } from "./metric-state.ts";
@@ -102,7 +102,7 @@ export const forecast: ForecastFunction = (policy, traffic) => {
     metrics,
     promotes,
     takesOut: Math.max(0, ...metrics.map((one) => one.takesOut)),
-    willHold: metrics.length > 0 && promotes > policy.deadline,
+    willHold: metrics.length > 0 && promotes > latestVerdict(policy),
   };
   return { ...told, sentences: forecastSentences(policy, traffic, told) };
 };

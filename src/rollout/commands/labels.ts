@@ -165,6 +165,9 @@ async function joinWaiting(tx: Tx): Promise<void> {
   }
 }
 
+/** Of an answer that is more wrong than right. */
+const BAD_LOSS = 0.5;
+
 /** Finds a label's prediction and the rollout that it counts in; answers the label's new state. */
 async function joinLabel(tx: Tx, service: string, label: AcceptedLabel): Promise<string> {
   const prediction = await tx.get<PredictionRow>(
@@ -187,7 +190,8 @@ async function joinLabel(tx: Tx, service: string, label: AcceptedLabel): Promise
   const loss = lossOf(answered, label.truth);
   if (loss === undefined || isTooEarly(label.at, Number(prediction.at))) return settle("mismatch");
   await tx.run("UPDATE rollout_environment SET join_seq = join_seq + 1 WHERE id = 1");
-  const isBad = prediction.arm === "challenger" && rollout.shadow === null && loss > 0 && !answered.failed;
+  const isGiven = prediction.arm === "challenger" && rollout.shadow === null && !answered.failed;
+  const isBad = isGiven && loss >= BAD_LOSS;
   await tx.run(
     `UPDATE rollout_labels SET state = 'joined', rollout_id = ?, share = ?, arm = ?, loss = ?, predicted_at = ?, is_bad = ?,
        join_seq = (SELECT join_seq FROM rollout_environment WHERE id = 1) WHERE service = ? AND request_id = ?`,

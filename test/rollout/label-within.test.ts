@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { evidenceMigration } from "../../src/rollout/evidence-migration.ts";
+import { rolloutMigrations } from "../../src/rollout/migrations.ts";
 import type { PredictionRecord } from "../../src/serving/outcomes.ts";
 import { takeLabels } from "../../src/rollout/label-cells.ts";
 import type { Rollouts } from "../../src/rollout/rollouts.ts";
 import type { RolloutMetric } from "../../src/spec/project.ts";
+import { Connection } from "../../src/store/sqlite/connection.ts";
+import { migrate } from "../../src/store/sqlite/migrate.ts";
 import { policy, World } from "./world.ts";
 
 const HOUR = 3_600_000;
@@ -220,5 +224,50 @@ describe("a prediction", () => {
     await rollouts.labels("m", [{ id: two?.requestId ?? "", label: "b" }]);
     await world.settle(rollouts);
     expect(await counted(world)).toMatchObject({ accuracy: { units: 1, loss: 1 } });
+  });
+});
+
+describe("labels of an earlier version's database", () => {
+  it("that were joined and not counted yet are counted at once, others not again", async () => {
+    const connection = Connection.forWriting(":memory:");
+    const before = rolloutMigrations.slice(0, rolloutMigrations.indexOf(evidenceMigration));
+    migrate(connection, before, 0);
+    const insert = (table: string, row: Record<string, string | number | null>): void =>
+      void connection.run(
+        `INSERT INTO ${table} (${Object.keys(row).join(", ")}) VALUES (${Object.keys(row).map(() => "?")})`,
+        Object.values(row),
+      );
+    for (const [id, endedAt] of [
+      ["running", null],
+      ["ended", 9],
+    ] as const) {
+      const seq = id === "running" ? 1 : 2;
+      const texts = { request_key: id, service: "m", kind: "canary", state: "progressing", request: "{}" };
+      const numbers = {
+        seq,
+        version: 2,
+        step: 0,
+        look: 1,
+        labels_cursor: 1,
+        created_at: 0,
+        ended_at: endedAt,
+      };
+      insert("rollouts", { id, ...texts, ...numbers });
+      for (const join_seq of [1, 2]) {
+        const label = { label: '"a"', at: 5, state: "joined", share: 0.1, arm: "champion", loss: 0 };
+        insert("rollout_labels", {
+          service: "m",
+          request_id: `${id}-${join_seq}`,
+          rollout_id: id,
+          join_seq,
+          ...label,
+        });
+      }
+    }
+    migrate(connection, rolloutMigrations, 0);
+    expect(connection.all("SELECT request_id, within_ms, due_at FROM rollout_labels_due")).toEqual([
+      { request_id: "running-2", within_ms: 0, due_at: 5 },
+    ]);
+    connection.close();
   });
 });

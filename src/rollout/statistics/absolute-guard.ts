@@ -54,6 +54,7 @@ const SLOT = 2000;
 const WINDOW = 10_000;
 /** How long the limit must be exceeded. */
 const LASTING = 10_000;
+const NEWEST = 2 * SLOT;
 /** A 95th percentile that rose by less is nobody's trouble, whatever the factor. */
 const LEAST_RISE = 50;
 const QUANTILE = 0.95;
@@ -150,24 +151,37 @@ function addToSlot(slot: Slot, arm: ArmInterval, { p95 }: Limits): void {
   }
 }
 
+interface Sum {
+  units: number;
+  loss: number;
+  timed: number;
+  over: number;
+}
+
+function sumOf(slots: readonly Slot[]): Sum {
+  const sum = { units: 0, loss: 0, timed: 0, over: 0 };
+  for (const slot of slots) {
+    sum.units += slot.units;
+    sum.loss += slot.loss;
+    sum.timed += slot.timed;
+    for (let i = 1; i < slot.over.length; i += 2) sum.over += slot.over[i]!;
+  }
+  return sum;
+}
+
+/** The whole window must be wrong, and its newest part still: a burst that is over stays in the window for a while. */
 function decide(
   guard: AbsoluteGuard,
   limits: Limits,
   clock: number,
   edges: readonly number[] | undefined,
 ): AbsoluteGuard {
-  let units = 0;
-  let loss = 0;
-  let timed = 0;
-  let over = 0;
-  for (const slot of guard.slots) {
-    units += slot.units;
-    loss += slot.loss;
-    timed += slot.timed;
-    for (let i = 1; i < slot.over.length; i += 2) over += slot.over[i]!;
-  }
-  const fails = units >= LEAST_NOW && loss / units > limits.errors;
-  const isSlow = timed >= LEAST_NOW && over > (1 - QUANTILE) * timed;
+  const { units, loss, timed, over } = sumOf(guard.slots);
+  const newest = sumOf(guard.slots.filter(({ from }) => from > clock - NEWEST));
+  const fails =
+    units >= LEAST_NOW && loss > limits.errors * units && newest.loss > limits.errors * newest.units;
+  const isSlow =
+    timed >= LEAST_NOW && over > (1 - QUANTILE) * timed && newest.over > (1 - QUANTILE) * newest.timed;
   const since = {
     errors: fails ? (guard.since.errors ?? clock) : null,
     latency: isSlow ? (guard.since.latency ?? clock) : null,

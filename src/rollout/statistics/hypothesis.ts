@@ -25,7 +25,7 @@ export type Alternative = number | undefined;
  * geometric in the distance. Seven tell 1 -> 2 % (0.3 from an edge of 1.5 %) as well as 1 -> 50 % (4.2).
  */
 const WORSE = geometric(0.16, 1.7, 7);
-const WORSE_STAKES = shares([0.55, 0.95, 1.15, 1.2, 1.1, 1.05, 1]);
+const WORSE_STAKES = shares([0.5, 0.9, 1.1, 1.2, 1.1, 1.1, 1.3]);
 const BETTER = geometric(0.14, 1.8, 6);
 /** A version that changes nothing is the usual case, so this much of the stake says "equal". */
 const EQUAL_STAKE = 0.6;

@@ -202,7 +202,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   const meter = new TrafficMeter();
   const advisor = createAdvisor({ db, clock, meter, log: (line, error) => logDefect(error, line) });
   planRoutes(app, { advisor });
-  const evidence = createEvidenceReader({ db, clock, whatWouldChange: () => [] });
+  const evidence = createEvidenceReader({ db, clock, traffic: (service) => meter.of(service) });
   evidenceRoutes(app, {
     evidence,
     streams: new EvidenceStreams({ reader: evidence, clock, log: logDefect }),

@@ -8,14 +8,14 @@ import type { RolloutEvidence } from "./evidence.ts";
 import { outlookOf, trafficOf } from "./outlook.ts";
 import { selectProjection, selectRollout, selectRollouts, selectService } from "./rows.ts";
 import { isOnTrial, type Rollout } from "./state.ts";
-
-/** What would change the verdict of a rollout, one sentence each, from the judge's state (JSON). */
-export type WhatWouldChange = (rollout: Rollout, judgeState: unknown) => string[];
+import type { Traffic } from "./statistics/forecast.ts";
+import { changeSentences } from "./statistics/what-would-change.ts";
 
 export interface EvidenceReaderDeps {
   db: Database;
   clock: Pick<Clock, "now">;
-  whatWouldChange: WhatWouldChange;
+  /** Of a service, for a rollout that has seen too little of its own yet; undefined: not known. */
+  traffic?: (service: string) => Traffic | undefined;
 }
 
 /** Reads the evidence of rollouts. */
@@ -62,7 +62,7 @@ async function currentRollout(tx: ReadTx, service: string): Promise<Rollout | un
 
 async function evidenceOf(
   tx: ReadTx,
-  { clock, whatWouldChange }: EvidenceReaderDeps,
+  { clock, traffic }: EvidenceReaderDeps,
   rollout: Rollout,
 ): Promise<RolloutEvidence> {
   const now = clock.now();
@@ -90,7 +90,17 @@ async function evidenceOf(
   const judgeState = JSON.parse(state?.judge_state ?? "null") as unknown;
   return {
     ...evidence,
-    change: judgeState === null ? [] : whatWouldChange(rollout, judgeState),
-    outlook: outlookOf(rollout, trafficOf(rollout, evidence, now), now),
+    change: changeOf(rollout, judgeState),
+    outlook: outlookOf(rollout, trafficOf(rollout, evidence, now) ?? traffic?.(rollout.service), now),
   };
+}
+
+/** Of a version that is stopped already, or that nothing is compared with, nothing would change anything. */
+function changeOf(rollout: Rollout, judgeState: unknown): string[] {
+  const compares = rollout.phase === "shadow" || rollout.kind === "canary";
+  if (!compares || rollout.judgement?.verdict === "worse") return [];
+  return changeSentences(judgeState, rollout.request.policy, rollout.step, {
+    challenger: `version ${rollout.version}`,
+    champion: rollout.champion === null ? "the champion" : `version ${rollout.champion}`,
+  });
 }

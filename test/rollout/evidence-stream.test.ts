@@ -77,7 +77,7 @@ describe("evidence over HTTP", () => {
   const defects: unknown[] = [];
 
   async function open(changed: Partial<StreamTimes> = {}, broken?: EvidenceReader): Promise<void> {
-    reader = createEvidenceReader({ db: world.db, clock: world.clock, whatWouldChange: () => [] });
+    reader = createEvidenceReader({ db: world.db, clock: world.clock });
     streams = new EvidenceStreams({
       reader: broken ?? reader,
       clock: systemClock,
@@ -217,7 +217,7 @@ describe("evidence over HTTP", () => {
   });
 
   it("goes on when the database fails once", async () => {
-    const working = createEvidenceReader({ db: world.db, clock: world.clock, whatWouldChange: () => [] });
+    const working = createEvidenceReader({ db: world.db, clock: world.clock });
     let failures = 1;
     await open(
       {},

@@ -1,5 +1,5 @@
 import type { RolloutEvidence } from "./evidence.ts";
-import { isOnTrial, type Rollout, type Service } from "./state.ts";
+import { isCopiesOnly, isOnTrial, type Rollout, type Service } from "./state.ts";
 
 type Actions = RolloutEvidence["actions"];
 type Do = Actions[number]["do"];
@@ -20,7 +20,10 @@ export function actionsFor(
 
   function promote(): Actions[number] {
     if (isOver) return not("promote", over);
-    if (!isOnTrial(rollout)) return not("promote", "its contract check hasn't passed yet");
+    if (!isOnTrial(rollout)) {
+      const isAsked = rollout.reason === "needs-approval";
+      return not("promote", isAsked ? "it waits for a yes first" : "its contract check hasn't passed yet");
+    }
     const role = needsYes ? `; needs the role ${approval}` : "";
     return may("promote", `version ${version} becomes champion at once, whatever the evidence${role}`);
   }
@@ -30,7 +33,10 @@ export function actionsFor(
     const { champion, previousChampion } = service;
     return previousChampion === null
       ? not("rollback", `${over}, and there was no champion before`)
-      : may("rollback", `version ${previousChampion} goes on trial to replace the champion ${champion}`);
+      : may(
+          "rollback",
+          `version ${previousChampion} takes the place of version ${champion} again, after its contract check`,
+        );
   }
   function hold(): Actions[number] {
     if (isOver) return not("hold", over);
@@ -46,9 +52,8 @@ export function actionsFor(
   function approve(): Actions[number] {
     if (isOver) return not("approve", over);
     if (rollout.approvedBy !== null) return not("approve", `${rollout.approvedBy} has said yes`);
-    const waitsForCopies = rollout.phase === "shadow" && rollout.request.policy.shadow?.for === null;
     if (approval !== "none") return may("approve", `says the yes of ${approval}`);
-    return waitsForCopies
+    return isCopiesOnly(rollout)
       ? may("approve", "goes on from copies to requests")
       : not("approve", "its project asks for no approval");
   }

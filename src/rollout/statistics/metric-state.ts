@@ -5,7 +5,7 @@ import type { Bets } from "./bets.ts";
 import { type ChampionLatency, unknownLatency } from "./champion-latency.ts";
 import { type ChampionRate, currentRate, onGrid, unknownRate } from "./champion-rate.ts";
 import type { Crossing } from "./crossing.ts";
-import { type Hypothesis, stakes } from "./hypothesis.ts";
+import { type Hypothesis, stakes, startingCash } from "./hypothesis.ts";
 import { startWealth, type Wealth } from "./wealth.ts";
 
 /** One metric's tests: the first against "within its margin", then against "worse by K margins", K as in MARGINS. */
@@ -54,7 +54,9 @@ export function startMetric(metric: RolloutMetric): MetricState {
     latency: unknownLatency,
     edges: "",
     bets: isLatency ? null : { q0: onGrid(currentRate(unknownRate)) },
-    tests: hypothesesOf(kind, metric.worseBy).map((hypothesis) => startWealth(stakes(hypothesis))),
+    tests: hypothesesOf(kind, metric.worseBy).map((hypothesis) =>
+      startWealth(stakes(hypothesis), startingCash(hypothesis)),
+    ),
     crossing: null,
     champion: { units: 0, loss: 0 },
     challenger: { units: 0, loss: 0 },

@@ -17,8 +17,6 @@ export interface Wealth {
   leftOut: number[] | null;
 }
 
-/** Kept out of the bets at the start, so that a fault that begins late still finds money that nothing has eaten. */
-const CASH = 0.3;
 /**
  * After n units of the challenger cash * (n0 / (n + n0))^a is left, so about a / (n + n0) of it moves with each:
  * a fault at any age n finds money at a cost of (1 + a) log n. In units instead of seconds, because units are what
@@ -33,10 +31,11 @@ const SMALLEST = 1e-200;
 /** What is given out as an e-value at most. */
 const LARGEST_GIVEN = 1e300;
 
-export function startWealth(stakes: readonly number[]): Wealth {
+/** Starts at 1: `cash` is kept out of the bets, the rest lies on the alternatives by their stakes. */
+export function startWealth(stakes: readonly number[], cash: number): Wealth {
   return {
-    cash: CASH,
-    bets: stakes.map((stake) => (1 - CASH) * stake),
+    cash,
+    bets: stakes.map((stake) => (1 - cash) * stake),
     fresh: null,
     held: null,
     leftOut: null,

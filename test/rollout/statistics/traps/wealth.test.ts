@@ -73,7 +73,7 @@ describe("going on", () => {
 
   it("with the same version goes on with its evidence; starting anew promotes what is pushed until it passes", () => {
     expect(rateOver(25, (seed) => pushedAgain(seed, true))).toBeLessThanOrEqual(ALPHA + 0.04);
-    expect(rateOver(25, (seed) => pushedAgain(seed, false))).toBeGreaterThan(0.2);
+    expect(rateOver(25, (seed) => pushedAgain(seed, false))).toBeGreaterThan(0.15);
   });
 
   /** At its margin; every 25 s another step, each with the whole alpha of its own, or one wealth for all. */

@@ -24,14 +24,14 @@ const KINDS: Kind[] = [
   {
     name: "equal",
     title: "equal variants: errors 1 %, latency, labels 10 %",
-    rate: 0.25,
+    rate: 0.2,
     metrics: ALL,
     world: (_random, rate) => allMetrics(rate, 0, 1, 0),
   },
   {
     name: "margin",
     title: "all three metrics exactly at their margins",
-    rate: 0.25,
+    rate: 0.2,
     metrics: ALL,
     isAtMargin: true,
     world: (_random, rate) => allMetrics(rate, MARGIN, 1.2, LABELS.worseBy),
@@ -39,7 +39,7 @@ const KINDS: Kind[] = [
   {
     name: "errors-margin",
     title: "errors exactly at the margin: 1 and 1.5 %",
-    rate: 1,
+    rate: 2,
     isAtMargin: true,
     world: (_random, rate) => steady(rate, { failure: errorsAt(BASE, BASE + MARGIN) }),
   },

@@ -45,7 +45,7 @@ describe("a canary judged by what its callers see, with real processes", () => {
   }, 60_000);
 
   test("a slower version is taken out, and everything that tells of it names the milliseconds", async () => {
-    await service.push(table({ work: 200 }), LATENCY);
+    await service.push(table({ work: 100 }), LATENCY);
     const { now, answers, evidence } = await trial();
     expect(now).toMatchObject({ champion: { version: 2 }, challenger: null, weight: 0 });
     expect(kindsOf(answers)).toEqual(["200 2", "200 3"]);
@@ -70,7 +70,7 @@ describe("a canary judged by what its callers see, with real processes", () => {
   }, 60_000);
 
   test("the same model pushed again goes on from that evidence", async () => {
-    await service.push(table({ work: 200 }), LATENCY);
+    await service.push(table({ work: 100 }), LATENCY);
     const { now, evidence } = await trial();
     expect(now).toMatchObject({ champion: { version: 2 }, rollout: { version: 4, state: "rolledback" } });
     expect(evidence.rollout).toMatchObject({ version: 4, continues: first?.rollout.id });

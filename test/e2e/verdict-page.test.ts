@@ -8,7 +8,7 @@ const ROLLOUT = `serving: { scale: { min: 1 } }
 rollout:
   shadow: { share: 100, for: 2s }
   steps: [20]
-  metrics: [{ name: errors, worseBy: 0.1pp }]
+  metrics: [{ name: errors, worseBy: 0.01pp }]
 `;
 
 describe("the page of a service, over a real rollout in a real browser", () => {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { equalVariants } from "./equal-variants.mjs";
 import { machine, table } from "./lib/report.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -30,6 +31,7 @@ try {
     docs: join(root, "docs", "benchmarks"),
     machine: machine(),
     table,
+    equalVariants,
   });
 } finally {
   rmSync(outdir, { recursive: true, force: true });

@@ -7,6 +7,7 @@ import { parseOptions, USAGE } from "./options.ts";
 import { playAll, type Result } from "./pool.ts";
 import { drawing } from "./report/drawing.ts";
 import { markdown } from "./report/markdown.ts";
+import { type EqualVariants, realServer } from "./report/real-server.ts";
 import { sectionTables } from "./report/tables.ts";
 
 interface Surroundings {
@@ -17,7 +18,16 @@ interface Surroundings {
   /** The machine in one line. */
   machine: string;
   table: (rows: string[][]) => string;
+  /** Rollouts of equal variants on the real server under load. */
+  equalVariants: (
+    rollouts: number,
+    tell: (one: { state: string; took: number }) => void,
+  ) => Promise<EqualVariants>;
 }
+
+/** Of equal variants on the real server; `--only real-server` plays these alone. */
+const ON_REAL_SERVER = { full: 300, quick: 8 };
+const REAL_SERVER = "real-server";
 
 /** Answers the exit code: 1 where a declared rate wasn't kept, 2 for wrong arguments. */
 export async function main(around: Surroundings): Promise<number> {
@@ -31,24 +41,37 @@ export async function main(around: Surroundings): Promise<number> {
   const jobs = JOBS.filter(
     ({ name }) => options.only.length === 0 || options.only.some((start) => name.startsWith(start)),
   );
-  if (options.list || jobs.length === 0) {
+  const withRealServer = options.only.length === 0 || options.only.includes(REAL_SERVER);
+  if (options.list || (jobs.length === 0 && !withRealServer)) {
     for (const { name, title } of options.list ? jobs : JOBS) console.log(`${name.padEnd(40)}${title}`);
+    console.log(`${REAL_SERVER.padEnd(40)}equal variants on the real server under load`);
     return options.list ? 0 : 2;
   }
   const threads = options.threads ?? availableParallelism();
   const rollouts = ({ rollouts }: Job) =>
     options.rollouts ?? (options.quick ? rollouts.quick : rollouts.full);
   const started = performance.now();
+  const progress = (line: string) =>
+    console.error(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`);
   const results = await playAll(jobs, {
     threads,
     workerPath: around.workerPath,
     seed: options.seed,
     rollouts,
-    progress: (line) =>
-      console.error(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`),
+    progress,
   });
-  const seconds = (performance.now() - started) / 1000;
   const tables = sectionTables(results);
+  if (withRealServer) {
+    const count = options.rollouts ?? (options.quick ? ON_REAL_SERVER.quick : ON_REAL_SERVER.full);
+    let done = 0;
+    // Alone on the machine: what is measured here are the server's own processes.
+    const equal = await around.equalVariants(count, ({ state, took }) =>
+      progress(`real server ${++done} of ${count}: ${state} after ${took.toFixed(1)} s`),
+    );
+    // Beside the validity that it belongs to.
+    tables.splice(Math.min(1, tables.length), 0, realServer(equal));
+  }
+  const seconds = (performance.now() - started) / 1000;
   console.log(around.machine);
   for (const { title, notes, rows } of tables) {
     console.log(`\n${title}\n${around.table(rows)}`);

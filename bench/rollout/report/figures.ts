@@ -11,8 +11,10 @@ export interface Share {
 }
 
 export function share(rows: readonly Row[], happened: (row: Row) => boolean): Share {
-  const hits = rows.filter(happened).length;
-  const trials = rows.length;
+  return shareOf(rows.filter(happened).length, rows.length);
+}
+
+export function shareOf(hits: number, trials: number): Share {
   return {
     hits,
     trials,

@@ -37,6 +37,9 @@ interface Sums {
 
 interface Meter {
   seenAt: number;
+  /** How much of the watched time this meter has in its sums, and of which process's counters. */
+  upTo: number;
+  incarnation: string | undefined;
   /** Decayed milliseconds that were watched, and what came in them. */
   watched: number;
   recent: Sums;
@@ -52,19 +55,25 @@ export class TrafficMeter {
   readonly #meters = new Map<string, Meter>();
   #incarnation: string | undefined;
   #at: number | undefined;
+  /** Milliseconds that were watched, all together. */
+  #elapsed = 0;
   #edges: readonly number[] | undefined;
 
   observe(report: OutcomeReport): void {
     const isSame = this.#incarnation === report.incarnation && this.#at !== undefined;
-    const elapsed = isSame ? Math.max(0, report.at - (this.#at ?? report.at)) : 0;
+    const before = this.#elapsed;
+    if (isSame) this.#elapsed += Math.max(0, report.at - (this.#at ?? report.at));
     const totals = new Map<string, Sums>();
     for (const counter of report.counters) {
-      const sums = totals.get(counter.service) ?? empty();
-      totals.set(counter.service, add(sums, counter));
+      let sums = totals.get(counter.service);
+      if (!sums) totals.set(counter.service, (sums = empty()));
+      add(sums, counter);
     }
-    for (const name of totals.keys()) if (!this.#meters.has(name)) this.#begin(name, report.at);
-    for (const [name, meter] of this.#meters)
-      this.#meters.set(name, next(meter, totals.get(name), { elapsed, isSame, at: report.at }));
+    for (const [name, sums] of totals) {
+      const meter = this.#meters.get(name) ?? begun(before, isSame ? report.incarnation : undefined);
+      if (!this.#meters.has(name)) this.#makeRoom();
+      this.#meters.set(name, next(meter, sums, { ...report, upTo: this.#elapsed }));
+    }
     this.#incarnation = report.incarnation;
     this.#at = report.at;
     this.#edges = report.edges;
@@ -73,10 +82,14 @@ export class TrafficMeter {
   /** Undefined while a service has not been watched for any time, or never answered. */
   of(service: string): MeteredTraffic | undefined {
     const meter = this.#meters.get(service);
-    if (meter === undefined || meter.watched === 0 || meter.totals.units === 0) return undefined;
+    if (meter === undefined || meter.totals.units === 0) return undefined;
     const { recent, totals } = meter;
-    const told = recent.champion >= ENOUGH_UNITS ? recent : totals;
-    const perSecond = recent.units / (meter.watched / 1000);
+    // Of a service that the last reports didn't name, the time since counts as well.
+    const { kept, lived } = decay(this.#elapsed - meter.upTo);
+    const watched = meter.watched * kept + lived;
+    if (watched === 0) return undefined;
+    const told = recent.champion * kept >= ENOUGH_UNITS ? recent : totals;
+    const perSecond = (recent.units * kept) / (watched / 1000);
     const missing = Math.max(0, 1 - told.champion / PRIOR.units);
     const failed = told.failed + PRIOR.failed * missing;
     const latency = percentiles(told.latency, this.#edges);
@@ -87,58 +100,87 @@ export class TrafficMeter {
     };
   }
 
-  #begin(name: string, at: number): void {
-    if (this.#meters.size >= MAX_SERVICES) {
-      const [oldest] = [...this.#meters].sort(([, a], [, b]) => a.seenAt - b.seenAt);
-      if (oldest) this.#meters.delete(oldest[0]);
-    }
-    this.#meters.set(name, { seenAt: at, watched: 0, recent: empty(), totals: empty() });
+  #makeRoom(): void {
+    if (this.#meters.size < MAX_SERVICES) return;
+    let oldest: [name: string, seenAt: number] | undefined;
+    for (const [name, { seenAt }] of this.#meters)
+      if (oldest === undefined || seenAt < oldest[1]) oldest = [name, seenAt];
+    if (oldest) this.#meters.delete(oldest[0]);
   }
+}
+
+/** Of a service that was never seen before: all that it has counted came since the last report. */
+function begun(upTo: number, incarnation: string | undefined): Meter {
+  return { seenAt: 0, upTo, incarnation, watched: 0, recent: empty(), totals: empty() };
 }
 
 function empty(): Sums {
   return { units: 0, champion: 0, failed: 0, latency: new Float64Array(LATENCY_BUCKETS) };
 }
 
-function add(sums: Sums, counter: OutcomeCounter): Sums {
+function add(sums: Sums, counter: OutcomeCounter): void {
   // A sticky caller's later requests are no units of a test, but they tell how long the champion takes.
   const isUnit = !counter.epoch.endsWith("~");
   if (isUnit) sums.units += counter.finished + counter.aborted;
-  if (counter.arm !== "champion") return sums;
+  if (counter.arm !== "champion") return;
   sums.champion += counter.finished;
   sums.failed += counter.failed;
   for (const [bucket, count] of counter.latency.counts)
     if (bucket >= 0 && bucket < LATENCY_BUCKETS) sums.latency[bucket] = (sums.latency[bucket] ?? 0) + count;
-  return sums;
+}
+
+/** What is left of a moment `elapsed` milliseconds ago, and of those milliseconds themselves: the integral. */
+function decay(elapsed: number): { kept: number; lived: number } {
+  const kept = Math.exp(-elapsed / MEMORY_MS);
+  return { kept, lived: MEMORY_MS * (1 - kept) };
 }
 
 function next(
   meter: Meter,
-  totals: Sums | undefined,
-  step: { elapsed: number; isSame: boolean; at: number },
+  totals: Sums,
+  { at, incarnation, upTo }: { at: number; incarnation: string; upTo: number },
 ): Meter {
-  const kept = Math.exp(-step.elapsed / MEMORY_MS);
-  const now = totals ?? meter.totals;
+  const elapsed = upTo - meter.upTo;
+  const { kept, lived } = decay(elapsed);
   // A new process counts from zero, and what it has counted lies in a time that nobody watched.
-  const wasWatched = step.isSame && step.elapsed > 0;
+  const wasWatched = meter.incarnation === incarnation && elapsed > 0;
   return {
-    seenAt: totals ? step.at : meter.seenAt,
-    watched: meter.watched * kept + step.elapsed,
-    recent: wasWatched ? blend(meter.recent, kept, now, meter.totals) : meter.recent,
-    totals: now,
+    seenAt: at,
+    upTo,
+    incarnation,
+    watched: meter.watched * kept + lived,
+    recent: wasWatched
+      ? blend(meter.recent, totals, meter.totals, { kept, weight: lived / elapsed })
+      : scaled(meter.recent, kept),
+    totals,
   };
 }
 
-/** What was kept, and what came since; a counter that fell (its cell was dropped) adds nothing. */
-function blend(recent: Sums, kept: number, now: Sums, before: Sums): Sums {
-  const grown = (a: number, b: number): number => Math.max(0, a - b);
+function scaled({ units, champion, failed, latency }: Sums, kept: number): Sums {
+  if (kept === 1) return { units, champion, failed, latency };
   return {
-    units: recent.units * kept + grown(now.units, before.units),
-    champion: recent.champion * kept + grown(now.champion, before.champion),
-    failed: recent.failed * kept + grown(now.failed, before.failed),
-    latency: recent.latency.map(
-      (count, i) => count * kept + grown(now.latency[i] ?? 0, before.latency[i] ?? 0),
-    ),
+    units: units * kept,
+    champion: champion * kept,
+    failed: failed * kept,
+    latency: latency.map((count) => count * kept),
+  };
+}
+
+/**
+ * What was kept, and what came since, as if it had come evenly; a counter that fell (its cell was dropped) adds nothing.
+ * A plain loop over the buckets: this is done for every service every few seconds.
+ */
+function blend(recent: Sums, now: Sums, before: Sums, by: { kept: number; weight: number }): Sums {
+  const blended = (old: number, a: number, b: number): number =>
+    old * by.kept + (a > b ? (a - b) * by.weight : 0);
+  const latency = new Float64Array(LATENCY_BUCKETS);
+  for (let i = 0; i < LATENCY_BUCKETS; i++)
+    latency[i] = blended(recent.latency[i] ?? 0, now.latency[i] ?? 0, before.latency[i] ?? 0);
+  return {
+    units: blended(recent.units, now.units, before.units),
+    champion: blended(recent.champion, now.champion, before.champion),
+    failed: blended(recent.failed, now.failed, before.failed),
+    latency,
   };
 }
 

@@ -7,6 +7,7 @@ import {
   edgeOf,
   isDue,
   merge,
+  ownLatency,
   quantileBucket,
   unknownLatency,
 } from "./champion-latency.ts";
@@ -63,7 +64,7 @@ const SLOWER = 0.5;
 
 export const startGuard: AbsoluteGuard = {
   ...unknownRate,
-  latency: unknownLatency,
+  latency: unknownLatency(),
   limits: null,
   hasBegun: false,
   slots: [],
@@ -73,19 +74,18 @@ export const startGuard: AbsoluteGuard = {
 
 /** Units of the time before the rollout. */
 export function watchBefore(guard: AbsoluteGuard, seconds: number, cells: readonly Cell[]): AbsoluteGuard {
-  let rate: ChampionRate = guard;
-  let { latency } = guard;
+  const rate: ChampionRate = { units: guard.units, loss: guard.loss };
+  const latency = ownLatency(guard.latency);
   for (const arm of cells.flatMap(({ champion, challenger }) => [champion, challenger])) {
-    rate = updateRate(rate, 0, arm.ended, arm.loss);
-    latency = addLatencies(latency, 0, arm.latency ?? []);
+    updateRate(rate, 0, arm.ended, arm.loss);
+    addLatencies(latency, arm.latency ?? []);
   }
-  const faded = updateRate(rate, seconds * SLOWER, 0, 0);
-  latency = addLatencies({ ...latency, age: latency.age + seconds * SLOWER }, 0, []);
+  updateRate(rate, seconds * SLOWER, 0, 0);
+  latency.age += seconds * SLOWER;
   // Another rollout of the same version goes on from this state: what was seen of the present is over.
   return {
     ...startGuard,
-    units: faded.units,
-    loss: faded.loss,
+    ...rate,
     latency: isDue(latency) ? merge(latency) : latency,
   };
 }
@@ -203,7 +203,7 @@ function decide(
 /** The 95th percentile of the last seconds, which is known to lie above the limit. */
 function percentileNow(slots: readonly Slot[], timed: number, edges: readonly number[] | undefined): number {
   const recent = slots.flatMap(({ over }) => over);
-  const histogram = merge({ ...unknownLatency, recent });
+  const histogram = merge({ ...unknownLatency(), recent });
   let bucket = histogram.first;
   while (above(histogram, bucket) > (1 - QUANTILE) * timed) bucket++;
   return Math.min(edgeOf(edges, bucket), Number.MAX_VALUE);

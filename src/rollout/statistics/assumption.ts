@@ -39,7 +39,7 @@ export function remember(state: MetricState, cells: readonly Cell[], { seconds, 
     units += champion.ended;
     loss += champion.loss;
   }
-  state.rate = updateRate(state.rate, seconds, units, loss);
+  updateRate(state.rate, seconds, units, loss);
 }
 
 function rememberLatency(
@@ -51,20 +51,17 @@ function rememberLatency(
   const name = edges ? `${edges.length} ${edges[0]} ${edges.at(-1)}` : "";
   if (name !== state.edges) {
     // Thresholds in other buckets mean nothing here: units under way count as least, and it begins anew.
-    state.tests = state.tests.map(settle);
-    state.latency = unknownLatency;
+    for (const wealth of state.tests) settle(wealth);
+    state.latency = unknownLatency();
     state.edges = name;
     state.bets = null;
     state.crossing = null;
   }
-  const latency = addLatencies(state.latency, seconds, championLatencies(cells));
-  state.latency = isDue(latency) ? merge(latency) : latency;
-}
-
-function championLatencies(cells: readonly Cell[]): [number, number][] {
-  const [first] = cells;
-  if (cells.length === 1 && first) return first.share < 1 ? (first.champion.latency ?? []) : [];
-  return cells.filter(({ share }) => share < 1).flatMap(({ champion }) => champion.latency ?? []);
+  const { latency } = state;
+  for (const { share, champion } of cells)
+    if (share < 1 && champion.latency) addLatencies(latency, champion.latency);
+  latency.age += seconds;
+  if (isDue(latency)) state.latency = merge(latency);
 }
 
 /** The bets for units assigned from now on: the same object as long as the champion hasn't moved by much. */

@@ -23,7 +23,7 @@ export const CHALLENGER_BAD = 3;
 
 /** What a unit multiplies each part of the wealth with: [outcome][alternative]. */
 export interface FactorTable {
-  linear: readonly (readonly number[])[];
+  linear: readonly Float64Array[];
   /** Natural logarithms. */
   log: readonly (readonly number[])[];
   /** Per arm the logarithm of the outcome that speaks least against the null; never above 0. */
@@ -33,20 +33,25 @@ export interface FactorTable {
 /** Distinct tables kept; the results don't depend on how many. */
 const MOST_TABLES = 4000;
 const tables = new Map<string, FactorTable>();
-/** By the bets in force: per test a list of [share, table], so that a unit costs a look-up and no key. */
-const inForce = new WeakMap<Bets, { share: number; table: FactorTable }[][]>();
+/** By the bets in force, so that a unit costs a look-up and no key. */
+const inForce = new WeakMap<Bets, { share: number; tables: readonly FactorTable[] }[]>();
 const MOST_SHARES = 32;
 
-/** The factors of test number `test` of a metric under these bets, for units drawn at this share. */
-export function factorTable(bets: Bets, test: number, hypothesis: Hypothesis, share: number): FactorTable {
-  let perTest = inForce.get(bets);
-  if (!perTest) inForce.set(bets, (perTest = []));
-  const known = (perTest[test] ??= []);
-  for (const entry of known) if (entry.share === share) return entry.table;
-  const table = computed(hypothesis, share, bets.q0, bets.equal?.[test] ?? bets.q0);
+/** The factors of a metric's tests under these bets, for units drawn at this share. */
+export function factorTables(
+  bets: Bets,
+  hypotheses: readonly Hypothesis[],
+  share: number,
+): readonly FactorTable[] {
+  let known = inForce.get(bets);
+  if (known === undefined) inForce.set(bets, (known = []));
+  for (const entry of known) if (entry.share === share) return entry.tables;
+  const tables = hypotheses.map((hypothesis, test) =>
+    computed(hypothesis, share, bets.q0, bets.equal?.[test] ?? bets.q0),
+  );
   if (known.length >= MOST_SHARES) known.shift();
-  known.push({ share, table });
-  return table;
+  known.push({ share, tables });
+  return tables;
 }
 
 function computed(hypothesis: Hypothesis, share: number, q0: number, equal: number): FactorTable {
@@ -76,7 +81,7 @@ function compute(hypothesis: Hypothesis, share: number, measured: number, equal:
     good.map((value, i) => Math.min(0, value, bad[i]!));
   return {
     log,
-    linear: log.map((logs) => logs.map((value) => Math.exp(value))),
+    linear: log.map((logs) => Float64Array.from(logs, (value) => Math.exp(value))),
     least: {
       champion: least(log[CHAMPION_GOOD], log[CHAMPION_BAD]),
       challenger: least(log[CHALLENGER_GOOD], log[CHALLENGER_BAD]),

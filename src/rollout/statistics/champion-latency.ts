@@ -15,31 +15,23 @@ export interface ChampionLatency {
   age: number;
 }
 
-export const unknownLatency: ChampionLatency = { first: 0, counts: [], total: 0, recent: [], age: 0 };
+export function unknownLatency(): ChampionLatency {
+  return { first: 0, counts: [], total: 0, recent: [], age: 0 };
+}
+
+/** A copy to add to; `counts` is never changed, only replaced. */
+export function ownLatency({ first, counts, total, recent, age }: ChampionLatency): ChampionLatency {
+  return { first, counts, total, recent: recent.slice(), age };
+}
 
 /** Longer lists of what is new are counted into the histogram. */
 const MOST_RECENT = 256;
 /** Less than this of a unit is forgotten. */
 const TRACE = 0.0005;
 
-/** Adds an interval's buckets; the histogram itself is touched only now and then, see `isDue`. */
-export function addLatencies(
-  memory: ChampionLatency,
-  seconds: number,
-  buckets: readonly (readonly [number, number])[],
-): ChampionLatency {
-  if (buckets.length === 0) return seconds > 0 ? aged(memory, memory.recent, seconds) : memory;
-  const recent = memory.recent.slice();
-  for (const [bucket, count] of buckets) if (count > 0) recent.push(bucket, count);
-  return aged(memory, recent, seconds);
-}
-
-function aged(
-  { first, counts, total, age }: ChampionLatency,
-  recent: number[],
-  seconds: number,
-): ChampionLatency {
-  return { first, counts, total, recent, age: age + seconds };
+/** Adds buckets to `memory`; the histogram itself is touched only now and then, see `isDue`. */
+export function addLatencies(memory: ChampionLatency, buckets: readonly (readonly [number, number])[]): void {
+  for (const entry of buckets) if (entry[1] > 0) memory.recent.push(entry[0], entry[1]);
 }
 
 /** True when enough came to look at the quantile again. */
@@ -56,34 +48,36 @@ export function merge(memory: ChampionLatency): ChampionLatency {
     low = Math.min(low, memory.recent[i]!);
     high = Math.max(high, memory.recent[i]!);
   }
-  if (low > high) return { ...unknownLatency };
-  const counts = Array.from<number>({ length: high - low + 1 }).fill(0);
-  memory.counts.forEach((count, i) => (counts[memory.first - low + i] = count * kept));
+  if (low > high) return unknownLatency();
+  const counts = Array.from({ length: high - low + 1 }, () => 0);
+  for (let i = 0; i < memory.counts.length; i++) counts[memory.first - low + i] = memory.counts[i]! * kept;
   for (let i = 0; i < memory.recent.length; i += 2) counts[memory.recent[i]! - low]! += memory.recent[i + 1]!;
   return trimmed(low, counts);
 }
 
-function trimmed(low: number, raw: readonly number[]): ChampionLatency {
-  const counts = raw.map((count) => (count < TRACE ? 0 : Math.round(count * 1000) / 1000));
-  const first = counts.findIndex((count) => count > 0);
-  if (first < 0) return { ...unknownLatency };
-  const last = counts.findLastIndex((count) => count > 0);
-  const kept = counts.slice(first, last + 1);
-  return {
-    first: low + first,
-    counts: kept,
-    total: kept.reduce((sum, count) => sum + count, 0),
-    recent: [],
-    age: 0,
-  };
+function trimmed(low: number, counts: number[]): ChampionLatency {
+  let first = -1;
+  let last = -1;
+  let total = 0;
+  for (let i = 0; i < counts.length; i++) {
+    const count = counts[i]! < TRACE ? 0 : Math.round(counts[i]! * 1000) / 1000;
+    counts[i] = count;
+    if (count === 0) continue;
+    if (first < 0) first = i;
+    last = i;
+    total += count;
+  }
+  if (first < 0) return unknownLatency();
+  const kept = last - first + 1 === counts.length ? counts : counts.slice(first, last + 1);
+  return { first: low + first, counts: kept, total, recent: [], age: 0 };
 }
 
 /** The lowest bucket at whose upper edge at least `quantile` of the units are done; undefined without units. */
 export function quantileBucket(memory: ChampionLatency, quantile: number): number | undefined {
   if (memory.total <= 0) return undefined;
   let below = 0;
-  for (const [i, count] of memory.counts.entries()) {
-    below += count;
+  for (let i = 0; i < memory.counts.length; i++) {
+    below += memory.counts[i]!;
     if (below >= quantile * memory.total * (1 - 1e-9)) return memory.first + i;
   }
   return memory.first + memory.counts.length - 1;

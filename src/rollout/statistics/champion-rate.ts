@@ -15,17 +15,18 @@ const GRID = 0.05;
 /** Log-odds that the measured rate must move by before other bets are made: about 10 % of a small rate. */
 const HYSTERESIS = 0.1;
 
-export const unknownRate: ChampionRate = { units: 0, loss: 0 };
+export const unknownRate: Readonly<ChampionRate> = { units: 0, loss: 0 };
 
 /** The rate as known after the last interval; strictly between 0 and 1. */
 export function currentRate(rate: ChampionRate, prior: ArmCount = PRIOR): number {
   return bounded((rate.loss + prior.loss) / (rate.units + prior.units));
 }
 
-/** Adds one interval's units to sums that fade with the time that has passed. */
-export function updateRate(rate: ChampionRate, seconds: number, units: number, loss: number): ChampionRate {
+/** Adds one interval's units to `rate`, sums that fade with the time that has passed. */
+export function updateRate(rate: ChampionRate, seconds: number, units: number, loss: number): void {
   const kept = seconds > 0 ? Math.exp(-seconds / DECAY_SECONDS) : 1;
-  return { units: rate.units * kept + units, loss: rate.loss * kept + loss };
+  rate.units = rate.units * kept + units;
+  rate.loss = rate.loss * kept + loss;
 }
 
 /** The nearest rate of a grid, so that equal assumptions give equal bets, computed once. */

@@ -4,7 +4,7 @@ import {
   CHALLENGER_GOOD,
   CHAMPION_BAD,
   CHAMPION_GOOD,
-  factorTable,
+  factorTables,
   type FactorTable,
 } from "./bets.ts";
 import type { Hypothesis } from "./hypothesis.ts";
@@ -56,22 +56,26 @@ function nothingOf(left: number): CrossingArm {
   return { left, good: 0, bad: 0, turnedGood: 0, turnedBad: 0, strayed: 0 };
 }
 
-/** Counts what ended in one more interval. `rises`: the thresholds rose, so what turned is good now. */
-export function cross(crossing: Crossing, cells: readonly TestCell[], rises: Rises): Crossing {
+/** A copy that shares nothing with it. */
+export function ownCrossing({ cells }: Crossing): Crossing {
   return {
-    cells: crossing.cells.map((cell) => {
-      const now = cells.filter(({ share }) => share === cell.share);
-      if (now.length === 0) return cell;
-      return {
-        share: cell.share,
-        champion: now.reduce((sum, { champion }) => add(sum, champion, rises.champion), cell.champion),
-        challenger: now.reduce(
-          (sum, { challenger }) => add(sum, challenger, rises.challenger),
-          cell.challenger,
-        ),
-      };
-    }),
+    cells: cells.map(({ share, champion, challenger }) => ({
+      share,
+      champion: { ...champion },
+      challenger: { ...challenger },
+    })),
   };
+}
+
+/** Counts what ended in one more interval, into `crossing`. `rises`: the thresholds rose, so what turned is good now. */
+export function cross(crossing: Crossing, cells: readonly TestCell[], rises: Rises): void {
+  for (const old of crossing.cells) {
+    for (const { share, champion, challenger } of cells) {
+      if (share !== old.share) continue;
+      add(old.champion, champion, rises.champion);
+      add(old.challenger, challenger, rises.challenger);
+    }
+  }
 }
 
 export interface Rises {
@@ -80,19 +84,16 @@ export interface Rises {
 }
 
 /** A loss between 0 and 1 counts as one that may be either. */
-function add(sum: CrossingArm, arm: TestArm, rises: boolean): CrossingArm {
+function add(sum: CrossingArm, arm: TestArm, rises: boolean): void {
   const bad = Math.ceil(arm.loss);
   const good = arm.ended - Math.floor(arm.loss);
   const turnedGood = rises ? Math.min(good, arm.turned ?? 0) : 0;
   const turnedBad = rises ? 0 : Math.min(bad, arm.turned ?? 0);
-  return {
-    left: sum.left,
-    good: sum.good + good - turnedGood,
-    bad: sum.bad + bad - turnedBad,
-    turnedGood: sum.turnedGood + turnedGood,
-    turnedBad: sum.turnedBad + turnedBad,
-    strayed: sum.strayed + (arm.strayed ?? 0),
-  };
+  sum.good += good - turnedGood;
+  sum.bad += bad - turnedBad;
+  sum.turnedGood += turnedGood;
+  sum.turnedBad += turnedBad;
+  sum.strayed += arm.strayed ?? 0;
 }
 
 /**
@@ -102,39 +103,62 @@ function add(sum: CrossingArm, arm: TestArm, rises: boolean): CrossingArm {
 export function holdForCrossing(
   held: { bets: number[]; fresh: number[] },
   crossing: Crossing,
-  hypothesis: Hypothesis,
+  hypotheses: readonly Hypothesis[],
   test: number,
   now: Bets,
   before: Bets | null,
 ): void {
   for (const cell of crossing.cells) {
-    const table = factorTable(now, test, hypothesis, cell.share);
-    const old = before === null ? null : factorTable(before, test, hypothesis, cell.share);
-    for (let i = 0; i < held.bets.length; i++) {
-      for (const [arm, good, bad] of [
-        [cell.champion, CHAMPION_GOOD, CHAMPION_BAD],
-        [cell.challenger, CHALLENGER_GOOD, CHALLENGER_BAD],
-      ] as const) {
-        held.bets[i]! += leastOf(arm, table, i, good, bad, old);
-        held.fresh[i]! += leastOf(arm, table, i, good, bad, null);
-      }
-    }
+    const table = factorTables(now, hypotheses, cell.share)[test]!;
+    const old = before === null ? null : factorTables(before, hypotheses, cell.share)[test]!;
+    addLeast(held.bets, cell.champion, table, old, CHAMPION_GOOD, CHAMPION_BAD);
+    addLeast(held.bets, cell.challenger, table, old, CHALLENGER_GOOD, CHALLENGER_BAD);
+    addLeast(held.fresh, cell.champion, table, null, CHAMPION_GOOD, CHAMPION_BAD);
+    addLeast(held.fresh, cell.challenger, table, null, CHALLENGER_GOOD, CHALLENGER_BAD);
   }
 }
 
-/** Differences old - now of the classes that lower the product, the lowest first, for at most `left` units. */
-function leastOf(
+function addLeast(
+  held: number[],
   arm: CrossingArm,
   now: FactorTable,
-  i: number,
+  old: FactorTable | null,
   good: number,
   bad: number,
-  old: FactorTable | null,
+): void {
+  if (arm.left === 0) return;
+  const haveTurned = arm.turnedGood + arm.turnedBad + arm.strayed > 0;
+  // Only money was put on the same bets: whichever units the older ones are, they made the same of it.
+  if (now === old && !haveTurned) return;
+  const nowGood = now.log[good]!;
+  const nowBad = now.log[bad]!;
+  const oldGood = old === null ? null : old.log[good]!;
+  const oldBad = old === null ? null : old.log[bad]!;
+  for (let i = 0; i < held.length; i++) {
+    const was = oldGood === null ? 0 : oldGood[i]!;
+    const wasBad = oldBad === null ? 0 : oldBad[i]!;
+    held[i]! += haveTurned
+      ? leastOfAll(arm, was, wasBad, nowGood[i]!, nowBad[i]!)
+      : leastOfTwo(arm, was - nowGood[i]!, wasBad - nowBad[i]!);
+  }
+}
+
+/** As `leastOfAll`, where nothing turned: by the differences of the good and of the bad. */
+function leastOfTwo({ left, good, bad }: CrossingArm, ofGood: number, ofBad: number): number {
+  const isGoodFirst = ofGood <= ofBad;
+  const first = Math.min(left, isGoodFirst ? good : bad);
+  const second = Math.min(left - first, isGoodFirst ? bad : good);
+  return first * Math.min(0, ofGood, ofBad) + second * Math.min(0, Math.max(ofGood, ofBad));
+}
+
+/** Differences old - now of the classes that lower the product, the lowest first, for at most `left` units. */
+function leastOfAll(
+  arm: CrossingArm,
+  oldGood: number,
+  oldBad: number,
+  nowGood: number,
+  nowBad: number,
 ): number {
-  const oldGood = old === null ? 0 : old.log[good]![i]!;
-  const oldBad = old === null ? 0 : old.log[bad]![i]!;
-  const nowGood = now.log[good]![i]!;
-  const nowBad = now.log[bad]![i]!;
   const classes: [number, number][] = [
     [oldGood - nowGood, arm.good],
     [oldBad - nowBad, arm.bad],

@@ -3,7 +3,7 @@ import type { Cell, Interval, Judge } from "../judge.ts";
 import { startGuard, watchBefore, watchNow } from "./absolute-guard.ts";
 import { startArrival, watchArrival } from "./arrival-guard.ts";
 import { type EProcessState, readState, STATE_VERSION } from "./e-process-state.ts";
-import { type MetricState, startMetric } from "./metric-state.ts";
+import { type MetricState, ownMetric, startMetric } from "./metric-state.ts";
 import { observeMetric } from "./metric-test.ts";
 import type { Moment } from "./moment.ts";
 import { isDrawn, soundCells } from "./outcomes-of-test.ts";
@@ -29,15 +29,24 @@ const MAX_LIFE = 60_000;
  *
  * Source: Turner, Ly, Grunwald, "Generic E-variables for exact sequential k-sample tests that allow for optional
  * stopping"; Grunwald, de Heide, Koolen, "Safe Testing".
+ *
+ * `usesUpStates`: observe() changes the state it is given and returns it, for whoever feeds millions of intervals and keeps
+ * no earlier state; copying it takes longer than the arithmetic.
  */
-export function createEProcessJudge(options: { maxLifeMs?: number } = {}): Judge<EProcessState> {
+export function createEProcessJudge(
+  options: { maxLifeMs?: number; usesUpStates?: boolean } = {},
+): Judge<EProcessState> {
   const maxLife = options.maxLifeMs ?? MAX_LIFE;
+  const own = options.usesUpStates ? (state: EProcessState) => state : ownState;
   const begin = (policy: RolloutPolicy, at: number, of?: { maxLifeMs?: number }): EProcessState =>
     start(policy, at, of?.maxLifeMs ?? maxLife);
   return {
     start: begin,
-    observe: (state, interval, policy) =>
-      observe(readState(state) ?? begin(policy, interval.at), interval, policy),
+    observe(state, interval, policy) {
+      const now = own(readState(state) ?? begin(policy, interval.at));
+      advance(now, interval, policy);
+      return now;
+    },
     judge: (state, policy, step) => judgeState(readState(state) ?? begin(policy, 0), policy, step),
   };
 }
@@ -57,41 +66,41 @@ function start(policy: RolloutPolicy, at: number, maxLife: number): EProcessStat
   };
 }
 
-function observe(before: EProcessState, interval: Interval, policy: RolloutPolicy): EProcessState {
-  const { edges, isBaseline = false } = interval;
-  const at = Number.isFinite(interval.at) ? interval.at : before.at;
-  // A clock that jumped back must not take wealth back; the time in between is lost, nothing else.
-  const elapsed = Math.min(LONGEST_LOOK, Math.max(0, at - before.at));
-  const clock = before.clock + elapsed;
-  const seconds = elapsed / 1000;
-  const requests = soundCells(interval.requests);
-  const aborts = isBaseline
-    ? before.aborts
-    : watchArrival(before.aborts, ABORTS_TOLERANCE, abortsOf(requests));
-  const { version, maxLife, guard } = before;
-  const abortsDiffer = aborts.differ;
-  const ofRequests: Moment = { seconds, isBaseline, edges, abortsDiffer, maxLife };
+/** A copy to work on. */
+function ownState(state: EProcessState): EProcessState {
   const metrics: Record<string, MetricState> = {};
-  for (const name of Object.keys(before.metrics)) {
-    const metric = before.metrics[name]!;
-    metrics[name] =
-      metric.kind === "labels"
-        ? observeMetric(metric, soundCells(interval.labels[name] ?? []), ofLabels(ofRequests))
-        : observeMetric(metric, requests, ofRequests);
-  }
-  return {
-    version,
-    at,
-    clock,
-    maxLife,
-    share: isBaseline ? before.share : lastShare(requests, before.share),
-    metrics,
-    aborts,
-    guard: isBaseline
-      ? watchBefore(guard, seconds, requests)
-      : watchNow(guard, policy.guard ?? null, clock, requests, edges),
-  };
+  for (const name of Object.keys(state.metrics)) metrics[name] = ownMetric(state.metrics[name]!);
+  return { ...state, metrics };
 }
+
+/** Takes the interval in, into `state`. */
+function advance(state: EProcessState, interval: Interval, policy: RolloutPolicy): void {
+  const { edges, isBaseline = false } = interval;
+  const at = Number.isFinite(interval.at) ? interval.at : state.at;
+  // A clock that jumped back must not take wealth back; the time in between is lost, nothing else.
+  const elapsed = Math.min(LONGEST_LOOK, Math.max(0, at - state.at));
+  const seconds = elapsed / 1000;
+  state.at = at;
+  state.clock += elapsed;
+  const requests = soundCells(interval.requests);
+  if (!isBaseline) state.aborts = watchArrival(state.aborts, ABORTS_TOLERANCE, abortsOf(requests));
+  const { metrics, maxLife } = state;
+  const ofRequests: Moment = { seconds, isBaseline, edges, abortsDiffer: state.aborts.differ, maxLife };
+  for (const name in metrics) {
+    const metric = metrics[name]!;
+    if (metric.kind === "labels")
+      observeMetric(metric, soundCells(interval.labels[name] ?? NO_LABELS), ofLabels(ofRequests));
+    else observeMetric(metric, requests, ofRequests);
+  }
+  if (isBaseline) {
+    state.guard = watchBefore(state.guard, seconds, requests);
+  } else {
+    state.share = lastShare(requests, state.share);
+    state.guard = watchNow(state.guard, policy.guard ?? null, state.clock, requests, edges);
+  }
+}
+
+const NO_LABELS: readonly Cell[] = [];
 
 /** Labels are played as they come: none is under way. */
 function ofLabels({ seconds, isBaseline, edges, abortsDiffer }: Moment): Moment {

@@ -2,11 +2,11 @@ import type { RolloutMetric } from "../../spec/project.ts";
 import type { ArmCount, MetricEvidence } from "../judge.ts";
 import { type ArrivalGuard, startArrival } from "./arrival-guard.ts";
 import type { Bets } from "./bets.ts";
-import { type ChampionLatency, unknownLatency } from "./champion-latency.ts";
+import { type ChampionLatency, ownLatency, unknownLatency } from "./champion-latency.ts";
 import { type ChampionRate, currentRate, onGrid, unknownRate } from "./champion-rate.ts";
-import type { Crossing } from "./crossing.ts";
+import { type Crossing, ownCrossing } from "./crossing.ts";
 import { type Hypothesis, stakes, startingCash } from "./hypothesis.ts";
-import { startWealth, type Wealth } from "./wealth.ts";
+import { ownWealth, startWealth, type Wealth } from "./wealth.ts";
 
 /** One metric's tests: the first against "within its margin", then against "worse by K margins", K as in MARGINS. */
 export interface MetricState {
@@ -50,8 +50,8 @@ export function startMetric(metric: RolloutMetric): MetricState {
     margin: metric.worseBy,
     quantile: isLatency ? metric.quantile : 0,
     floor: isLatency ? (metric.floor ?? FLOOR) : 0,
-    rate: unknownRate,
-    latency: unknownLatency,
+    rate: { ...unknownRate },
+    latency: unknownLatency(),
     edges: "",
     bets: isLatency ? null : { q0: onGrid(currentRate(unknownRate)) },
     tests: hypothesesOf(kind, metric.worseBy).map((hypothesis) =>
@@ -66,15 +66,50 @@ export function startMetric(metric: RolloutMetric): MetricState {
   };
 }
 
-const known = new Map<string, readonly Hypothesis[]>();
+/**
+ * A copy to work on: what changes from unit to unit is its own, what is only ever replaced is shared. The bets stay the
+ * same object, by which their factors are found.
+ */
+export function ownMetric(state: MetricState): MetricState {
+  const { kind, margin, quantile, floor, rate, latency, edges, bets, tests, crossing } = state;
+  const { champion, challenger, aborted, leakedAt, arrival } = state;
+  // Spelled out in the order of startMetric: a spread takes as long as all the arithmetic of a look.
+  return {
+    kind,
+    margin,
+    quantile,
+    floor,
+    rate: { units: rate.units, loss: rate.loss },
+    latency: ownLatency(latency),
+    edges,
+    bets,
+    tests: tests.map(ownWealth),
+    crossing: crossing && {
+      age: crossing.age,
+      before: crossing.before,
+      tests: crossing.tests.map(ownCrossing),
+    },
+    champion: { units: champion.units, loss: champion.loss },
+    challenger: { units: challenger.units, loss: challenger.loss },
+    aborted: { champion: aborted.champion, challenger: aborted.challenger },
+    leakedAt,
+    arrival,
+  };
+}
+
+const known: Record<MetricState["kind"], Map<number, readonly Hypothesis[]>> = {
+  errors: new Map(),
+  latency: new Map(),
+  labels: new Map(),
+};
 
 /**
  * The nulls of a metric. Errors and labels: p1 <= p0 + margin, and p1 >= p0 + K margin. Latency: with what is slow told by
  * thresholds that hold the margin (see slowThresholds), p1 <= p0 and p1 >= p0.
  */
 export function hypothesesOf(kind: MetricState["kind"], margin: number): readonly Hypothesis[] {
-  const key = `${kind} ${margin}`;
-  let list = known.get(key);
+  const ofKind = known[kind];
+  let list = ofKind.get(margin);
   if (!list) {
     const absolute = kind === "latency" ? 0 : margin;
     const widened = (times: number): number =>
@@ -83,8 +118,8 @@ export function hypothesesOf(kind: MetricState["kind"], margin: number): readonl
       { ratio: 1, margin: absolute, side: "within" },
       ...MARGINS.map((times): Hypothesis => ({ ratio: 1, margin: widened(times), side: "beyond" })),
     ];
-    if (known.size > 100) known.clear();
-    known.set(key, list);
+    if (ofKind.size > 100) ofKind.clear();
+    ofKind.set(margin, list);
   }
   return list;
 }

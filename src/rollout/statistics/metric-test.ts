@@ -8,19 +8,18 @@ import type { Moment } from "./moment.ts";
 import { byLoss, bySlowness, isDrawn, type TestCell } from "./outcomes-of-test.ts";
 import type { Bets } from "./bets.ts";
 import { hold, isUnderWay, play } from "./play.ts";
-import { leak, settle, settleLeftOut, type Wealth } from "./wealth.ts";
+import { leak, settle, settleLeftOut } from "./wealth.ts";
 
 /** Labels may come this much more often for one arm. */
 const LABELS_TOLERANCE = 1.1;
 
 /**
  * One look: plays what ended on the bets that were in force, then learns from it, then lays the bets of the next
- * interval. In this order, so that no bet knows anything of the units it is played on.
+ * interval. In this order, so that no bet knows anything of the units it is played on. Changes `state`.
  */
-export function observeMetric(before: MetricState, cells: readonly Cell[], moment: Moment): MetricState {
+export function observeMetric(state: MetricState, cells: readonly Cell[], moment: Moment): void {
   const drawn = moment.isBaseline ? NO_CELLS : cells;
-  const state = copyOf(before);
-  if (moment.abortsDiffer && state.kind !== "labels") state.tests = state.tests.map(settleLeftOut);
+  if (moment.abortsDiffer && state.kind !== "labels") for (const wealth of state.tests) settleLeftOut(wealth);
   const hypotheses = hypothesesOf(state.kind, state.margin);
   const seen = cellsOfTests(state, drawn);
   if (state.bets !== null) playAll(state, state.bets, hypotheses, seen, moment);
@@ -29,33 +28,9 @@ export function observeMetric(before: MetricState, cells: readonly Cell[], momen
     state.arrival = watchArrival(state.arrival, LABELS_TOLERANCE, drawn.map(endedOf));
   remember(state, cells, moment);
   layBets(state, hypotheses, seen, moment);
-  return state;
 }
 
 const NO_CELLS: readonly Cell[] = [];
-
-/** Spelled out because it is made once per look and metric: a spread takes as long as all the arithmetic. */
-function copyOf(state: MetricState): MetricState {
-  const { kind, margin, quantile, floor, rate, latency, edges, bets, tests, crossing } = state;
-  const { champion, challenger, aborted, leakedAt, arrival } = state;
-  return {
-    kind,
-    margin,
-    quantile,
-    floor,
-    rate,
-    latency,
-    edges,
-    bets,
-    tests,
-    crossing,
-    champion,
-    challenger,
-    aborted,
-    leakedAt,
-    arrival,
-  };
-}
 
 function endedOf({ share, champion, challenger }: Cell): {
   share: number;
@@ -68,10 +43,7 @@ function endedOf({ share, champion, challenger }: Cell): {
 /** The interval as each of the metric's tests sees it. */
 function cellsOfTests(state: MetricState, cells: readonly Cell[]): (readonly TestCell[])[] {
   const slow = state.bets?.slow;
-  if (state.kind === "latency" && slow) {
-    const before = state.crossing?.before?.slow;
-    return state.tests.map((_, test) => bySlowness(cells, test, slow, before));
-  }
+  if (state.kind === "latency" && slow) return bySlowness(cells, slow, state.crossing?.before?.slow);
   const same = byLoss(state.kind === "latency" ? cells.map(onlyPending) : cells);
   return state.tests.map(() => same);
 }
@@ -91,16 +63,12 @@ function playAll(
   const { crossing } = state;
   const areLeftOut = state.kind === "labels" || !moment.abortsDiffer;
   const before = crossing?.before ?? null;
-  const crossings = crossing?.tests.map((at, test) => cross(at, seen[test]!, risesOf(state, test))) ?? null;
-  const tests: Wealth[] = [];
-  for (let test = 0; test < hypotheses.length; test++) {
-    const named = { hypothesis: hypotheses[test]!, test };
-    const played = play(state.tests[test]!, named, bets, before, seen[test]!, areLeftOut);
-    tests.push(hold(played, named, bets, seen[test]!, crossings && { at: crossings[test]!, before }));
+  if (crossing !== null) {
+    crossing.tests.forEach((at, test) => cross(at, seen[test]!, risesOf(state, test)));
+    crossing.age += aged(moment);
   }
-  state.tests = tests;
-  if (crossing !== null && crossings !== null)
-    state.crossing = { before, age: crossing.age + aged(moment), tests: crossings };
+  play(state.tests, hypotheses, bets, before, seen, areLeftOut);
+  hold(state.tests, hypotheses, bets, seen, crossing);
 }
 
 /** A clock that jumps ahead must not end a crossing by one look. */
@@ -121,20 +89,19 @@ function risesOf({ bets, crossing }: MetricState, test: number): Rises {
 function count(state: MetricState, drawn: readonly Cell[], seen: readonly TestCell[]): void {
   if (state.bets !== null)
     for (const { champion, challenger } of seen) {
-      if (champion.ended > 0) state.champion = plus(state.champion, champion);
-      if (challenger.ended > 0) state.challenger = plus(state.challenger, challenger);
+      addTo(state.champion, champion);
+      addTo(state.challenger, challenger);
     }
   for (const cell of drawn) {
     if (!isDrawn(cell) || cell.champion.aborted + cell.challenger.aborted === 0) continue;
-    state.aborted = {
-      champion: state.aborted.champion + cell.champion.aborted,
-      challenger: state.aborted.challenger + cell.challenger.aborted,
-    };
+    state.aborted.champion += cell.champion.aborted;
+    state.aborted.challenger += cell.challenger.aborted;
   }
 }
 
-function plus(sum: ArmCount, arm: { ended: number; loss: number }): ArmCount {
-  return { units: sum.units + arm.ended, loss: sum.loss + arm.loss };
+function addTo(sum: ArmCount, arm: { ended: number; loss: number }): void {
+  sum.units += arm.ended;
+  sum.loss += arm.loss;
 }
 
 /** Lays the next units' bets: changes them when the champion moved, and puts the cash that is due on them. */
@@ -147,7 +114,7 @@ function layBets(
   const isPending = isUnderWay(seen[0]!);
   if (state.crossing !== null) {
     if (isPending && state.crossing.age < maxLife) return;
-    state.tests = state.tests.map(settle);
+    for (const wealth of state.tests) settle(wealth);
     state.crossing = null;
   }
   const next = nextBets(state, edges);
@@ -155,9 +122,8 @@ function layBets(
   const units = state.challenger.units;
   if (!isNew && (units <= state.leakedAt || state.bets === null)) return;
   const onFresh = isPending && maxLife > 0;
-  state.tests = state.tests.map((wealth, test) =>
-    leak(wealth, stakes(hypotheses[test]!), state.leakedAt, units, onFresh),
-  );
+  for (let test = 0; test < hypotheses.length; test++)
+    leak(state.tests[test]!, stakes(hypotheses[test]!), state.leakedAt, units, onFresh);
   state.leakedAt = units;
   if (onFresh) startAgain(state, hypotheses, seen, next);
   state.bets = next;
@@ -172,10 +138,5 @@ function startAgain(
   const crossing = { age: 0, before: state.bets, tests: seen.map(startCrossing) };
   state.crossing = crossing;
   if (next === null) return;
-  state.tests = state.tests.map((wealth, test) =>
-    hold(wealth, { hypothesis: hypotheses[test]!, test }, next, seen[test]!, {
-      at: crossing.tests[test]!,
-      before: crossing.before,
-    }),
-  );
+  hold(state.tests, hypotheses, next, seen, crossing);
 }

@@ -98,41 +98,50 @@ export function byLoss(cells: readonly Cell[]): readonly TestCell[] {
 }
 
 /**
- * Drawn units by whether they were slow, for test number `test`. A unit that its caller left after it had been slow
+ * Drawn units by whether they were slow, for each of a metric's tests. A unit that its caller left after it had been slow
  * is known to be slow; one that was left earlier is `aborted`. Units without a known latency aren't seen.
  */
 export function bySlowness(
   cells: readonly Cell[],
-  test: number,
   now: SlowThresholds,
   before: SlowThresholds | undefined,
-): TestCell[] {
-  const seen: TestCell[] = [];
+): (readonly TestCell[])[] {
+  const seen: TestCell[][] = now.challenger.map(() => []);
   for (const cell of cells) {
     if (!isDrawn(cell)) continue;
-    seen.push({
-      share: cell.share,
-      champion: slownessOf(cell.champion, now.champion, before?.champion),
-      challenger: slownessOf(cell.challenger, now.challenger[test]!, before?.challenger[test]),
-    });
+    const { share } = cell;
+    const champion = slownessOf(cell.champion, now.champion, before?.champion);
+    for (let test = 0; test < seen.length; test++) {
+      const challenger = slownessOf(cell.challenger, now.challenger[test]!, before?.challenger[test]);
+      seen[test]!.push({ share, champion, challenger });
+    }
   }
   return seen;
 }
 
-const NONE: [number, number][] = [];
-
-function slownessOf(arm: ArmInterval, threshold: number, before: number | undefined): TestArm {
-  const { latency = NONE, abortedLatency = NONE } = arm;
-  const slow = slowUnits(latency, threshold);
-  const leftSlow = abortedLatency === NONE ? 0 : Math.min(arm.aborted, slowUnits(abortedLatency, threshold));
-  const turn = (list: [number, number][], now: number): number =>
-    before === undefined || before === threshold ? 0 : Math.abs(now - slowUnits(list, before));
+function slownessOf(arm: ArmInterval, threshold: number, before = threshold): TestArm {
+  let ended = 0;
+  let slow = 0;
+  let wasSlow = 0;
+  if (arm.latency !== undefined)
+    for (const entry of arm.latency) {
+      const count = entry[1];
+      ended += count;
+      if (entry[0] > threshold) slow += count;
+      if (entry[0] > before) wasSlow += count;
+    }
+  let leftSlow = 0;
+  let strayed = 0;
+  if (arm.abortedLatency !== undefined && arm.abortedLatency.length > 0) {
+    leftSlow = Math.min(arm.aborted, slowUnits(arm.abortedLatency, threshold));
+    if (before !== threshold) strayed = Math.abs(leftSlow - slowUnits(arm.abortedLatency, before));
+  }
   return {
-    ended: slowUnits(latency, -1) + leftSlow,
+    ended: ended + leftSlow,
     loss: slow + leftSlow,
     pending: arm.pending,
     aborted: arm.aborted - leftSlow,
-    turned: turn(latency, slow),
-    strayed: turn(abortedLatency, leftSlow),
+    turned: Math.abs(slow - wasSlow),
+    strayed,
   };
 }

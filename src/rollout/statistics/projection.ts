@@ -65,10 +65,17 @@ export function unitFactors(hypothesis: Hypothesis, share: number, q0: number, q
  * or 1: that smallest product is taken, which keeps the wealth at or below the true one, hence valid.
  */
 export function armLogFactor(factors: { good: number; bad: number }, count: ArmCount): number {
-  const whole = Math.floor(count.loss);
-  const part = count.loss - whole;
-  const good = count.units - whole - (part > 0 ? 1 : 0);
-  const split =
-    part > 0 ? Math.log(Math.exp(factors.good) + part * (Math.exp(factors.bad) - Math.exp(factors.good))) : 0;
-  return whole * factors.bad + good * factors.good + split;
+  return armLog(factors.good, factors.bad, count.units, count.loss);
+}
+
+/** The same from plain numbers. */
+export function armLog(good: number, bad: number, units: number, loss: number): number {
+  const whole = Math.floor(loss);
+  const part = loss - whole;
+  if (part === 0) return whole * bad + (units - whole) * good;
+  return (
+    whole * bad +
+    (units - whole - 1) * good +
+    Math.log(Math.exp(good) + part * (Math.exp(bad) - Math.exp(good)))
+  );
 }

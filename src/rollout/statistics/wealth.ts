@@ -1,6 +1,6 @@
 /**
  * The wealth of one e-process: a part per alternative, and cash that is put on them little by little. Plain JSON;
- * every number is finite.
+ * every number is finite. The functions here change the wealth they are given; `ownWealth` copies it before.
  */
 export interface Wealth {
   cash: number;
@@ -42,6 +42,17 @@ export function startWealth(stakes: readonly number[], cash: number): Wealth {
   };
 }
 
+/** A copy that shares nothing with it. */
+export function ownWealth({ cash, bets, fresh, held, leftOut }: Wealth): Wealth {
+  return {
+    cash,
+    bets: bets.slice(),
+    fresh: fresh && fresh.slice(),
+    held: held && { bets: held.bets.slice(), fresh: held.fresh.slice() },
+    leftOut: leftOut && leftOut.slice(),
+  };
+}
+
 /**
  * Puts the share of the cash that is due between the challenger's `from`-th and `to`-th unit on the alternatives. The
  * total doesn't change, and how much moves is known before the next unit, so it stays a non-negative supermartingale
@@ -53,38 +64,36 @@ export function leak(
   from: number,
   to: number,
   onFresh: boolean,
-): Wealth {
+): void {
   const kept = to > from ? ((from + LEAK_UNITS) / (to + LEAK_UNITS)) ** LEAK_POWER : 1;
   const moved = wealth.cash * (1 - kept);
-  const cash = wealth.cash * kept;
-  const { held, leftOut } = wealth;
-  let { bets, fresh } = wealth;
-  const target = onFresh ? (fresh?.slice() ?? stakes.map(() => 0)) : bets.slice();
+  wealth.cash *= kept;
+  const target = onFresh ? (wealth.fresh ??= stakes.map(() => 0)) : wealth.bets;
   for (let i = 0; i < target.length; i++) target[i]! += moved * stakes[i]!;
-  if (onFresh) fresh = target;
-  else bets = target;
-  return { cash, bets, fresh, held, leftOut };
 }
 
 /** Takes what may be counted now as what there is: the units under way are known to be others from here on. */
-export function settle(wealth: Wealth): Wealth {
-  const { held, fresh } = wealth;
-  if (held === null && fresh === null) return wealth;
-  const bets = wealth.bets.map((part, i) =>
-    tidy(
-      part * Math.exp(held?.bets[i] ?? 0) + (fresh === null ? 0 : fresh[i]! * Math.exp(held?.fresh[i] ?? 0)),
-    ),
-  );
-  return { ...wealth, bets, fresh: null, held: null };
+export function settle(wealth: Wealth): void {
+  const { bets, held, fresh } = wealth;
+  if (held === null && fresh === null) return;
+  for (let i = 0; i < bets.length; i++) {
+    const old = bets[i]! * Math.exp(held?.bets[i] ?? 0);
+    bets[i] = tidy(old + (fresh === null ? 0 : fresh[i]! * Math.exp(held?.fresh[i] ?? 0)));
+  }
+  wealth.fresh = null;
+  wealth.held = null;
 }
 
 /** Counts the units that were left by their callers from here on, in the way that speaks least. */
-export function settleLeftOut(wealth: Wealth): Wealth {
-  if (wealth.leftOut === null) return wealth;
-  const { leftOut } = wealth;
-  const cut = (parts: readonly number[]): number[] =>
-    parts.map((part, i) => tidy(part * Math.exp(leftOut[i]!)));
-  return { ...wealth, bets: cut(wealth.bets), fresh: wealth.fresh && cut(wealth.fresh), leftOut: null };
+export function settleLeftOut(wealth: Wealth): void {
+  const { bets, fresh, leftOut } = wealth;
+  if (leftOut === null) return;
+  for (let i = 0; i < bets.length; i++) {
+    const cost = Math.exp(leftOut[i]!);
+    bets[i] = tidy(bets[i]! * cost);
+    if (fresh !== null) fresh[i] = tidy(fresh[i]! * cost);
+  }
+  wealth.leftOut = null;
 }
 
 /** The e-value, at most 1e300. */

@@ -1,5 +1,5 @@
 import type { RolloutPolicy } from "../../spec/project.ts";
-import { CHALLENGER_BAD, CHALLENGER_GOOD, CHAMPION_BAD, CHAMPION_GOOD, factorTable } from "./bets.ts";
+import { CHALLENGER_BAD, CHALLENGER_GOOD, CHAMPION_BAD, CHAMPION_GOOD, factorTables } from "./bets.ts";
 import { type EProcessState, readState } from "./e-process-state.ts";
 import { hypothesesOf, type MetricState } from "./metric-state.ts";
 import { grouped } from "./sentence.ts";
@@ -100,8 +100,7 @@ function growthOf(
   share: number,
   rates: { champion: number | null; challenger: number },
 ): number[] {
-  const hypothesis = hypothesesOf(metric.kind, metric.margin)[test]!;
-  const { log } = factorTable(metric.bets!, test, hypothesis, share);
+  const { log } = factorTables(metric.bets!, hypothesesOf(metric.kind, metric.margin), share)[test]!;
   const beside = rates.champion === null ? 0 : (1 - share) / share;
   const p0 = rates.champion ?? 0;
   return log[CHAMPION_GOOD]!.map(

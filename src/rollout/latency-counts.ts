@@ -14,7 +14,7 @@ export function addCounts(one: LatencyCounts, other: LatencyCounts): LatencyCoun
 
 /**
  * The quantile in milliseconds, between its bucket's edges by how far into the bucket it lies; null without units.
- * For people: the error is at most the bucket's width (2.2 % of the value with the default edges).
+ * For people: the error is at most the bucket's width (1.1 % of the value with the default edges).
  */
 export function quantileOf(
   counts: LatencyCounts,

@@ -37,8 +37,8 @@ export interface LatencyHistogram {
   sum: number;
 }
 
-/** Buckets to a doubling: edges lie 2.2 % apart, so a margin of 20 % is met to that. */
-const PER_OCTAVE = 32;
+/** Buckets to a doubling: edges lie 1.1 % apart, so a margin of 20 % is met to that. */
+const PER_OCTAVE = 64;
 /** Upper edge of bucket 0, in milliseconds. */
 const FIRST_EDGE = 1 / 16;
 /** The last bucket's upper edge is beyond the longest deadline of a request. */

@@ -1,29 +1,41 @@
 import { latencyBucket } from "../outcomes.ts";
 import type { LatencyHistogram } from "../outcomes.ts";
 
-/** Buckets to a part, a power of two; one model's latencies touch a few parts, so that a cell takes 1 KiB and not 3. */
-const PART = 32;
+/** Buckets by which the counted range grows. */
+const STEP = 64;
 
-/** Counts by latency: dense where something was counted, and sparse in the report. */
+/** Counts by latency, over the range that was seen: one model's latencies take about 1.5 KiB, and all buckets 6. */
 export class LatencyCounts {
-  readonly #parts: (Uint32Array | undefined)[] = [];
+  /** Bucket of the first count. */
+  #first = 0;
+  #counts: Uint32Array | undefined;
   #sum = 0;
 
   add(milliseconds: number): void {
     const bucket = latencyBucket(milliseconds);
-    const index = Math.floor(bucket / PART);
-    const part = (this.#parts[index] ??= new Uint32Array(PART));
-    part[bucket % PART] = (part[bucket % PART] ?? 0) + 1;
+    const counts = this.#reaching(bucket);
+    const at = bucket - this.#first;
+    counts[at] = (counts[at] ?? 0) + 1;
     this.#sum += milliseconds;
   }
 
   histogram(): LatencyHistogram {
     const counts: [number, number][] = [];
-    this.#parts.forEach((part, index) =>
-      part?.forEach((count, at) => {
-        if (count > 0) counts.push([index * PART + at, count]);
-      }),
-    );
+    this.#counts?.forEach((count, at) => {
+      if (count > 0) counts.push([this.#first + at, count]);
+    });
     return { counts, sum: this.#sum };
+  }
+
+  #reaching(bucket: number): Uint32Array {
+    const old = this.#counts;
+    if (old && bucket >= this.#first && bucket < this.#first + old.length) return old;
+    const from = bucket - (bucket % STEP);
+    const first = old ? Math.min(this.#first, from) : from;
+    const end = Math.max(old ? this.#first + old.length : 0, from + STEP);
+    const grown = new Uint32Array(end - first);
+    if (old) grown.set(old, this.#first - first);
+    this.#first = first;
+    return (this.#counts = grown);
   }
 }

@@ -96,13 +96,20 @@ interface PredictionRow {
   at: number;
 }
 
+/** What was found by the predictions that have been read. */
+export interface Compared {
+  findings: LabelFinding[];
+  /** False when the service's own prediction of some label hasn't been read, if there is one. */
+  isComplete: boolean;
+}
+
 /** What only the predictions tell: ids of other services, and truths that were known before the question. */
-export async function foreignLabels(
+export async function comparedWithPredictions(
   tx: ReadTx,
   service: string,
   labels: readonly AcceptedLabel[],
-): Promise<LabelFinding[]> {
-  const findings: LabelFinding[] = [];
+): Promise<Compared> {
+  const compared: Compared = { findings: [], isComplete: true };
   for (let from = 0; from < labels.length; from += PER_QUERY) {
     const part = labels.slice(from, from + PER_QUERY);
     const rows = await tx.all<PredictionRow>(
@@ -116,11 +123,13 @@ export async function foreignLabels(
       const where = `body.labels.${from + offset}`;
       const prediction = own.get(label.id);
       const other = others.get(label.id);
-      if (prediction) findings.push(...tooEarly(label, Number(prediction.at), where));
-      else if (other) findings.push(foreign(label.id, service, other.service, where));
+      if (prediction) compared.findings.push(...tooEarly(label, Number(prediction.at), where));
+      // A caller may use one id for calls of several services.
+      else compared.isComplete = false;
+      if (!prediction && other) compared.findings.push(foreign(label.id, service, other.service, where));
     }
   }
-  return findings;
+  return compared;
 }
 
 /** True when the truth was known before the question was asked. */

@@ -1,7 +1,7 @@
 import { SlipwayError } from "../http/errors.ts";
 import { acceptLabels, type AcceptedLabel, type LabelsAnswer } from "./commands/labels.ts";
 import type { RolloutDeps } from "./deps.ts";
-import { foreignLabels, type LabelFinding, wrongLabels } from "./label-findings.ts";
+import { type Compared, comparedWithPredictions, type LabelFinding, wrongLabels } from "./label-findings.ts";
 import type { Label } from "./loss.ts";
 import type { PredictionLog } from "./prediction-log.ts";
 
@@ -33,14 +33,15 @@ export async function takeInLabels(
 ): Promise<LabelsAnswer> {
   refuse(wrongLabels(labels, deps.clock.now()));
   const accepted = labels.map(toAccepted);
-  const foreign = (): Promise<LabelFinding[]> => deps.db.read((tx) => foreignLabels(tx, service, accepted));
-  let found = await foreign();
-  if (found.length > 0) {
-    // A caller may use one id for calls of several services; this service's prediction may not have been read yet.
-    await log.ingest();
-    found = await foreign();
+  const compare = (): Promise<Compared> =>
+    deps.db.read((tx) => comparedWithPredictions(tx, service, accepted));
+  let compared = await compare();
+  if (!compared.isComplete) {
+    // What is answered must not hang on whether the prediction has been read by now.
+    await log.catchUp();
+    compared = await compare();
   }
-  refuse(found);
+  refuse(compared.findings);
   const sum: LabelsAnswer = {
     accepted: 0,
     duplicate: 0,

@@ -17,11 +17,18 @@ const WAITS_KEPT = 2;
 const PAGE = 2_000;
 /** Pages per call: a long log is read over several calls, so that nobody waits for all of it. */
 const MOST_PAGES = 20;
+/** Whoever needs what was answered just now waits no longer than this for it. */
+const CATCH_UP_MS = 3_000;
 const PRUNE_EVERY_MS = 10_000;
 
 export interface PredictionLog {
   /** Reads what the backend has answered since the last call. */
   ingest(): Promise<void>;
+  /**
+   * Resolves when what had been answered before this call is read, or can't be: serve is away, or it takes longer than
+   * CATCH_UP_MS. Calls at the same time share one reading, which begins after all of them.
+   */
+  catchUp(): Promise<void>;
   /** Labels have come for this service: its predictions are kept even if no policy asks for labels. */
   keepFor(service: string): void;
 }
@@ -32,20 +39,43 @@ export function createPredictionLog(
 ): PredictionLog {
   const alone = createMutex();
   const asked = new Set<string>();
+  let isSeeded = false;
   let prunedAt = 0;
+  let nextReading: Promise<void> | undefined;
+
+  async function read(): Promise<void> {
+    if (!isSeeded) for (const service of await servicesWithStoredLabels(deps.db)) asked.add(service);
+    isSeeded = true;
+    const { wanted, longestWait } = await servicesWithLabels(deps.db, asked);
+    await readPages(deps, wanted);
+    const now = deps.clock.now();
+    if (now - prunedAt < PRUNE_EVERY_MS) return;
+    prunedAt = now;
+    const predictionAge = Math.max(LABEL_BOUNDS.predictionAge, WAITS_KEPT * longestWait);
+    const { unknown } = await deps.db.write(pruneLabels, { ...LABEL_BOUNDS, predictionAge, now });
+    if (unknown > 0) deps.log(`${unknown} labels name no prediction that is kept`, undefined);
+  }
+
+  function sharedReading(): Promise<void> {
+    nextReading ??= alone(async () => {
+      // Who asks from here on may ask about something that this reading has passed.
+      nextReading = undefined;
+      await read().catch((error: unknown) =>
+        deps.log("labels came, and the predictions can't be read", error),
+      );
+    });
+    return nextReading;
+  }
+
   return {
     keepFor: (service) => void asked.add(service),
-    ingest: () =>
-      alone(async () => {
-        const { wanted, longestWait } = await servicesWithLabels(deps.db, asked);
-        await readPages(deps, wanted);
-        const now = deps.clock.now();
-        if (now - prunedAt < PRUNE_EVERY_MS) return;
-        prunedAt = now;
-        const predictionAge = Math.max(LABEL_BOUNDS.predictionAge, WAITS_KEPT * longestWait);
-        const { unknown } = await deps.db.write(pruneLabels, { ...LABEL_BOUNDS, predictionAge, now });
-        if (unknown > 0) deps.log(`${unknown} labels name no prediction that is kept`, undefined);
-      }),
+    ingest: () => alone(read),
+    async catchUp() {
+      const waited = new AbortController();
+      const longest = deps.clock.sleep(CATCH_UP_MS, waited.signal).catch(() => undefined);
+      await Promise.race([sharedReading(), longest]);
+      waited.abort();
+    },
   };
 }
 
@@ -85,5 +115,16 @@ async function servicesWithLabels(
     for (const rollout of await selectRollouts(tx, "state IN ('checking', 'progressing', 'held')", []))
       look(rollout.service, rollout.request.policy.metrics);
     return { wanted, longestWait };
+  });
+}
+
+/** Labels were sent for these before this process began: as `keepFor`. */
+async function servicesWithStoredLabels(db: RolloutDeps["db"]): Promise<string[]> {
+  return db.read(async (tx) => {
+    const found: string[] = [];
+    for (const { name } of await selectServices(tx))
+      if (await tx.get("SELECT 1 AS one FROM rollout_labels WHERE service = ? LIMIT 1", [name]))
+        found.push(name);
+    return found;
   });
 }

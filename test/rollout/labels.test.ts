@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { labelLoss, lossOf } from "../../src/rollout/loss.ts";
-import { LABEL_BOUNDS } from "../../src/rollout/prediction-log.ts";
+import { createPredictionLog, LABEL_BOUNDS } from "../../src/rollout/prediction-log.ts";
 import type { Rollouts } from "../../src/rollout/rollouts.ts";
 import { policy, World } from "./world.ts";
 
@@ -112,6 +112,72 @@ describe("labels", () => {
     await rollouts.byHand({ service: "m", do: "rollback", who: "ada", roles: "all", reason: "" });
     await world.settle(rollouts);
     expect(await rollouts.labels("m", [{ id: "r2", label: "a" }])).toEqual({ ...none, late: 1 });
+  });
+
+  it("are checked against what was answered right before, whether that had been read or not", async () => {
+    const { world, rollouts } = await onTrial(0.05);
+    world.backend.serve("m", 20, { predictions: true });
+    const now = world.clock.now();
+    for (const record of world.backend.log) record.at = now;
+    const early = { id: "r3", label: "a", at: now - 10_000 };
+    await expect(rollouts.labels("m", [{ id: "r2", label: "a" }, early])).rejects.toMatchObject({
+      code: "LABEL_TOO_EARLY",
+      facts: { where: "body.labels.1.at" },
+    });
+    expect(await rollouts.labels("m", [{ id: "r3", label: "a" }])).toEqual({ ...none, accepted: 1 });
+  });
+
+  it("sent at the same time share a reading of the prediction log", async () => {
+    const { world, rollouts } = await onTrial(0.05);
+    world.backend.serve("m", 50, { predictions: true });
+    const read = world.backend.predictions.bind(world.backend);
+    let readings = 0;
+    world.backend.predictions = (cursor, limit) => {
+      readings++;
+      return read(cursor, limit);
+    };
+    const calls = Array.from({ length: 50 }, (_, i) => rollouts.labels("m", [{ id: `r${i}`, label: "a" }]));
+    for (const answer of await Promise.all(calls)) expect(answer).toEqual({ ...none, accepted: 1 });
+    expect(readings).toBeGreaterThan(0);
+    expect(readings).toBeLessThanOrEqual(3);
+  });
+
+  it("are taken while the prediction log can't be read, and joined when it can", async () => {
+    const { world, rollouts } = await onTrial(0.05);
+    const read = world.backend.predictions.bind(world.backend);
+    world.backend.predictions = () => Promise.reject(new Error("serve is away"));
+    expect(await rollouts.labels("m", [{ id: "r0", label: "a" }])).toEqual({ ...none, accepted: 1 });
+    world.backend.predictions = read;
+    world.backend.serve("m", 20, { predictions: true });
+    await world.settle(rollouts);
+    expect(await counted(world)).toMatchObject({ units: 1 });
+  });
+
+  it("don't wait for a prediction log that answers nothing", async () => {
+    const { world, rollouts } = await onTrial(0.05);
+    world.backend.predictions = () => new Promise(() => undefined);
+    const answer = rollouts.labels("m", [{ id: "r0", label: "a" }]);
+    await expect.poll(() => world.clock.sleepers).toBe(1);
+    world.clock.wake();
+    expect(await answer).toEqual({ ...none, accepted: 1 });
+  });
+
+  it("have their predictions kept after a restart too, whatever the metrics", async () => {
+    const world = new World();
+    world.versions.set(1, { fails: 0 });
+    const rollouts = world.open();
+    await rollouts.request(world.request(1));
+    await world.settle(rollouts);
+    const kept = async (): Promise<number> => {
+      world.backend.serve("m", 5, { predictions: true });
+      for (const record of world.backend.log) record.at = world.clock.now();
+      await createPredictionLog(world.deps()).ingest();
+      const rows = await world.db.read((tx) => tx.all("SELECT request_id FROM rollout_predictions"));
+      return rows.length;
+    };
+    expect(await kept()).toBe(0);
+    await rollouts.labels("m", [{ id: "nobody", label: "a" }]);
+    expect(await kept()).toBe(5);
   });
 
   it("are refused for a service that doesn't exist", async () => {

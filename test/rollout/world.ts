@@ -356,9 +356,24 @@ class FakeClock implements Clock {
     this.time += ms;
     this.#jumped += ms;
   }
+  readonly #asleep = new Set<() => void>();
+  /** How many wait. */
+  get sleepers(): number {
+    return this.#asleep.size;
+  }
+  /** However long they wanted to wait. */
+  wake(): void {
+    for (const done of this.#asleep) done();
+    this.#asleep.clear();
+  }
   sleep(_ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((_resolve, reject) => {
-      signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    return new Promise((resolve, reject) => {
+      this.#asleep.add(resolve);
+      const end = (): void => {
+        this.#asleep.delete(resolve);
+        reject(signal?.reason as Error);
+      };
+      signal?.addEventListener("abort", end, { once: true });
     });
   }
 }

@@ -99,3 +99,16 @@ it("keeps answering when the folder is gone", async () => {
   await log.flush();
   expect((await log.read("", 10)).records).toEqual([]);
 });
+
+it("reads all that was added before the reading, written or not, each record once", async () => {
+  const log = open("a");
+  for (const id of ["1", "2"]) log.add(record(id));
+  await log.flush();
+  log.add(record("3"));
+  const page = await log.readAll("", 10);
+  expect(ids(page.records)).toEqual(["1", "2", "3"]);
+  log.add(record("4"));
+  expect(ids((await log.readAll("", 2)).records)).toEqual(["1", "2"]);
+  expect(ids((await log.readAll(page.cursor, 10)).records)).toEqual(["4"]);
+  expect((await log.readAll(page.cursor, 1)).records).toHaveLength(1);
+});

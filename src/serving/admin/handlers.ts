@@ -66,7 +66,7 @@ export function adminHandlers(router: Router): AdminHandlers {
       counters: router.outcomes.report(),
       shadows: router.shadows.report(),
     }),
-    predictions: ({ cursor, limit }) => router.log.read(cursor, Math.min(Math.max(1, limit), MAX_PAGE)),
+    predictions: ({ cursor, limit }) => router.log.readAll(cursor, Math.min(Math.max(1, limit), MAX_PAGE)),
     logs: ({ lines, ...ref }) => workerLogLines(router.logsDir, ref, lines),
   };
 }

@@ -31,6 +31,10 @@ export class PredictionLog {
   #lines: string[] = [];
   #waitingBytes = 0;
   #flushing: Promise<void> | undefined;
+  /** Records that came, and how many of them are written or lost. */
+  #added = 0;
+  #settled = 0;
+  #waiting: { upTo: number; done: () => void }[] = [];
   /** Name of the newest segment that was dropped, or in which records were. */
   #droppedUpTo = "";
 
@@ -59,17 +63,28 @@ export class PredictionLog {
     }
     if (this.#waitingBytes + line.length > MAX_WAITING_BYTES) return this.#lose();
     this.#lines.push(line);
+    this.#added += 1;
     this.#waitingBytes += line.length;
     this.#flushing ??= this.#flushSoon();
     return undefined;
   }
 
-  /** Resolves when all that was added is in the file. */
-  async flush(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing;
+  /** Resolves when all that was added before is in the file, or lost. */
+  flush(): Promise<void> {
+    if (this.#settled >= this.#added) return Promise.resolve();
+    return new Promise((done) => this.#waiting.push({ upTo: this.#added, done }));
   }
 
-  /** Records behind the cursor, at most `limit`; "" begins with the oldest. */
+  /** Records behind the cursor that were added before this call, at most `limit`; "" begins with the oldest. */
+  async readAll(cursor: string, limit: number): Promise<PredictionPage> {
+    const written = await this.read(cursor, limit);
+    if (written.records.length >= limit || this.#settled >= this.#added) return written;
+    await this.flush();
+    const rest = await this.read(written.cursor, limit - written.records.length);
+    return { ...rest, records: [...written.records, ...rest.records], gap: written.gap || rest.gap };
+  }
+
+  /** Records behind the cursor that are written, at most `limit`; "" begins with the oldest. */
   async read(cursor: string, limit: number): Promise<PredictionPage> {
     const colon = cursor.lastIndexOf(":");
     let name = colon === -1 ? "" : cursor.slice(0, colon);
@@ -120,11 +135,20 @@ export class PredictionLog {
     await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
     while (this.#lines.length > 0) {
       const text = this.#lines.join("");
+      const upTo = this.#settled + this.#lines.length;
       this.#lines = [];
       this.#waitingBytes = 0;
       await this.#append(text);
+      this.#settle(upTo);
     }
     this.#flushing = undefined;
+  }
+
+  #settle(upTo: number): void {
+    this.#settled = upTo;
+    const done = this.#waiting.filter((one) => one.upTo <= upTo);
+    this.#waiting = this.#waiting.filter((one) => one.upTo > upTo);
+    for (const one of done) one.done();
   }
 
   async #append(text: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Gate, RolloutMetric, RolloutPolicy } from "../spec/project.ts";
-import { formatDuration } from "../spec/units.ts";
+import { durationWords } from "../spec/units.ts";
 import type { Plan, TrafficGiven } from "./plan.ts";
 
 /** A plan in lines for a terminal. */
@@ -46,19 +46,19 @@ function gateWords(gate: Gate): string {
 function rolloutWords(policy: RolloutPolicy): string[] {
   const { shadow, kind, guard } = policy;
   const steps = kind === "canary" ? ` ${policy.steps.map((share) => `${share} %`).join(" -> ")}` : "";
-  const watch = kind === "blue-green" ? `, the old champion ready for ${formatDuration(policy.watch)}` : "";
+  const watch = kind === "blue-green" ? `, the old champion ready for ${durationWords(policy.watch)}` : "";
   const isJudged = kind === "canary" || shadow !== null;
   const lines = [`${kind}${steps}${watch}`];
   if (shadow)
     lines.push(
-      `shadow: copies of ${shadow.share} %${shadow.for === null ? " until a person says more" : ` for ${formatDuration(shadow.for)}`}`,
+      `shadow: copies of ${shadow.share} %${shadow.for === null ? " until a person says more" : ` for ${durationWords(shadow.for)}`}`,
     );
   if (isJudged) {
     lines.push(`judged by ${policy.metrics.map(metricWords).join("; ")}`);
     lines.push(
       `rolls a version within its margins back with at most ${percent(policy.falseRollbackRate)}, promotes one beyond with at most ${percent(policy.falsePromotionRate)}`,
     );
-    lines.push(`undecided after ${formatDuration(policy.deadline)}: ${policy.onNotEnoughData}`);
+    lines.push(`undecided after ${durationWords(policy.deadline)}: ${policy.onNotEnoughData}`);
   }
   if (policy.fallback) lines.push("what the challenger fails is answered by the champion");
   if (policy.approval !== "none") lines.push(`waits for the yes of ${policy.approval}`);
@@ -73,9 +73,9 @@ function rolloutWords(policy: RolloutPolicy): string[] {
 
 function metricWords(metric: RolloutMetric): string {
   if ("quantile" in metric)
-    return `latency p${number(metric.quantile * 100)} (${percent(metric.worseBy)}, at least ${formatDuration(metric.floor)})`;
+    return `latency p${number(metric.quantile * 100)} (${percent(metric.worseBy)}, at least ${durationWords(metric.floor)})`;
   if (!("from" in metric)) return `errors (${points(metric.worseBy)})`;
-  const within = metric.within === 0 ? "" : `, labels count after ${formatDuration(metric.within)}`;
+  const within = metric.within === 0 ? "" : `, labels count after ${durationWords(metric.within)}`;
   return `${metric.name} from labels (${points(metric.worseBy)}${within})`;
 }
 

@@ -1,5 +1,5 @@
 import type { Gate, Project, RolloutMetric, RolloutPolicy, ServingSpec, Step } from "../spec/project.ts";
-import { formatDuration } from "../spec/units.ts";
+import { durationWords, formatDuration } from "../spec/units.ts";
 import { forecast, type Forecast, type Traffic } from "./statistics/forecast.ts";
 import { aboutTime, holdSentences, latestVerdict } from "./statistics/forecast-words.ts";
 
@@ -158,7 +158,7 @@ function shadowWords({ share, for: time }: { share: number; for: number | null }
   const copies = `copies of ${share} % of the requests go to the challenger first`;
   return time === null
     ? `${copies}, and nothing else until a person says \`slipway approve\``
-    : `${copies}, for ${formatDuration(time)}`;
+    : `${copies}, for ${durationWords(time)}`;
 }
 
 /** What is worth a line at push time: only what a person should act on. */

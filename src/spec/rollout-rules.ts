@@ -1,5 +1,5 @@
 import { describeValue, valueAt, type Issue, type Path } from "./issue.ts";
-import { formatDuration, parseDuration, parsePercent, parsePoints } from "./units.ts";
+import { durationWords, parseDuration, parsePercent, parsePoints } from "./units.ts";
 
 const DEADLINE = 7_200_000;
 const TIMEOUT = 2000;
@@ -88,8 +88,8 @@ function timeIssues(data: unknown): Issue[] {
       ...found,
       at: "value",
       rule: "contradiction",
-      message: `${least / LEAST_PER_STEP} steps can't be gone in ${formatDuration(deadline)}`,
-      allowed: `at least ${formatDuration(LEAST_PER_STEP)} for each step: ${formatDuration(least)}`,
+      message: `${least / LEAST_PER_STEP} steps can't be gone in ${durationWords(deadline)}`,
+      allowed: `at least ${durationWords(LEAST_PER_STEP)} for each step: ${durationWords(least)}`,
     });
   return issues;
 }
@@ -184,9 +184,9 @@ function withinMetric(data: unknown, metric: unknown, kind: keyof typeof KEYS, p
       path: [...path, "within"],
       at: "value",
       rule: "contradiction",
-      message: `no label would count before the deadline: it counts after ${formatDuration(within)}, the deadline is ${formatDuration(deadline)}`,
+      message: `no label would count before the deadline: it counts after ${durationWords(within)}, the deadline is ${durationWords(deadline)}`,
       given: describeValue(valueAt(metric, ["within"])),
-      allowed: `less than the deadline, ${formatDuration(deadline)}`,
+      allowed: `less than the deadline, ${durationWords(deadline)}`,
     });
   const timeout = timeOf(data, ["serving", "timeout"], TIMEOUT);
   const floor = timeOf(metric, ["floor"], 0);
@@ -195,9 +195,9 @@ function withinMetric(data: unknown, metric: unknown, kind: keyof typeof KEYS, p
       path: [...path, "floor"],
       at: "value",
       rule: "contradiction",
-      message: `a difference below ${formatDuration(floor)} would never be worse, and every request ends at serving.timeout, ${formatDuration(timeout)}`,
+      message: `a difference below ${durationWords(floor)} would never be worse, and every request ends at serving.timeout, ${durationWords(timeout)}`,
       given: describeValue(valueAt(metric, ["floor"])),
-      allowed: `less than serving.timeout, ${formatDuration(timeout)}`,
+      allowed: `less than serving.timeout, ${durationWords(timeout)}`,
     });
   return issues;
 }

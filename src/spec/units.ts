@@ -57,6 +57,15 @@ export function formatDuration(ms: number): string {
   return `${ms}ms`;
 }
 
+const DURATION_WORDS = { d: "d", h: "h", m: "min", s: "s" } as const;
+
+/** The same for sentences, where a number and its unit stand apart: 7200000 is `2 h`, 90000 is `90 s`. */
+export function durationWords(ms: number): string {
+  for (const unit of ["d", "h", "m", "s"] as const)
+    if (ms !== 0 && ms % DURATION_MS[unit] === 0) return `${ms / DURATION_MS[unit]} ${DURATION_WORDS[unit]}`;
+  return `${ms} ms`;
+}
+
 /** Bytes in the largest binary unit that divides them: 16777216 is `16Mi`. */
 export function formatSize(bytes: number): string {
   for (const unit of ["Ti", "Gi", "Mi", "Ki"] as const)

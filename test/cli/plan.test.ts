@@ -52,7 +52,7 @@ test("a platform's plan: what is there, what changes, what the rollout comes to"
   rollout   canary 5 % -> 25 % -> 50 %
             judged by errors (0.5 pp)
             rolls a version within its margins back with at most 1 %, promotes one beyond with at most 5 %
-            undecided after 2h: hold
+            undecided after 2 h: hold
             guard: taken out at 25 pp more errors or 400 % more latency than before
   traffic   0.5 requests/s, 1 % failed (measured)
   forecast  at 0.5 requests/s a version that fails 2.5 % instead of 1 % is found after about 8.9 h, later than the deadline of 2 h

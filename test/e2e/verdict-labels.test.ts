@@ -140,16 +140,16 @@ rollout:
   }, 30_000);
 
   test.each([
-    ["deadline: 2s", "7:13", "3 steps can't be gone in 2s"],
+    ["deadline: 2s", "7:13", "3 steps can't be gone in 2 s"],
     [
       "metrics: [{ name: latency, quantile: 0.95, worseBy: 20%, floor: 5s }]",
       "7:67",
-      "a difference below 5s would never be worse, and every request ends at serving.timeout, 2s",
+      "a difference below 5 s would never be worse, and every request ends at serving.timeout, 2 s",
     ],
     [
       "metrics: [{ name: accuracy, from: labels, worseBy: 1pp, within: 3h }]",
       "7:67",
-      "it counts after 3h, the deadline is 2h",
+      "it counts after 3 h, the deadline is 2 h",
     ],
   ])("a push of %s is refused with line, column and numbers", async (line, place, why) => {
     const before = await other.view();

@@ -81,9 +81,9 @@ test("the words of a plan name everything that the rollout does", () => {
   for (const words of [
     "service   m: unchanged, champion version 3",
     "canary 5 % -> 25 % -> 50 %",
-    "shadow: copies of 20 % for 10m",
-    "latency p95 (20 %, at least 5ms); a from labels (1 pp, labels count after 10m)",
-    "undecided after 2h: hold",
+    "shadow: copies of 20 % for 10 min",
+    "latency p95 (20 %, at least 5 ms); a from labels (1 pp, labels count after 10 min)",
+    "undecided after 2 h: hold",
     "answered by the champion",
     "waits for the yes of lead",
     "guard: taken out at 25 pp more errors or 400 % more latency than before",

@@ -66,7 +66,7 @@ test.each([
   ["guard: { errors: 25% }", "5:29", "margin", "percentage points above 0pp and below 100pp, such as 0.5pp"],
   ["guard: { latency: 4 }", "5:30", "wrong-type", "a percentage, such as 20%"],
   ["guard: { latency: 0% }", "5:30", "range", "a percentage above 0% and at most 10000%, such as 20%"],
-  ["deadline: 2s", "5:22", "contradiction", "at least 1s for each step: 3s"],
+  ["deadline: 2s", "5:22", "contradiction", "at least 1 s for each step: 3 s"],
   ["falsePromotionRate: 0.5", "5:32", "range", "a rate from 0.000001 to below 0.5, such as 0.01 or 1%"],
   ["falseRollbackRate: 0.0000001", "5:31", "range", "a rate from 0.000001 to below 0.5, such as 0.01 or 1%"],
   [
@@ -78,7 +78,7 @@ test.each([
   [latency("worseBy: 1pp"), "5:64", "margin", "a percentage above 0% and at most 1000%, such as 20%"],
   [latency("worseBy: 20%, within: 5m"), "5:69", "metric", "name, worseBy, quantile, floor"],
   [latency("worseBy: 20%, from: labels"), "5:69", "metric", "name, worseBy, quantile, floor"],
-  [latency("worseBy: 20%, floor: 2s"), "5:76", "contradiction", "less than serving.timeout, 2s"],
+  [latency("worseBy: 20%, floor: 2s"), "5:76", "contradiction", "less than serving.timeout, 2 s"],
   [
     "metrics: [{ name: latency, worseBy: 20% }]",
     "5:22",
@@ -103,7 +103,7 @@ test.each([
     "metrics: [{ name: a, from: labels, worseBy: 1pp, within: 3h }]",
     "5:69",
     "contradiction",
-    "less than the deadline, 2h",
+    "less than the deadline, 2 h",
   ],
 ])("rollout: { %s } is refused at %s by the rule %s", (text, place, rule, allowed) => {
   const found = problems(text);
@@ -125,7 +125,7 @@ test("a margin of half is refused, and says why it is", () => {
 test("a label that counts too late says both times", () => {
   const [problem] = problems("deadline: 1h, metrics: [{ name: a, from: labels, worseBy: 1pp, within: 90m }]");
   expect(problem?.message).toBe(
-    "no label would count before the deadline: it counts after 90m, the deadline is 1h",
+    "no label would count before the deadline: it counts after 90 min, the deadline is 1 h",
   );
 });
 

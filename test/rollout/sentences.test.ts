@@ -56,6 +56,27 @@ test("a rollback because of errors counts all of its requests already", () => {
   );
 });
 
+test("losses that callers have worked out are no wrong answers: their mean is told", () => {
+  const cost: MetricEvidence = {
+    ...LABELS,
+    metric: "cost",
+    champion: { units: 700, loss: 35.7 },
+    challenger: { units: 81, loss: 10.1 },
+  };
+  expect(describeEvidence(rollout([cost]))).toBe(
+    "version 3 had a mean loss of 0.125 over 81 labelled answers (cost), version 2 0.051 over 700",
+  );
+  expect(describeEvidence(rollout([{ ...cost, champion: { units: 0, loss: 0 } }]))).toMatch(
+    /version 2 unknown over 0$/,
+  );
+  // Sums of tenths come out whole now and then, and a little beside it.
+  expect(
+    describeEvidence(
+      rollout([{ ...cost, champion: LABELS.champion, challenger: { units: 9, loss: 3.0000000001 } }]),
+    ),
+  ).toContain("was wrong on 3 of 9");
+});
+
 test("evidence without labels says so; without outcomes too", () => {
   const unlabelled = { ...LABELS, challenger: { units: 0, loss: 0 } };
   expect(describeEvidence(rollout([ERRORS, unlabelled]))).toContain("no answer of version 3 is labelled");

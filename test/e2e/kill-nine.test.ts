@@ -27,13 +27,14 @@ interface Acknowledged {
 
 describe.skipIf(process.platform !== "linux")("kill -9 at random moments of the main job", () => {
   const data = newFolder("kill-nine");
-  const work = join(newFolder("kill-nine-work"), "digits");
+  const outer = newFolder("kill-nine-work");
+  const work = join(outer, "digits");
   let platform: TestPlatform | undefined;
   afterAll(async () => {
     await platform?.stop();
     for (const { pid } of processesOf(data)) process.kill(pid, "SIGKILL");
     removeFolder(data);
-    removeFolder(work);
+    removeFolder(outer);
   });
 
   test(`${KILLS} kills lose nothing that was acknowledged`, async () => {

@@ -31,7 +31,8 @@ function digits(folder: string): { features: number[]; label: number }[] {
 
 describe("from git push to production and back", () => {
   const data = newFolder("main-job");
-  const work = join(newFolder("main-job-work"), "digits");
+  const outer = newFolder("main-job-work");
+  const work = join(outer, "digits");
   let platform: TestPlatform;
   let rows: { features: number[]; label: number }[];
 
@@ -45,7 +46,7 @@ describe("from git push to production and back", () => {
   afterAll(async () => {
     await platform.stop();
     removeFolder(data);
-    removeFolder(work);
+    removeFolder(outer);
   });
 
   const service = (): Promise<Service> => api<Service>(platform, "/services/digits");

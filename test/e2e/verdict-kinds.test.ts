@@ -119,10 +119,10 @@ describe("copies, switches and who comes back from them, with real processes", (
     ]);
   }, 60_000);
 
-  test("blue-green: promoted after the watch; a rollback brings the old one back, and no request fails", async () => {
+  test("blue-green after copies: promoted after the watch; a rollback brings the old one back, and no request fails", async () => {
     const { now, answers } = await service.trial(
       table({ size: 13 }),
-      rollout("kind: blue-green", "watch: 2s"),
+      rollout("kind: blue-green", "shadow: { share: 100, for: 1s }", "watch: 2s"),
     );
     expect(now).toMatchObject({ champion: { version: 6 }, rollout: { state: "promoted" } });
     expect(now.rollout?.sentence).toMatch(/^switched all requests to version 6; the absolute guard, outside/);
@@ -133,7 +133,8 @@ describe("copies, switches and who comes back from them, with real processes", (
     });
     expect((await back).code).toBe(0);
     expect(kindsOf(after.answers)).toEqual(["200 4", "200 6"]);
-    expect(await newest(3)).toEqual([
+    expect(await newest(4)).toEqual([
+      "version 6 gets copies of 100 % of prices's requests",
       "version 6 gets all of prices's requests, version 4 stays ready for 2 s",
       "promote version 6",
       "promote version 4",

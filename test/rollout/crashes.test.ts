@@ -3,7 +3,10 @@ import type { RolloutDeps } from "../../src/rollout/deps.ts";
 import type { Rollouts } from "../../src/rollout/rollouts.ts";
 import { policy, World } from "./world.ts";
 
-/** Calls that change something; a controller may be killed before and after each. */
+/**
+ * Calls that change something; a controller may be killed before the first and after each. What is left when it is
+ * killed before a later one is what the one before has left: only these change anything that outlives it.
+ */
 const EFFECTS = {
   db: ["write"],
   events: ["emit"],
@@ -241,55 +244,37 @@ async function checkReverted(world: World): Promise<void> {
   expect(world.events.filter(({ kind }) => kind === "rollout.rolledback").length).toBeGreaterThan(0);
 }
 
+/** One world for each place to die in. */
+async function killAtEach(effects: number, job: typeof mainJob, check: typeof checkWorld): Promise<void> {
+  for (let dieAt = 0; dieAt <= effects; dieAt++) {
+    const world = new World();
+    const [effect, when] = dieAt === 0 ? [1, "before" as const] : [dieAt, "after" as const];
+    try {
+      await job(world, effect, when);
+      await check(world);
+    } catch (error) {
+      throw new Error(`killed ${when} effect ${effect} of ${effects}`, { cause: error });
+    }
+    await world.db.close();
+  }
+}
+
 describe("a controller killed at any effect and started again", () => {
   it("ends in the same place as one that lives", async () => {
     const effects = await mainJob(new World(), Infinity, "before");
     expect(effects).toBeGreaterThan(40);
-    for (const when of ["before", "after"] as const) {
-      for (let dieAt = 1; dieAt <= effects; dieAt++) {
-        const world = new World();
-        try {
-          await mainJob(world, dieAt, when);
-          await checkWorld(world);
-        } catch (error) {
-          throw new Error(`killed ${when} effect ${dieAt} of ${effects}`, { cause: error });
-        }
-        await world.db.close();
-      }
-    }
+    await killAtEach(effects, mainJob, checkWorld);
   }, 60_000);
 
   it("sends copies, switches and promotes once", async () => {
     const effects = await shadowJob(new World(), Infinity, "before");
     expect(effects).toBeGreaterThan(30);
-    for (const when of ["before", "after"] as const) {
-      for (let dieAt = 1; dieAt <= effects; dieAt++) {
-        const world = new World();
-        try {
-          await shadowJob(world, dieAt, when);
-          await checkShadowed(world);
-        } catch (error) {
-          throw new Error(`killed ${when} effect ${dieAt} of ${effects}`, { cause: error });
-        }
-        await world.db.close();
-      }
-    }
+    await killAtEach(effects, shadowJob, checkShadowed);
   }, 60_000);
 
   it("takes the version of a reverted promotion out once", async () => {
     const effects = await revertJob(new World(), Infinity, "before");
     expect(effects).toBeGreaterThan(8);
-    for (const when of ["before", "after"] as const) {
-      for (let dieAt = 1; dieAt <= effects; dieAt++) {
-        const world = new World();
-        try {
-          await revertJob(world, dieAt, when);
-          await checkReverted(world);
-        } catch (error) {
-          throw new Error(`killed ${when} effect ${dieAt} of ${effects}`, { cause: error });
-        }
-        await world.db.close();
-      }
-    }
+    await killAtEach(effects, revertJob, checkReverted);
   }, 60_000);
 });

@@ -137,7 +137,7 @@ rollout:
     expect(await other.until("the trial", ({ weight }) => weight === 5)).toMatchObject({
       challenger: { version: 2 },
     });
-  }, 30_000);
+  }, 60_000);
 
   test.each([
     ["deadline: 2s", "7:13", "3 steps can't be gone in 2 s"],

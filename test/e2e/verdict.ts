@@ -162,10 +162,11 @@ export class TrialService {
     return slipway([...args, "--url", this.platform.url]);
   }
 
-  async predict(question = this.#asked++ % QUESTIONS): Promise<Answer> {
+  async predict(question = this.#asked++ % QUESTIONS, headers: Record<string, string> = {}): Promise<Answer> {
     const inputs = [{ name: "index", shape: [1], datatype: "INT64", data: [question] }];
     const answer = await fetch(`${this.platform.url}/v2/models/${this.name}/infer`, {
       method: "POST",
+      headers,
       body: JSON.stringify({ inputs }),
       signal: AbortSignal.timeout(10_000),
     });

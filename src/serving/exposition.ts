@@ -123,6 +123,7 @@ function sumOverEpochs(counters: readonly OutcomeCounter[], edges: readonly numb
     }
     for (const name of COUNTED) sum[name] += counter[name];
     addLatency(sum.latency, counter.latency, edges);
+    if (counter.warmUp) addLatency(sum.latency, counter.warmUp, edges);
   }
   return [...sums.values()];
 }

@@ -24,8 +24,10 @@ export interface OutcomeCounter {
   aborted: number;
   /** Of the failed ones of the challenger: answered by the champion instead (`rollout.fallback`). */
   fellBack: number;
-  /** Milliseconds from assignment to answer, of the finished; a fall-back's holds both tries. */
+  /** Milliseconds from assignment to answer, of the finished without `warmUp`; a fall-back's holds both tries. */
   latency: LatencyHistogram;
+  /** Of the finished that were assigned in the first seconds of their trial: for people, not for the test of latency. */
+  warmUp?: LatencyHistogram;
   /** How long the aborted ones had waited. */
   abortedLatency: LatencyHistogram;
 }

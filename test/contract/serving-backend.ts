@@ -160,8 +160,10 @@ export function servingBackendContract(name: string, open: () => Promise<Serving
           }),
         ]),
       );
-      for (const cell of cells)
-        expect(cell.latency.counts.reduce((sum, [, count]) => sum + count, 0)).toBe(cell.finished);
+      for (const { latency, warmUp, finished } of cells) {
+        const counted = [...latency.counts, ...(warmUp?.counts ?? [])];
+        expect(counted.reduce((sum, [, count]) => sum + count, 0)).toBe(finished);
+      }
     });
 
     it("stops a challenger at once, until a newer rule comes", async () => {

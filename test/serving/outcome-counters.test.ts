@@ -20,7 +20,7 @@ describe("OutcomeCounters", () => {
     });
     fc.assert(
       fc.property(fc.array(ending, { minLength: 1, maxLength: 60 }), (endings) => {
-        const counters = new OutcomeCounters("one");
+        const counters = new OutcomeCounters("one", () => 0);
         for (const { how, milliseconds } of endings) {
           const cell = counters.start("s", assignment());
           if (how === "answer" || how === "failure") counters.finish(cell, how === "failure", milliseconds);
@@ -46,7 +46,7 @@ describe("OutcomeCounters", () => {
   it("keeps latencies in rising buckets that hold them", () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 600_000, noNaN: true }), (milliseconds) => {
-        const counters = new OutcomeCounters("one");
+        const counters = new OutcomeCounters("one", () => 0);
         counters.finish(counters.start("s", assignment()), false, milliseconds);
         const [[bucket] = [-1]] = counters.report()[0]?.latency.counts ?? [];
         expect(bucket).toBe(latencyBucket(milliseconds));
@@ -55,7 +55,7 @@ describe("OutcomeCounters", () => {
         expect(bucket).toBeLessThan(LATENCY_BUCKETS);
       }),
     );
-    const counters = new OutcomeCounters("one");
+    const counters = new OutcomeCounters("one", () => 0);
     for (const milliseconds of [900, 3, 3.001, 0.2])
       counters.finish(counters.start("s", assignment()), false, milliseconds);
     const counts = counters.report()[0]?.latency.counts ?? [];
@@ -64,17 +64,37 @@ describe("OutcomeCounters", () => {
   });
 
   it("never mixes shares, arms, versions or epochs in one cell", () => {
-    const counters = new OutcomeCounters("one");
+    const counters = new OutcomeCounters("one", () => 0);
     for (const more of [{}, { share: 0.2 }, { arm: "champion" as const }, { version: 3 }, { epoch: "c1~" }])
       counters.start("s", assignment(more));
     expect(counters.report().map((cell) => cell.started)).toEqual([1, 1, 1, 1, 1]);
   });
 
   it("stays bounded, and drops the oldest epochs first", () => {
-    const counters = new OutcomeCounters("one");
+    const counters = new OutcomeCounters("one", () => 0);
     for (let epoch = 0; epoch < 1_000; epoch++) counters.start("s", assignment({ epoch: `c${epoch}` }));
     const epochs = counters.report().map((cell) => cell.epoch);
     expect(epochs.length).toBeLessThanOrEqual(256);
     expect(epochs.at(-1)).toBe("c999");
+  });
+
+  it("keeps the latencies of a trial's first seconds apart, in both arms alike", () => {
+    let now = 0;
+    const counters = new OutcomeCounters("one", () => now, 3_000);
+    const unit = (arm: "champion" | "challenger", onTrial: number, startsAt: number): void => {
+      now = startsAt;
+      const cell = counters.start("s", assignment({ arm, version: arm === "champion" ? 1 : 2, onTrial }));
+      now = startsAt + 50;
+      counters.finish(cell, false, 50);
+    };
+    for (const arm of ["champion", "challenger"] as const)
+      for (const at of [0, 2_990, 3_000, 9_000]) unit(arm, 2, at);
+    for (const cell of counters.report()) {
+      const total = (counts: [number, number][] = []) => counts.reduce((sum, [, count]) => sum + count, 0);
+      expect(cell).toMatchObject({ started: 4, finished: 4 });
+      // The trial began with its first unit, for both arms; that moment has passed for all later ones.
+      expect(total(cell.warmUp?.counts)).toBe(2);
+      expect(total(cell.latency.counts)).toBe(2);
+    }
   });
 });

@@ -36,6 +36,7 @@ describe("assign", () => {
       arm: "champion",
       epoch: "c1!",
       share: 0,
+      onTrial: 2,
     });
   });
 });

@@ -100,7 +100,7 @@ export class FakeServing {
     this.deps = {
       rules,
       variants: variants as unknown as Variants,
-      outcomes: new OutcomeCounters("one"),
+      outcomes: new OutcomeCounters("one", () => this.ticks, 0),
       shadows: new ShadowCounters("one"),
       copies: new CopiesUnderWay(),
       seen: seen as SeenCallers,

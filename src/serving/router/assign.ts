@@ -12,6 +12,8 @@ export interface Assignment {
   arm: "champion" | "challenger";
   epoch: string;
   share: number;
+  /** On trial when the unit was assigned, whichever variant took it. */
+  onTrial?: number;
 }
 
 /** Share of new units that the challenger gets at present. */
@@ -33,9 +35,15 @@ export function assign(inForce: RuleInForce, point: number): Assignment {
   const { rule, stopped } = inForce;
   const share = shareInForce(inForce);
   const epoch = stopped ? `${rule.commit}!` : rule.commit;
-  if (rule.challenger !== undefined && point < share)
-    return { version: rule.challenger, arm: "challenger", epoch, share };
-  return { version: rule.champion, arm: "champion", epoch, share };
+  if (rule.challenger === undefined) return { version: rule.champion, arm: "champion", epoch, share };
+  const isChallenger = point < share;
+  return {
+    version: isChallenger ? rule.challenger : rule.champion,
+    arm: isChallenger ? "challenger" : "champion",
+    epoch,
+    share,
+    onTrial: rule.challenger,
+  };
 }
 
 /**

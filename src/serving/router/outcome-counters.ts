@@ -7,8 +7,15 @@ const MAX_EPOCHS = 64;
 /** Of a service: an epoch has two arms, and a sticky one also a share for each step that its callers came from. */
 const MAX_CELLS = 4 * MAX_EPOCHS;
 
+/**
+ * Latencies of a trial's first seconds are kept apart, in both arms alike: a worker that has just begun shares the
+ * machine with what brought it there, and its first answers tell of that and not of the model. Failures count at once.
+ */
+const WARM_UP_MS = 3_000;
+
 export interface OutcomeCell {
   readonly assignment: Assignment;
+  readonly trial: Trial | undefined;
   started: number;
   finished: number;
   failed: number;
@@ -16,15 +23,28 @@ export interface OutcomeCell {
   fellBack: number;
   readonly latency: LatencyCounts;
   readonly abortedLatency: LatencyCounts;
+  readonly warmUp: LatencyCounts;
+}
+
+interface Trial {
+  challenger: number;
+  /** In the counters' ticks. */
+  warmUntil: number;
 }
 
 /** Counts what became of units; nothing here is ever taken back. */
 export class OutcomeCounters {
   readonly incarnation: string;
   readonly #services = new Map<string, Map<string, OutcomeCell>>();
+  readonly #trials = new Map<string, Trial>();
+  readonly #ticks: () => number;
+  readonly #warmUpMs: number;
 
-  constructor(incarnation: string) {
+  /** @param ticks milliseconds of a clock that never goes back */
+  constructor(incarnation: string, ticks: () => number, warmUpMs = WARM_UP_MS) {
     this.incarnation = incarnation;
+    this.#ticks = ticks;
+    this.#warmUpMs = warmUpMs;
   }
 
   start(service: string, assignment: Assignment): OutcomeCell {
@@ -36,7 +56,7 @@ export class OutcomeCounters {
   finish(cell: OutcomeCell, failed: boolean, milliseconds: number): void {
     cell.finished += 1;
     if (failed) cell.failed += 1;
-    cell.latency.add(milliseconds);
+    (this.#isWarmUp(cell, milliseconds) ? cell.warmUp : cell.latency).add(milliseconds);
   }
 
   /** The challenger failed, and the champion answered in its stead; both tries took so long. */
@@ -48,7 +68,7 @@ export class OutcomeCounters {
   /** @param milliseconds that the caller had waited */
   abort(cell: OutcomeCell, milliseconds: number): void {
     cell.aborted += 1;
-    cell.abortedLatency.add(milliseconds);
+    if (!this.#isWarmUp(cell, milliseconds)) cell.abortedLatency.add(milliseconds);
   }
 
   report(): OutcomeCounter[] {
@@ -56,6 +76,21 @@ export class OutcomeCounters {
     for (const [service, cells] of this.#services)
       for (const cell of cells.values()) counters.push(this.#counter(service, cell));
     return counters;
+  }
+
+  #isWarmUp({ trial }: OutcomeCell, milliseconds: number): boolean {
+    return trial !== undefined && this.#ticks() - milliseconds < trial.warmUntil;
+  }
+
+  /** The trial that an assignment belongs to; it begins with the first unit that is drawn in it. */
+  #trial(service: string, challenger: number | undefined): Trial | undefined {
+    if (challenger === undefined) return undefined;
+    let trial = this.#trials.get(service);
+    if (trial?.challenger !== challenger) {
+      trial = { challenger, warmUntil: this.#ticks() + this.#warmUpMs };
+      this.#trials.set(service, trial);
+    }
+    return trial;
   }
 
   #cell(service: string, assignment: Assignment): OutcomeCell {
@@ -67,6 +102,7 @@ export class OutcomeCounters {
     if (cell === undefined) {
       cell = {
         assignment,
+        trial: this.#trial(service, assignment.onTrial),
         started: 0,
         finished: 0,
         failed: 0,
@@ -74,6 +110,7 @@ export class OutcomeCounters {
         fellBack: 0,
         latency: new LatencyCounts(),
         abortedLatency: new LatencyCounts(),
+        warmUp: new LatencyCounts(),
       };
       cells.set(key, cell);
       const [oldest] = cells.keys();
@@ -83,9 +120,13 @@ export class OutcomeCounters {
   }
 
   #counter(service: string, cell: OutcomeCell): OutcomeCounter {
+    const { version, arm, epoch, share } = cell.assignment;
     return {
       service,
-      ...cell.assignment,
+      version,
+      arm,
+      epoch,
+      share,
       incarnation: this.incarnation,
       started: cell.started,
       finished: cell.finished,
@@ -94,6 +135,7 @@ export class OutcomeCounters {
       fellBack: cell.fellBack,
       latency: cell.latency.histogram(),
       abortedLatency: cell.abortedLatency.histogram(),
+      warmUp: cell.warmUp.histogram(),
     };
   }
 }

@@ -65,7 +65,7 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     variants,
     clock,
     logsDir: deps.logsDir,
-    outcomes: new OutcomeCounters(incarnation),
+    outcomes: new OutcomeCounters(incarnation, () => performance.now()),
     copies: new CopiesUnderWay(),
     shadows: new ShadowCounters(incarnation),
     seen: seenCallers(join(deps.serveDir, "callers"), rules),

@@ -36,6 +36,8 @@ const tables = new Map<string, FactorTable>();
 /** By the bets in force, so that a unit costs a look-up and no key. */
 const inForce = new WeakMap<Bets, { share: number; tables: readonly FactorTable[] }[]>();
 const MOST_SHARES = 32;
+/** The tables asked for last, which most often are asked for next. */
+let last: { bets: Bets; share: number; tables: readonly FactorTable[] } | null = null;
 
 /** The factors of a metric's tests under these bets, for units drawn at this share. */
 export function factorTables(
@@ -43,6 +45,13 @@ export function factorTables(
   hypotheses: readonly Hypothesis[],
   share: number,
 ): readonly FactorTable[] {
+  if (last !== null && last.bets === bets && last.share === share) return last.tables;
+  const tables = tablesInForce(bets, hypotheses, share);
+  last = { bets, share, tables };
+  return tables;
+}
+
+function tablesInForce(bets: Bets, hypotheses: readonly Hypothesis[], share: number): readonly FactorTable[] {
   let known = inForce.get(bets);
   if (known === undefined) inForce.set(bets, (known = []));
   for (const entry of known) if (entry.share === share) return entry.tables;

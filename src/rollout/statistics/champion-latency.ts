@@ -49,27 +49,28 @@ export function merge(memory: ChampionLatency): ChampionLatency {
     high = Math.max(high, memory.recent[i]!);
   }
   if (low > high) return unknownLatency();
-  const counts = Array.from({ length: high - low + 1 }, () => 0);
-  for (let i = 0; i < memory.counts.length; i++) counts[memory.first - low + i] = memory.counts[i]! * kept;
-  for (let i = 0; i < memory.recent.length; i += 2) counts[memory.recent[i]! - low]! += memory.recent[i + 1]!;
-  return trimmed(low, counts);
+  const sums = new Float64Array(high - low + 1);
+  for (let i = 0; i < memory.counts.length; i++) sums[memory.first - low + i] = memory.counts[i]! * kept;
+  for (let i = 0; i < memory.recent.length; i += 2) sums[memory.recent[i]! - low]! += memory.recent[i + 1]!;
+  return trimmed(low, sums);
 }
 
-function trimmed(low: number, counts: number[]): ChampionLatency {
-  let first = -1;
-  let last = -1;
+function trimmed(low: number, sums: Float64Array): ChampionLatency {
+  const counts: number[] = [];
+  let first = low;
+  let length = 0;
   let total = 0;
-  for (let i = 0; i < counts.length; i++) {
-    const count = counts[i]! < TRACE ? 0 : Math.round(counts[i]! * 1000) / 1000;
-    counts[i] = count;
-    if (count === 0) continue;
-    if (first < 0) first = i;
-    last = i;
+  for (let i = 0; i < sums.length; i++) {
+    const count = sums[i]! < TRACE ? 0 : Math.round(sums[i]! * 1000) / 1000;
+    if (count === 0 && length === 0) continue;
+    if (length === 0) first = low + i;
+    counts.push(count);
     total += count;
+    if (count > 0) length = counts.length;
   }
-  if (first < 0) return unknownLatency();
-  const kept = last - first + 1 === counts.length ? counts : counts.slice(first, last + 1);
-  return { first: low + first, counts: kept, total, recent: [], age: 0 };
+  if (length === 0) return unknownLatency();
+  counts.length = length;
+  return { first, counts, total, recent: [], age: 0 };
 }
 
 /** The lowest bucket at whose upper edge at least `quantile` of the units are done; undefined without units. */

@@ -14,6 +14,7 @@ const LARGEST = 0.999;
 const GRID = 0.05;
 /** Log-odds that the measured rate must move by before other bets are made: about 10 % of a small rate. */
 const HYSTERESIS = 0.1;
+const FAR = Math.exp(HYSTERESIS);
 
 export const unknownRate: Readonly<ChampionRate> = { units: 0, loss: 0 };
 
@@ -31,19 +32,21 @@ export function updateRate(rate: ChampionRate, seconds: number, units: number, l
 
 /** The nearest rate of a grid, so that equal assumptions give equal bets, computed once. */
 export function onGrid(rate: number): number {
-  const odds = Math.exp(Math.round(logit(bounded(rate)) / GRID) * GRID);
-  return bounded(odds / (1 + odds));
+  const near = Math.exp(Math.round(Math.log(odds(bounded(rate))) / GRID) * GRID);
+  return bounded(near / (1 + near));
 }
 
 /** True when `now` is far enough from what was assumed to bet anew; `times` as far where less hangs on it. */
 export function hasMoved(assumed: number, now: number, times = 1): boolean {
-  return Math.abs(logit(bounded(now)) - logit(assumed)) > HYSTERESIS * times;
+  const limit = times === 1 ? FAR : Math.exp(HYSTERESIS * times);
+  const ratio = odds(bounded(now)) / odds(assumed);
+  return ratio > limit || ratio * limit < 1;
 }
 
 function bounded(rate: number): number {
   return Math.min(LARGEST, Math.max(SMALLEST, rate));
 }
 
-function logit(rate: number): number {
-  return Math.log(rate / (1 - rate));
+function odds(rate: number): number {
+  return rate / (1 - rate);
 }

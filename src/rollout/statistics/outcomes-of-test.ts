@@ -111,12 +111,25 @@ export function bySlowness(
     if (!isDrawn(cell)) continue;
     const { share } = cell;
     const champion = slownessOf(cell.champion, now.champion, before?.champion);
+    const isTimed = hasTimes(cell.challenger);
+    let as: TestCell | undefined;
     for (let test = 0; test < seen.length; test++) {
-      const challenger = slownessOf(cell.challenger, now.challenger[test]!, before?.challenger[test]);
-      seen[test]!.push({ share, champion, challenger });
+      // Where nothing of the challenger was timed, it looks the same to every threshold.
+      if (as === undefined || isTimed) {
+        const challenger = slownessOf(cell.challenger, now.challenger[test]!, before?.challenger[test]);
+        as = { share, champion, challenger };
+      }
+      seen[test]!.push(as);
     }
   }
   return seen;
+}
+
+function hasTimes({ latency, abortedLatency }: ArmInterval): boolean {
+  return (
+    (latency !== undefined && latency.length > 0) ||
+    (abortedLatency !== undefined && abortedLatency.length > 0)
+  );
 }
 
 function slownessOf(arm: ArmInterval, threshold: number, before = threshold): TestArm {

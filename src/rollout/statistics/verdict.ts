@@ -3,7 +3,7 @@ import type { Judgement, MetricEvidence } from "../judge.ts";
 import type { EProcessState } from "./e-process-state.ts";
 import { MARGINS, type MetricState } from "./metric-state.ts";
 import { describeCounts, type DescribedMetric } from "./sentence.ts";
-import { eValue } from "./wealth.ts";
+import { eValue, type Wealth, withoutHeld } from "./wealth.ts";
 
 /**
  * Rollback: the mean of the metrics' e-values, sum of pi_j E_j with pi_j = 1 / metrics, reaches 1 /
@@ -47,6 +47,37 @@ export function judgeState(state: EProcessState, policy: RolloutPolicy, step: nu
 
 function named({ metric, kind, champion, challenger }: MetricEvidence): DescribedMetric {
   return { name: metric, kind, champion, challenger };
+}
+
+/**
+ * False only where the verdict is "undecided, no next step", whatever the step. For whoever looks after every unit: it
+ * makes no evidence and no sentence, and works out what is held back only where that could matter.
+ */
+export function mayDecide(state: EProcessState, policy: RolloutPolicy): boolean {
+  if (state.guard.finding !== null) return true;
+  const enough = 1 / policy.falsePromotionRate;
+  let areAllSafe = true;
+  let most = 0;
+  let count = 0;
+  for (const name in state.metrics) {
+    const { tests, arrival } = state.metrics[name]!;
+    const isSilent = arrival?.differ === true;
+    const harm = withoutHeld(tests[0]!);
+    most += isSilent ? Math.min(1, harm) : harm;
+    count++;
+    areAllSafe &&= (!isSilent || enough <= 1) && tests.some((wealth, i) => i > 0 && reaches(wealth, enough));
+  }
+  if (areAllSafe && count > 0) return true;
+  const threshold = 1 / policy.falseRollbackRate;
+  if (most < threshold * count * NEARLY) return false;
+  return combinedHarm(Object.values(state.metrics).map((metric) => wealthOf(metric)[0]!)) >= threshold;
+}
+
+/** Sums in another order differ by less. */
+const NEARLY = 1 - 1e-9;
+
+function reaches(wealth: Wealth, limit: number): boolean {
+  return withoutHeld(wealth) >= limit && eValue(wealth) >= limit;
 }
 
 /** Mean of the metrics' e-values against "within its margin": an e-value against "all are". */

@@ -97,15 +97,20 @@ export function settleLeftOut(wealth: Wealth): void {
 }
 
 /** The e-value, at most 1e300. */
-export function eValue({ cash, bets, fresh, held }: Wealth): number {
+export function eValue(wealth: Wealth): number {
+  const { cash, bets, fresh, held } = wealth;
+  if (held === null) return withoutHeld(wealth);
   let sum = cash;
-  if (held === null) {
-    for (let i = 0; i < bets.length; i++) sum += bets[i]!;
-    if (fresh !== null) for (let i = 0; i < fresh.length; i++) sum += fresh[i]!;
-  } else {
-    for (let i = 0; i < bets.length; i++) sum += bets[i]! * Math.exp(held.bets[i]!);
-    if (fresh !== null) for (let i = 0; i < fresh.length; i++) sum += fresh[i]! * Math.exp(held.fresh[i]!);
-  }
+  for (let i = 0; i < bets.length; i++) sum += bets[i]! * Math.exp(held.bets[i]!);
+  if (fresh !== null) for (let i = 0; i < fresh.length; i++) sum += fresh[i]! * Math.exp(held.fresh[i]!);
+  return Math.min(LARGEST_GIVEN, sum);
+}
+
+/** The e-value if nothing were held back: never below it. */
+export function withoutHeld({ cash, bets, fresh }: Wealth): number {
+  let sum = cash;
+  for (let i = 0; i < bets.length; i++) sum += bets[i]!;
+  if (fresh !== null) for (let i = 0; i < fresh.length; i++) sum += fresh[i]!;
   return Math.min(LARGEST_GIVEN, sum);
 }
 

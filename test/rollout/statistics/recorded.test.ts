@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { Interval, Judgement } from "../../../src/rollout/judge.ts";
 import { createEProcessJudge } from "../../../src/rollout/statistics/e-process-judge.ts";
+import { mayDecide } from "../../../src/rollout/statistics/verdict.ts";
 import type { RolloutPolicy } from "../../../src/spec/project.ts";
 import { judgedPolicy } from "../../contract/judge.ts";
 import { singleUnits, underWay } from "./recorded-stream.ts";
@@ -95,6 +96,22 @@ function rowsOf({ metrics }: Judgement): Row[] {
     challenger.loss,
   ]);
 }
+
+it("says of every look whether it may decide", () => {
+  const judge = createEProcessJudge({ usesUpStates: true });
+  for (const seed of [7, 8]) {
+    let state = judge.start(policy, 0, { maxLifeMs: 8000 });
+    const told = { may: 0, mayNot: 0 };
+    for (const interval of underWay(seed, 300)) {
+      state = judge.observe(state, interval, policy);
+      const levels = [0, 1, 2].map((step) => judge.judge(state, policy, step));
+      const decides = levels.some(({ verdict, advance }) => verdict !== "undecided" || advance);
+      if (decides) expect(mayDecide(state, policy)).toBe(true);
+      told[mayDecide(state, policy) ? "may" : "mayNot"]++;
+    }
+    expect(Math.min(told.may, told.mayNot)).toBeGreaterThan(0);
+  }
+});
 
 it("leaves the state that it is given as it was, and shares nothing that changes", () => {
   const judge = createEProcessJudge();

@@ -12,6 +12,11 @@ export function newModelName(fields: Fields, field = "name"): string {
       `Registered model name '${name}' is invalid: it may not be blank or contain '/', ':', '\\' or control characters.`,
     );
   }
+  // As MLflow: what a file system or a URL would take for another name.
+  if (name === "." || name.startsWith(".."))
+    throw invalid(
+      `Registered model name '${name}' is invalid: it may not be '.' or begin with '..', which a path would resolve to another name.`,
+    );
   return name;
 }
 

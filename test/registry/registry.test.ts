@@ -40,7 +40,7 @@ describe("registered models", () => {
     expect(await get("a")).toMatchObject({ description: "second", tags: [{ key: "x", value: "1" }] });
   });
 
-  it.each(["", " ", "a/b", "a:b", "a%2Fb", "a\\b", "a\nb", "x".repeat(257)])(
+  it.each(["", " ", "a/b", "a:b", "a%2Fb", "a\\b", "a\nb", "x".repeat(257), ".", "..", "..a"])(
     "refuse the name %j",
     async (name) => {
       expect(await platform.call("POST", "registered-models/create", { name }, 400)).toMatchObject({

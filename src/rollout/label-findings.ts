@@ -66,7 +66,7 @@ function wrongTruth({ label, loss }: NewLabel, where: string): LabelFinding[] {
 
 function wrongTime(at: NewLabel["at"], where: string, now: number): LabelFinding[] {
   if (at === undefined) return [];
-  const time = typeof at === "number" || ISO_TIME.test(at) ? new Date(at).getTime() : Number.NaN;
+  const time = typeof at === "number" || isIsoTime(at) ? new Date(at).getTime() : Number.NaN;
   if (!Number.isFinite(time)) {
     return [
       {
@@ -88,6 +88,13 @@ function wrongTime(at: NewLabel["at"], where: string, now: number): LabelFinding
       allowed: `at most ${AHEAD_MS / 1000} s after now (${new Date(now).toISOString()})`,
     },
   ];
+}
+
+/** Of that form, and on a day that the month has: `Date` makes the 2nd of March of the 30th of February. */
+function isIsoTime(text: string): boolean {
+  if (!ISO_TIME.test(text)) return false;
+  const [year = 0, month = 0, day = 0] = text.slice(0, 10).split("-").map(Number);
+  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
 interface PredictionRow {

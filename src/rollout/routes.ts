@@ -29,7 +29,13 @@ const labelsBody = z.object({
   labels: z
     .array(
       z.object({
-        id: z.string().min(1).max(200).describe("The prediction's x-slipway-request-id."),
+        id: z
+          .string()
+          .min(1)
+          .max(200)
+          // oxlint-disable-next-line no-control-regex
+          .regex(/^[^\u0000-\u001f\u007f]*$/, "an id has no control characters")
+          .describe("The prediction's x-slipway-request-id."),
         label: z
           .union([labelValue, z.array(labelValue).min(1).max(4096)])
           .optional()

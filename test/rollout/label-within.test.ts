@@ -175,6 +175,7 @@ describe("a label", () => {
       [{ id: "x", label: "a", loss: 0.5 }, "LABEL_AND_LOSS", "body.labels.1"],
       [{ id: "x", label: "a", at: now + 61_000 }, "LABEL_IN_FUTURE", "body.labels.1.at"],
       [{ id: "x", label: "a", at: "yesterday" }, "LABEL_TIME_INVALID", "body.labels.1.at"],
+      [{ id: "x", label: "a", at: "2023-02-29T00:00:00Z" }, "LABEL_TIME_INVALID", "body.labels.1.at"],
       [{ id: "x", label: "a", at: "2026-01-01T00:00:00" }, "LABEL_TIME_INVALID", "body.labels.1.at"],
       [{ id, label: "a", at: now - HOUR }, "LABEL_TOO_EARLY", "body.labels.1.at"],
     ] as const;

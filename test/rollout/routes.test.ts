@@ -89,6 +89,9 @@ describe("rollout routes", () => {
     expect((await post({ labels: [{ id: "c" }] })).json()).toMatchObject({
       error: { code: "INVALID_REQUEST", where: "body.labels.0.label" },
     });
+    expect((await post({ labels: [{ id: "c\u0000", label: 1 }] })).json()).toMatchObject({
+      error: { code: "INVALID_REQUEST", where: "body.labels.0.id" },
+    });
     const many = Array.from({ length: 10_001 }, (_, i) => ({ id: `${i}`, label: 1 }));
     expect((await post({ labels: many })).statusCode).toBe(413);
   });

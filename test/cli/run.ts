@@ -30,8 +30,9 @@ export async function run(argv: readonly string[], around: Around = {}): Promise
       argv,
       env: around.env ?? {},
       packageDir: ROOT,
-      mainFile: join(ROOT, "dist", "main.js"),
-      writerFile: join(ROOT, "dist", "writer-thread.js"),
+      // A clone's dist/ is a link to a folder for each build.
+      mainFile: join(ROOT, ".builds", "1", "main.js"),
+      writerFile: join(ROOT, ".builds", "1", "writer-thread.js"),
     },
     { up: around.up ?? (async () => 0) },
     {

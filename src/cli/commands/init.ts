@@ -1,5 +1,5 @@
 import { realpathSync } from "node:fs";
-import { basename, delimiter, dirname, join, relative, resolve } from "node:path";
+import { basename, delimiter, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import type { Invocation } from "../../base/invocation.ts";
 import { platformUrl } from "../client.ts";
@@ -78,8 +78,8 @@ function upCommand({ invocation }: CliContext, { hostname, port }: URL): string 
 }
 
 /** `slipway` where the shell finds this very program by that name, else its path. */
-function howToCall({ env, mainFile }: Invocation): string {
-  const own = resolve(dirname(mainFile), "..", "bin", "slipway");
+function howToCall({ env, packageDir }: Invocation): string {
+  const own = join(packageDir, "bin", "slipway");
   const found = (env.PATH ?? "")
     .split(delimiter)
     .filter((folder) => folder !== "")

@@ -74,10 +74,13 @@ function placeOf({
   return kind === "canary" ? `, ${share} % (step ${step + 1} of ${steps.length})` : `, ${kind}, ${share} %`;
 }
 
-function timesOf({ id, createdAt, deadlineAt, endedAt }: RolloutEvidence["rollout"], now: number): string {
+function timesOf(rollout: RolloutEvidence["rollout"], now: number): string {
+  const { id, createdAt, deadlineAt, phaseEndsAt, endedAt, isShadow } = rollout;
   if (endedAt !== null) return `rollout ${id}, ended ${ago(endedAt, now)}`;
-  const left = deadlineAt === null ? "" : `, deadline in ${ago(now, deadlineAt).replace(" ago", "")}`;
-  return `rollout ${id}, begun ${ago(createdAt, now)}${left}`;
+  const left = (what: string, at: number | null): string =>
+    at === null ? "" : `, ${what} in ${ago(now, at).replace(" ago", "")}`;
+  const ends = left(isShadow ? "copies end" : "watch ends", phaseEndsAt);
+  return `rollout ${id}, begun ${ago(createdAt, now)}${ends}${left("deadline", deadlineAt)}`;
 }
 
 function guardLines({ guard }: RolloutEvidence, width: number): string[] {
@@ -92,8 +95,11 @@ function guardLines({ guard }: RolloutEvidence, width: number): string[] {
   );
 }
 
-function metricLines({ metrics, harmThreshold, safetyThreshold }: RolloutEvidence, width: number): string[] {
+function metricLines(evidence: RolloutEvidence, width: number): string[] {
+  const { metrics, harmThreshold, safetyThreshold, rollout, history } = evidence;
   if (metrics.length === 0) return [];
+  // A first champion, or one that took over at once: a table of nothing would look like a judgement.
+  if (rollout.endedAt !== null && history.length === 0) return ["it was never compared with another version"];
   const rows = metrics.map((metric) => [
     oneLine(metric.metric),
     rate(metric.championRate),

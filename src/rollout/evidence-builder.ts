@@ -7,7 +7,7 @@ import type { EvidencePoint, RolloutEvidence } from "./evidence.ts";
 import type { Judgement, MetricEvidence } from "./judge.ts";
 import { percentilesOf } from "./latency-counts.ts";
 import { describeEvidence } from "./sentences.ts";
-import type { Rollout, Service } from "./state.ts";
+import { phaseEndOf, type Rollout, type Service } from "./state.ts";
 import { grouped } from "./statistics/sentence.ts";
 
 /** All that evidence is put together from. */
@@ -77,6 +77,7 @@ function rolloutPart(rollout: Rollout, service: Service): RolloutEvidence["rollo
     createdAt: rollout.createdAt,
     progressingAt: rollout.progressingAt,
     deadlineAt: rollout.deadlineAt,
+    phaseEndsAt: rollout.state === "progressing" ? phaseEndOf(rollout) : null,
     endedAt: rollout.endedAt,
     continues: rollout.continues,
   };
@@ -145,10 +146,11 @@ function withEstimates(
   };
 }
 
-/** "0.5pp" of a rate, "20%" of a latency; as slipway.yaml writes it. */
+/** "0.5pp" of a rate; of a latency "20%, ≥5 ms": it may be slower by the larger of the two. */
 export function marginText(metric: RolloutMetric): string {
   const hundredths = Number((metric.worseBy * 100).toPrecision(12));
-  return `${hundredths}${"quantile" in metric ? "%" : "pp"}`;
+  if (!("quantile" in metric)) return `${hundredths}pp`;
+  return `${hundredths}%${metric.floor > 0 ? `, ≥${metric.floor} ms` : ""}`;
 }
 
 function kindOf(metric: RolloutMetric): MetricEvidence["kind"] {

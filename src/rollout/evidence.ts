@@ -27,6 +27,8 @@ export interface RolloutEvidence {
     createdAt: number;
     progressingAt: number | null;
     deadlineAt: number | null;
+    /** When the copies end, or the watch after a switch, if nothing happens before; null where no time is set, and while held. */
+    phaseEndsAt: number | null;
     endedAt: number | null;
     /** Evidence of an earlier trial of the same model that this one went on from. */
     continues: string | null;
@@ -34,7 +36,7 @@ export interface RolloutEvidence {
   verdict: Judgement["verdict"];
   /** "version 3 failed 72 of 310 requests, version 2 2 of 2,890: taken out after 4.1 s, 31 bad answers". */
   sentence: string;
-  /** Bad answers (failed, and not covered by a fall-back) that the challenger gave to callers. */
+  /** Bad answers (failed and not covered by a fall-back, or wrong by their label) that the challenger gave to callers. */
   badAnswers: number;
   harm: number;
   harmThreshold: number;
@@ -43,7 +45,7 @@ export interface RolloutEvidence {
   falsePromotionRate: number;
   guard: GuardFinding | null;
   metrics: (MetricEvidence & {
-    /** "0.5pp", "20%". */
+    /** "0.5pp", "20%, ≥5 ms". */
     margin: string;
     championRate: Estimate;
     challengerRate: Estimate;
@@ -54,7 +56,7 @@ export interface RolloutEvidence {
   history: EvidencePoint[];
   /** What would change the verdict, one sentence each: "9 more failed requests of version 3 with none of version 2 take it out". */
   change: string[];
-  /** How long until a decision at this traffic; empty when it is decided. */
+  /** What comes next, and how long until a decision at this traffic; empty when it is decided. */
   outlook: string[];
   /** What a person should know before trusting the figures, one sentence each. */
   notes: string[];

@@ -149,6 +149,14 @@ export function isCopiesOnly({ phase, request }: Pick<Rollout, "phase" | "reques
   return phase === "shadow" && (request.policy.shadow?.for ?? null) === null;
 }
 
+/** When the phase ends by itself, however much comes; null: no time is set for it. */
+export function phaseEndOf({ phase, phaseAt, request }: Rollout): number | null {
+  const { watch, shadow } = request.policy;
+  if (phaseAt === null) return null;
+  if (phase === "switched") return phaseAt + watch;
+  return phase === "shadow" && shadow !== null && shadow.for !== null ? phaseAt + shadow.for : null;
+}
+
 /** When a phase that begins now has no time left for evidence; null: evidence isn't what it waits for. */
 export function deadlineOf(policy: RolloutPolicy, phase: RolloutPhase | null, now: number): number | null {
   if (phase === null || phase === "switched") return null;

@@ -42,6 +42,7 @@ function evidence(changes: Partial<RolloutEvidence["rollout"]> = {}): RolloutEvi
       createdAt: NOW - 600_000,
       progressingAt: NOW - 590_000,
       deadlineAt: NOW + 3_600_000,
+      phaseEndsAt: null,
       endedAt: null,
       continues: null,
       ...changes,
@@ -135,6 +136,32 @@ copies: 1200 compared, 3 answered otherwise (0.25 %), 0 not sent
 commits (environment.git):
   01234567  10 min ago  digits: version 3 gets 5 %
 `);
+  });
+
+  test("says when the copies or the watch end", async () => {
+    const phase = { phaseEndsAt: NOW + 90_000, deadlineAt: null };
+    for (const [change, expected] of [
+      [
+        { ...phase, isShadow: true, share: 0 },
+        "copies only\n  rollout ro-3, begun 10 min ago, copies end in 90 s\n",
+      ],
+      [
+        { ...phase, kind: "blue-green", share: 100 },
+        "blue-green, 100 %\n  rollout ro-3, begun 10 min ago, watch ends in 90 s\n",
+      ],
+    ] as const) {
+      const routes = { "GET /services/digits/evidence": json(200, evidence(change)), ...detail };
+      expect((await against(routes, ["rollout", "show", "digits"])).out).toContain(expected);
+      await platform?.close();
+    }
+  });
+
+  test("shows no table of nothing for one that was never compared", async () => {
+    const first = { ...evidence({ state: "promoted", champion: null, endedAt: NOW }), history: [] };
+    const routes = { "GET /services/digits/evidence": json(200, first), ...detail };
+    const { out } = await against(routes, ["rollout", "show", "digits"]);
+    expect(out).toContain("it was never compared with another version");
+    expect(out).not.toMatch(/METRIC|undecided/);
   });
 
   test("fits a narrow terminal, and prints JSON with the commits", async () => {

@@ -260,6 +260,19 @@ describe("the evidence of a rollout", () => {
     expect(JSON.parse(JSON.stringify(last))).toEqual(last);
   });
 
+  it("says that a latency may be slower by the larger of two, and when its copies end", async () => {
+    const { world, reader, rollouts } = await open();
+    const metrics = [{ name: "latency" as const, quantile: 0.95, worseBy: 0.2, floor: 5 }];
+    const shadow = { share: 20, for: 60_000 };
+    await rollouts.request(world.request(2, { policy: { ...policy, metrics, shadow } }));
+    await world.settle(rollouts);
+    const { metrics: told, rollout } = await of(reader);
+    expect(told[0]?.margin).toBe("20%, ≥5 ms");
+    expect(rollout.phaseEndsAt).toBe((rollout.progressingAt ?? 0) + 60_000);
+    await rollouts.byHand({ service: "m", do: "hold", who: "ada", roles: "all", reason: "" });
+    expect((await of(reader)).rollout.phaseEndsAt).toBeNull();
+  });
+
   it("says how long it will take at the traffic that comes, and that none comes", async () => {
     const { world, reader, rollouts } = await open();
     world.versions.set(2, { fails: 0.01, latency: 10 });

@@ -38,16 +38,15 @@ function Body({ model, state, feed }: { model: string; state: FeedState; feed: S
   if (connection === "refused" && error?.status === 401)
     return <SignIn message={`${error.message}.`} onToken={feed.refresh} />;
   if (connection === "refused" && error !== null) {
+    const isUnknown = error.status === 404;
     return (
-      <section className="card">
-        <h2>{error.status === 404 ? `There is no service ${model} yet` : error.message}</h2>
-        {error.status === 404 ? (
-          <p>It appears here with the first version that passes its check.</p>
-        ) : (
-          <p>{error.hint}</p>
-        )}
-        {error.status === 404 && <HowToPush project={model} />}
-      </section>
+      <>
+        <section className="card">
+          <h2>{isUnknown ? `There is no service ${model} yet` : error.message}</h2>
+          <p>{isUnknown ? "It appears here with the first version that passes its check." : error.hint}</p>
+        </section>
+        {isUnknown && <HowToPush project={model} />}
+      </>
     );
   }
   if (service === null) return <p className="quiet">Loading…</p>;

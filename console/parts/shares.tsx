@@ -55,20 +55,22 @@ function Way({ rollout, now }: { rollout: RolloutEvidence["rollout"]; now: numbe
   const stops = [...steps, 100];
   return (
     <>
-      <p className="way">
-        <Term word="step">Steps</Term>
-        {stops.map((stop, index) => (
-          <span
-            key={stop}
-            className={
-              index === step && !rollout.isShadow ? "stop is-now" : index < step ? "stop is-past" : "stop"
-            }
-            {...(index === step ? { "aria-current": "step" as const } : {})}
-          >
-            {share(stop)}
-          </span>
-        ))}
-      </p>
+      {steps.length > 0 && (
+        <p className="way">
+          <Term word="step">Steps</Term>
+          {stops.map((stop, index) => (
+            <span
+              key={stop}
+              className={
+                index === step && !rollout.isShadow ? "stop is-now" : index < step ? "stop is-past" : "stop"
+              }
+              {...(index === step ? { "aria-current": "step" as const } : {})}
+            >
+              {share(stop)}
+            </span>
+          ))}
+        </p>
+      )}
       <p className="quiet">
         Asked for by {requestedBy}
         {progressingAt !== null &&

@@ -28,7 +28,11 @@ export function actionsOf(service: ServiceDetail, evidence: RolloutEvidence | nu
 
 /** What the button says; of the two that change who answers also which version it is about. */
 export function deedTitle(deed: Deed, service: ServiceDetail, evidence: RolloutEvidence | null): string {
-  const version = runningVersion(service, evidence) ?? service.champion?.version;
+  const running = runningVersion(service, evidence) ?? service.challenger?.version;
+  // With nothing on trial it is the champion that goes: where to is what a person wants to know.
+  if (deed === "rollback" && running === undefined && service.previousChampion !== null)
+    return `Go back to version ${service.previousChampion}`;
+  const version = running ?? service.champion?.version;
   const isNamed = (deed === "rollback" || deed === "promote") && version !== undefined;
   return isNamed ? `${LABELS[deed]} version ${version}` : LABELS[deed];
 }

@@ -42,8 +42,8 @@ const HELD: Record<string, { short: string; title: string; detail: string }> = {
   },
   "needs-approval": {
     short: "needs approval",
-    title: "good enough, waits for approval",
-    detail: "Somebody who may must approve it before it gets all requests; or roll it back.",
+    title: "waits for approval",
+    detail: "Somebody who may must approve it before it goes on; or roll it back.",
   },
   "repository-diverged": {
     short: "repository rewritten",
@@ -112,9 +112,10 @@ function onTrial(service: ServiceView, version: number, of: RolloutEvidence | nu
       tone: "trial",
       short: `version ${version} gets copies`,
       title: `Version ${version} gets copies of requests`,
-      detail: `No caller sees its answers. ${serves(service)}`,
+      detail: `No caller sees its answers. ${serves(service)}${endOf(of, " The copies end")}`,
     };
   }
+  if (of !== null && isSwitched(of)) return switched(service, version, of);
   const verdict = of === null ? "" : `, ${VERDICTS[of.verdict]}`;
   const deadline = of?.rollout.deadlineAt ?? null;
   const left = deadline === null || of === null ? "" : ` Its time is up in ${duration(deadline - of.at)}.`;
@@ -126,6 +127,26 @@ function onTrial(service: ServiceView, version: number, of: RolloutEvidence | nu
   };
 }
 
+/** Of blue-green: it answers everything, and the champion waits beside it. */
+function isSwitched({ rollout }: RolloutEvidence): boolean {
+  return rollout.share === 100 && !rollout.isShadow;
+}
+
+function switched(service: ServiceView, version: number, of: RolloutEvidence): Headline {
+  const former =
+    service.champion === null ? "" : `Version ${service.champion.version} stays ready to go back to.`;
+  return {
+    tone: "trial",
+    short: `version ${version} on trial`,
+    title: `Version ${version} answers all requests, and is watched`,
+    detail: `${former}${endOf(of, " It is promoted")}`.trim(),
+  };
+}
+
+function endOf({ at, rollout }: RolloutEvidence, what: string): string {
+  return rollout.phaseEndsAt === null ? "" : `${what} in ${duration(rollout.phaseEndsAt - at)}.`;
+}
+
 function held(
   service: ServiceView,
   version: number,
@@ -133,12 +154,14 @@ function held(
   of: RolloutEvidence | null,
 ): Headline {
   const words = HELD[reason ?? ""] ?? { short: "held", title: reason ?? "held", detail: "" };
-  const given = of?.rollout.share ?? service.weight;
+  const at =
+    of?.rollout.isShadow === true ? "with copies only" : `at ${share(of?.rollout.share ?? service.weight)}`;
+  const isGood = reason === "needs-approval" && of?.verdict === "within-margin";
   return {
     tone: "attention",
     short: `version ${version}: ${words.short}`,
-    title: `Version ${version} is held at ${share(given)}: ${words.title}`,
-    detail: `${words.detail} ${serves(service)}`.trim(),
+    title: `Version ${version} is held ${at}: ${isGood ? "good enough, " : ""}${words.title}`,
+    detail: `${words.detail} ${of !== null && isSwitched(of) ? "" : serves(service)}`.trim(),
   };
 }
 
@@ -157,7 +180,8 @@ function ended(
     return {
       tone: "calm",
       short: `version ${version} promoted`,
-      title: `Version ${version} was promoted ${when}`,
+      // A first champion, or one that was gone back to, was on no trial.
+      title: `Version ${version} ${of !== null && hasTrial(of) ? "was promoted" : "became champion"} ${when}`,
       detail: calm,
     };
   }

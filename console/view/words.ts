@@ -22,7 +22,8 @@ export const WORDS = {
     "Both versions together are compared with the time before the trial, because one that starves the machine slows the other too. It isn't covered by the declared error rates.",
   undecided: "Neither shown to be as good nor to be worse. More requests will tell.",
   step: "The share grows in steps; each needs enough evidence that the next one does little harm.",
-  badAnswers: "Failed answers of the version on trial that reached a caller.",
+  badAnswers:
+    "Answers of the version on trial that reached a caller and shouldn't have: failed, or wrong by their true label.",
 } as const;
 
 export type Word = keyof typeof WORDS;

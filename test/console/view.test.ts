@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { actionsOf, consequence, needsReason } from "../../console/view/actions.ts";
+import { actionsOf, consequence, deedTitle, needsReason } from "../../console/view/actions.ts";
 import { ago, count, duration, milliseconds, percent, wealth } from "../../console/view/format.ts";
 import { hasTrial, headline } from "../../console/view/headline.ts";
 import { ceilingOf, clamp, decades, progress } from "../../console/view/scale.ts";
@@ -135,6 +135,37 @@ describe("the headline", () => {
     expect(told(scenes[name](NOW))).toMatchObject({ tone, title }),
   );
 
+  it("of a switch says that the champion waits, and how long", () => {
+    const { service, evidence } = scenes.undecided(NOW);
+    const rollout = { ...evidence!.rollout, kind: "blue-green" as const, steps: [], share: 100 };
+    const switched = { ...evidence!, rollout: { ...rollout, phaseEndsAt: NOW + 90_000, deadlineAt: null } };
+    expect(told({ service: { ...service, weight: 100 }, evidence: switched })).toEqual({
+      tone: "trial",
+      title: "Version 3 answers all requests, and is watched",
+      detail: "Version 2 stays ready to go back to. It is promoted in 1 min.",
+    });
+  });
+
+  it("calls nothing good enough that waits for a yes without a verdict", () => {
+    const { service, evidence } = scenes.held(NOW);
+    const rollout = { ...service.rollout!, reason: "needs-approval" };
+    const waits = (verdict: "undecided" | "within-margin", isShadow: boolean) =>
+      told({
+        service: { ...service, rollout },
+        evidence: { ...evidence!, verdict, rollout: { ...evidence!.rollout, isShadow } },
+      }).title;
+    expect(waits("undecided", true)).toBe("Version 3 is held with copies only: waits for approval");
+    expect(waits("within-margin", false)).toBe("Version 3 is held at 5 %: good enough, waits for approval");
+  });
+
+  it("calls nobody promoted who was on no trial", () => {
+    const { service, evidence } = scenes.takenOut(NOW);
+    const promoted = { ...service, rollout: { ...service.rollout!, state: "promoted" } };
+    expect(told({ service: promoted, evidence }).title).toBe("Version 3 was promoted 4 min ago");
+    const back = { ...evidence!, history: [], rollout: { ...evidence!.rollout, champion: null } };
+    expect(told({ service: promoted, evidence: back }).title).toBe("Version 3 became champion 4 min ago");
+  });
+
   it("says after a rollback who serves, and that nobody has to act", () =>
     expect(told(scenes.takenOut(NOW)).detail).toBe(
       "Version 2 serves all requests. Nothing needs to be done now.",
@@ -193,6 +224,7 @@ describe("buttons", () => {
     const former = { ...service, previousChampion: 1 };
     expect(deeds({ service: former, evidence: null })["rollback"]).toBe(true);
     expect(consequence("rollback", former, null).join(" ")).toContain("goes back to version 1");
+    expect(deedTitle("rollback", former, null)).toBe("Go back to version 1");
   });
 
   it("warn before a promotion that the test hasn't decided, and ask why", () => {

@@ -113,7 +113,8 @@ function nextStep({ run, deps }: Following, kind: string): string | undefined {
   if (kind === "pipeline-run.failed") return `more: slipway why run/${run.id}`;
   if (model === undefined) return undefined;
   if (kind === "rollout.promoted") return `it serves at ${deps.url()}/v2/models/${model}/infer`;
-  if (kind === "rollout.progressing" || kind === "rollout.held") return `watch it: slipway status ${model}`;
+  if (kind === "rollout.progressing" || kind === "rollout.held")
+    return `watch it: slipway rollout show ${model} --watch, or ${deps.url()}/services/${model}`;
   return kind === "rollout.rolledback" ? `more: slipway why service/${model}` : undefined;
 }
 

@@ -292,7 +292,9 @@ describe("progress for the person who pushed", () => {
     expect(text).not.toContain("waiting until earlier pipeline runs");
     expect(lines.slice(-2)).toEqual([
       "slipway: 5 % of the traffic goes to version 1",
-      "slipway: watch it: slipway status churn",
+      expect.stringMatching(
+        /^slipway: watch it: slipway rollout show churn --watch, or http:.*\/services\/churn$/,
+      ),
     ]);
   });
 

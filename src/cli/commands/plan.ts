@@ -37,7 +37,7 @@ export function addPlan(program: Command, context: CliContext): void {
   withHelp(
     command,
     ["slipway plan", "slipway plan models/churn --traffic 20/s", "slipway plan --offline --json"],
-    `${exitCodesHelp("failed")} (the push would be refused)`,
+    `${exitCodesHelp()}\n1 is also the answer where the push would be refused; warnings alone end with 0.`,
   );
 }
 

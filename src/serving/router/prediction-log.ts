@@ -30,7 +30,7 @@ export class PredictionLog {
   #sequence = 0;
   #lines: string[] = [];
   #waitingBytes = 0;
-  #flushing: Promise<void> | undefined;
+  #isFlushing = false;
   /** Records that came, and how many of them are written or lost. */
   #added = 0;
   #settled = 0;
@@ -65,7 +65,7 @@ export class PredictionLog {
     this.#lines.push(line);
     this.#added += 1;
     this.#waitingBytes += line.length;
-    this.#flushing ??= this.#flushSoon();
+    if (!this.#isFlushing) void this.#flushSoon();
     return undefined;
   }
 
@@ -132,6 +132,7 @@ export class PredictionLog {
   }
 
   async #flushSoon(): Promise<void> {
+    this.#isFlushing = true;
     await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
     while (this.#lines.length > 0) {
       const text = this.#lines.join("");
@@ -141,7 +142,7 @@ export class PredictionLog {
       await this.#append(text);
       this.#settle(upTo);
     }
-    this.#flushing = undefined;
+    this.#isFlushing = false;
   }
 
   #settle(upTo: number): void {

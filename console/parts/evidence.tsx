@@ -32,51 +32,59 @@ export function EvidencePanel({ evidence }: { evidence: RolloutEvidence }) {
       <h3 id="evidence">
         <Term word="evidence">Evidence</Term>
       </h3>
-      <div className="pair">
-        <Question
-          ask={
-            <>
-              Is version {rollout.version} <Term word="harm">worse</Term>?
-            </>
-          }
-          value={harm}
-          threshold={harmThreshold}
-          then={`of ${wealth(harmThreshold)} that take it out`}
-          rate={`at most ${percent(evidence.falseRollbackRate)} of harmless versions`}
-          tone="harm"
-        >
-          <Chart
-            label="Evidence that the version is worse, over time"
-            columns={harmColumns(history, names)}
-            lines={harmLines}
-            threshold={{ value: harmThreshold, label: "taken out" }}
-            changes={changes}
-            format={wealth}
-          />
-        </Question>
-        <Question
-          ask={
-            <>
-              Is it <Term word="safety">as good</Term>? <span className="quiet">(the slowest metric)</span>
-            </>
-          }
-          value={metrics.length === 0 ? 0 : lowest}
-          threshold={safetyThreshold}
-          then={`of ${wealth(safetyThreshold)} that promote it`}
-          rate={`at most ${percent(evidence.falsePromotionRate)} of versions at their margin`}
-          tone="safety"
-        >
-          <Chart
-            label="Evidence that the version is as good, over time"
-            columns={safetyColumns(history, names)}
-            lines={safetyLines}
-            threshold={{ value: safetyThreshold, label: "good enough" }}
-            changes={changes}
-            format={wealth}
-          />
-          <NextStep evidence={evidence} />
-        </Question>
-      </div>
+      {!evidence.compares && (
+        <p>
+          All requests go to one version, so there is none to compare it with. Only the{" "}
+          <Term word="guard">guard</Term> watches, unless the project switched it off.
+        </p>
+      )}
+      {evidence.compares && (
+        <div className="pair">
+          <Question
+            ask={
+              <>
+                Is version {rollout.version} <Term word="harm">worse</Term>?
+              </>
+            }
+            value={harm}
+            threshold={harmThreshold}
+            then={`of ${wealth(harmThreshold)} that take it out`}
+            rate={`at most ${percent(evidence.falseRollbackRate)} of harmless versions`}
+            tone="harm"
+          >
+            <Chart
+              label="Evidence that the version is worse, over time"
+              columns={harmColumns(history, names)}
+              lines={harmLines}
+              threshold={{ value: harmThreshold, label: "taken out" }}
+              changes={changes}
+              format={wealth}
+            />
+          </Question>
+          <Question
+            ask={
+              <>
+                Is it <Term word="safety">as good</Term>? <span className="quiet">(the slowest metric)</span>
+              </>
+            }
+            value={metrics.length === 0 ? 0 : lowest}
+            threshold={safetyThreshold}
+            then={`of ${wealth(safetyThreshold)} that promote it`}
+            rate={`at most ${percent(evidence.falsePromotionRate)} of versions at their margin`}
+            tone="safety"
+          >
+            <Chart
+              label="Evidence that the version is as good, over time"
+              columns={safetyColumns(history, names)}
+              lines={safetyLines}
+              threshold={{ value: safetyThreshold, label: "good enough" }}
+              changes={changes}
+              format={wealth}
+            />
+            <NextStep evidence={evidence} />
+          </Question>
+        </div>
+      )}
       <Told evidence={evidence} />
     </section>
   );
@@ -146,7 +154,7 @@ function Told({ evidence }: { evidence: RolloutEvidence }) {
       <div>
         {outlook.length > 0 && (
           <>
-            <h4>How long it will take</h4>
+            <h4>What comes next</h4>
             <ul>
               {outlook.map((line) => (
                 <li key={line}>{line}</li>

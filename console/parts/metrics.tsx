@@ -25,9 +25,10 @@ const BLOCKED: Record<NonNullable<Metric["blockedBy"]>, string> = {
 export function Metrics({ evidence }: { evidence: RolloutEvidence }) {
   return (
     <div className="metrics">
-      {evidence.metrics.map((metric) => (
-        <MetricCard key={metric.metric} metric={metric} evidence={evidence} />
-      ))}
+      {evidence.compares &&
+        evidence.metrics.map((metric) => (
+          <MetricCard key={metric.metric} metric={metric} evidence={evidence} />
+        ))}
       <Latency evidence={evidence} />
     </div>
   );

@@ -100,6 +100,8 @@ function metricLines(evidence: RolloutEvidence, width: number): string[] {
   if (metrics.length === 0) return [];
   // A first champion, or one that took over at once: a table of nothing would look like a judgement.
   if (rollout.endedAt !== null && history.length === 0) return ["it was never compared with another version"];
+  if (!evidence.compares)
+    return ["all requests go to one version: there is none to compare it with, only the guard watches"];
   const rows = metrics.map((metric) => [
     oneLine(metric.metric),
     rate(metric.championRate),
@@ -125,7 +127,7 @@ function latencyLines({ latency }: RolloutEvidence): string[] {
 
 function wealthLines(evidence: RolloutEvidence, width: number): string[] {
   const { history, harm, harmThreshold, safetyThreshold, metrics } = evidence;
-  if (history.length === 0) return [];
+  if (history.length === 0 || !evidence.compares) return [];
   const blocks = Math.max(10, Math.min(LINE_BLOCKS, width - 40));
   const harms = history.map((point) => ({ at: point.at, value: point.harm }));
   // Every metric must be safe, so the least counts.

@@ -36,6 +36,7 @@ export function buildEvidence(parts: EvidenceParts): RolloutEvidence {
     service: rollout.service,
     at: now,
     rollout: rolloutPart(rollout, service),
+    compares: rollout.kind === "canary" || rollout.phase === "shadow" || isSeen(rollout),
     verdict: judgement.verdict,
     sentence: sentenceOf(rollout, parts.badAnswers),
     badAnswers: parts.badAnswers,
@@ -93,12 +94,16 @@ export function shareOf(
   return service.challenger === version && service.stop?.version !== version ? service.weight : 0;
 }
 
-function sentenceOf(rollout: Rollout, badAnswers: number): string {
-  const isSeen = rollout.judgement?.metrics.some(
-    ({ champion, challenger }) => champion.units + challenger.units > 0,
+/** True once any unit was compared. */
+function isSeen({ judgement }: Rollout): boolean {
+  return (
+    judgement?.metrics.some(({ champion, challenger }) => champion.units + challenger.units > 0) ?? false
   );
+}
+
+function sentenceOf(rollout: Rollout, badAnswers: number): string {
   const told =
-    rollout.endedAt !== null || rollout.state === "held" || !isSeen
+    rollout.endedAt !== null || rollout.state === "held" || !isSeen(rollout)
       ? (rollout.sentence ?? describeEvidence(rollout))
       : describeEvidence(rollout);
   if (badAnswers === 0 || told.includes("bad answer")) return told;

@@ -33,6 +33,8 @@ export interface RolloutEvidence {
     /** Evidence of an earlier trial of the same model that this one went on from. */
     continues: string | null;
   };
+  /** False for a switch without copies before it: all requests go to one version, and there is none to compare it with. */
+  compares: boolean;
   verdict: Judgement["verdict"];
   /** "version 3 failed 72 of 310 requests, version 2 2 of 2,890: taken out after 4.1 s, 31 bad answers". */
   sentence: string;

@@ -176,6 +176,18 @@ test.each([
   expect(platform?.calls[0]?.body).toEqual({ reason: "because" });
 });
 
+test("a rollback to the former champion isn't called a promotion", async () => {
+  const sentence = "version 1 took the place of version 2 at once, asked by ada";
+  const { out } = await against(
+    {
+      "POST /services/digits/rollback": json(200, { rolloutId: "ro-2" }),
+      "GET /rollouts/ro-2": json(200, { id: "ro-2", state: "promoted", reason: null, sentence }),
+    },
+    ["rollback", "digits"],
+  );
+  expect(out).toBe(`digits: ${sentence}\n`);
+});
+
 test("a refusal ends with exit code 4 and the platform's own words", async () => {
   const error = { code: "CONFLICT", message: "there is no challenger", hint: "Push one.", given: "digits" };
   const { code, err } = await against({ "POST /services/digits/promote": json(409, { error }) }, [

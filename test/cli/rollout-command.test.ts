@@ -47,6 +47,7 @@ function evidence(changes: Partial<RolloutEvidence["rollout"]> = {}): RolloutEvi
       continues: null,
       ...changes,
     },
+    compares: true,
     verdict: "undecided",
     sentence: "version 3 failed 7 of 310 requests, version 2 2 of 2,890, 7 bad answers",
     badAnswers: 7,
@@ -162,6 +163,14 @@ commits (environment.git):
     const { out } = await against(routes, ["rollout", "show", "digits"]);
     expect(out).toContain("it was never compared with another version");
     expect(out).not.toMatch(/METRIC|undecided/);
+  });
+
+  test("of a switch says that nothing is compared", async () => {
+    const switched = { ...evidence({ kind: "blue-green", steps: [], share: 100 }), compares: false };
+    const routes = { "GET /services/digits/evidence": json(200, switched), ...detail };
+    const { out } = await against(routes, ["rollout", "show", "digits"]);
+    expect(out).toContain("there is none to compare it with, only the guard watches");
+    expect(out).not.toMatch(/METRIC|evidence over time/);
   });
 
   test("fits a narrow terminal, and prints JSON with the commits", async () => {

@@ -273,6 +273,20 @@ describe("the evidence of a rollout", () => {
     expect((await of(reader)).rollout.phaseEndsAt).toBeNull();
   });
 
+  it("of a switch compares nothing, unless copies were sent before it", async () => {
+    const switches = { ...policy, kind: "blue-green" as const, steps: [], watch: 60_000 };
+    for (const shadow of [null, { share: 100, for: null }]) {
+      const { world, reader, rollouts } = await open();
+      await rollouts.request(world.request(2, { policy: { ...switches, shadow } }));
+      await world.settle(rollouts);
+      world.backend.serve("m", 20);
+      await world.settle(rollouts);
+      const isShadow = shadow !== null;
+      const share = isShadow ? 0 : 100;
+      expect(await of(reader)).toMatchObject({ compares: isShadow, rollout: { isShadow, share } });
+    }
+  });
+
   it("says how long it will take at the traffic that comes, and that none comes", async () => {
     const { world, reader, rollouts } = await open();
     world.versions.set(2, { fails: 0.01, latency: 10 });

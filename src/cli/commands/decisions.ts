@@ -60,7 +60,8 @@ async function decide(
   const rollout = rolloutId === null ? null : await settled(client, rolloutId, decision);
   if (options.json === true) printJson(context, rollout ?? { rolloutId });
   else {
-    const told = rollout === null ? `${decision} is recorded` : describeRollout(rollout);
+    const isBack = decision === "rollback" && rollout?.state === "promoted" && rollout.sentence;
+    const told = isBack || (rollout === null ? `${decision} is recorded` : describeRollout(rollout));
     for (const line of wrap(`${model}: ${told}`, widthOf(context.terminal)))
       context.terminal.write(`${line}\n`);
   }

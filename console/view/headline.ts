@@ -1,6 +1,6 @@
 import type { RolloutEvidence } from "../../src/rollout/evidence.ts";
 import type { ServiceView } from "../../src/rollout/views.ts";
-import { ago, duration, sentence, share } from "./format.ts";
+import { ago, count, duration, sentence, share } from "./format.ts";
 
 /**
  * `calm`: nothing to do. `trial`: something is under way and watched. `attention`: waits for a person.
@@ -135,12 +135,20 @@ function isSwitched({ rollout }: RolloutEvidence): boolean {
 function switched(service: ServiceView, version: number, of: RolloutEvidence): Headline {
   const former =
     service.champion === null ? "" : `Version ${service.champion.version} stays ready to go back to.`;
+  const bad = unjudged(of);
   return {
-    tone: "trial",
+    tone: bad === "" ? "trial" : "attention",
     short: `version ${version} on trial`,
     title: `Version ${version} answers all requests, and is watched`,
-    detail: `${former}${endOf(of, " It is promoted")}`.trim(),
+    detail: `${bad}${former}${endOf(of, " It is promoted")}`.trim(),
   };
+}
+
+/** Nothing weighs what a version answers that is compared with none, but for the guard's wide limits: a person must. */
+function unjudged({ badAnswers, compares }: RolloutEvidence): string {
+  if (compares || badAnswers === 0) return "";
+  const bad = badAnswers === 1 ? "1 bad answer" : `${count(badAnswers)} bad answers`;
+  return `Callers got ${bad}, and no test judges whether that is more than before: look, and go back if it is. `;
 }
 
 function endOf({ at, rollout }: RolloutEvidence, what: string): string {
@@ -177,12 +185,13 @@ function ended(
   const when = ago(endedAt, now);
   const calm = `${serves(service)} Nothing needs to be done now.`;
   if (state === "promoted") {
+    const bad = of === null ? "" : unjudged(of);
     return {
-      tone: "calm",
+      tone: bad === "" ? "calm" : "attention",
       short: `version ${version} promoted`,
       // A first champion, or one that was gone back to, was on no trial.
       title: `Version ${version} ${of !== null && hasTrial(of) ? "was promoted" : "became champion"} ${when}`,
-      detail: calm,
+      detail: bad === "" ? calm : `${bad}${serves(service)}`,
     };
   }
   if (state === "superseded") {

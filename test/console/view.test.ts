@@ -144,6 +144,17 @@ describe("the headline", () => {
       title: "Version 3 answers all requests, and is watched",
       detail: "Version 2 stays ready to go back to. It is promoted in 1 min.",
     });
+    const unjudged = { ...switched, compares: false, badAnswers: 95 };
+    expect(told({ service: { ...service, weight: 100 }, evidence: unjudged })).toMatchObject({
+      tone: "attention",
+      detail: expect.stringContaining("Callers got 95 bad answers, and no test judges"),
+    });
+    const promoted = { ...service, weight: 0, rollout: { ...service.rollout!, state: "promoted" } };
+    const ended = { ...unjudged, rollout: { ...unjudged.rollout, endedAt: NOW - 9000 } };
+    expect(told({ service: promoted, evidence: ended })).toMatchObject({ tone: "attention" });
+    expect(told({ service: promoted, evidence: { ...ended, badAnswers: 0 } })).toMatchObject({
+      tone: "calm",
+    });
   });
 
   it("calls nothing good enough that waits for a yes without a verdict", () => {

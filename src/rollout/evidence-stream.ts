@@ -75,6 +75,8 @@ export class EvidenceStreams {
 
   /** Writes to the response until its reader leaves or `close` is called. Call `admit` before. */
   follow(service: string, response: ServerResponse): void {
+    // Left while it was let in: its `close` has been told, and its place would never be free again.
+    if (response.destroyed || response.closed) return;
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store, no-transform",
@@ -143,7 +145,7 @@ export class EvidenceStreams {
   #send({ latest }: Channel, listener: Listener): void {
     const now = this.#clock.now();
     if (listener.fullSince !== null) {
-      if (now - listener.fullSince > this.#times.stuck) listener.response.destroy();
+      if (Math.abs(now - listener.fullSince) > this.#times.stuck) listener.response.destroy();
       return;
     }
     if (latest && latest.compared !== listener.sent) {

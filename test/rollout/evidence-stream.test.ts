@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type ClientRequest, get, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
@@ -76,8 +76,12 @@ describe("evidence over HTTP", () => {
   let listeners: Listener[];
   const defects: unknown[] = [];
 
-  async function open(changed: Partial<StreamTimes> = {}, broken?: EvidenceReader): Promise<void> {
-    reader = createEvidenceReader({ db: world.db, clock: world.clock });
+  async function open(
+    changed: Partial<StreamTimes> = {},
+    broken?: EvidenceReader,
+    ofRoutes = createEvidenceReader({ db: world.db, clock: world.clock }),
+  ): Promise<void> {
+    reader = ofRoutes;
     streams = new EvidenceStreams({
       reader: broken ?? reader,
       clock: systemClock,
@@ -232,6 +236,36 @@ describe("evidence over HTTP", () => {
     const listener = listen();
     await listener.until(() => listener.events.length === 1);
     expect(defects).toHaveLength(1);
+  });
+
+  it("keeps no place for one that left before it was let in", async () => {
+    const working = createEvidenceReader({ db: world.db, clock: world.clock });
+    let goOn = (): void => undefined;
+    const asked = new Promise<void>((begun) => {
+      reader = {
+        ...working,
+        async mark(name) {
+          begun();
+          await new Promise<void>((resolve) => (goOn = resolve));
+          return working.mark(name);
+        },
+      };
+    });
+    await open({}, undefined, reader);
+    const gone = once(app.server, "connection").then(([socket]) => once(socket as Socket, "close"));
+    const listener = listen();
+    await asked;
+    listener.close();
+    await gone;
+    goOn();
+    // One that is let in behind it shows that the first one has had its turn.
+    const next = new Promise<void>(
+      (resolve) => (reader.mark = async (name) => (resolve(), working.mark(name))),
+    );
+    const second = listen();
+    await next;
+    await second.until(() => second.events.length === 1);
+    expect(streams.listeners).toBe(1);
   });
 
   it("forgets a listener that leaves", async () => {

@@ -15,9 +15,13 @@ export const metricName = z
 
 const rolloutMetric = z
   .strictObject({
-    name: metricName.describe(
-      "`errors` and `latency` are measured by the platform; any other name comes `from: labels`.",
-    ),
+    name: metricName
+      .superRefine((name, ctx) => {
+        // Evidence is kept by metric in plain objects, which have these names from the start.
+        if (name in Object.prototype)
+          complain(ctx, "is a reserved name", { rule: "reserved-name", allowed: "another name" });
+      })
+      .describe("`errors` and `latency` are measured by the platform; any other name comes `from: labels`."),
     from: z
       .literal("labels")
       .exactOptional()

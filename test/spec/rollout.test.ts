@@ -43,6 +43,12 @@ test.each([
   expect(policy(text)).toMatchObject(expected);
 });
 
+test.each(["constructor", "__proto__", "toString"])("a metric can't be named %s", (name) => {
+  expect(problems(`metrics: [{ name: ${name}, from: labels, worseBy: 1pp }]`)).toMatchObject([
+    { line: 5, column: 30, rule: "reserved-name", given: `"${name}"` },
+  ]);
+});
+
 const latency = (more: string): string => `metrics: [{ name: latency, quantile: 0.95, ${more} }]`;
 
 // Column 1 of line 5 begins `rollout: { `, so that a first key stands in column 12.

@@ -107,6 +107,8 @@ function sentenceOf(rollout: Rollout, badAnswers: number): string {
       ? (rollout.sentence ?? describeEvidence(rollout))
       : describeEvidence(rollout);
   if (badAnswers === 0 || told.includes("bad answer")) return told;
+  // What failed after a switch are these answers, told already; labels may know of more.
+  if (told.includes(` failed ${grouped(badAnswers)} of `) && told.includes("after the switch")) return told;
   return `${told}, ${grouped(badAnswers)} bad ${badAnswers === 1 ? "answer" : "answers"}`;
 }
 

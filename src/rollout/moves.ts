@@ -69,11 +69,13 @@ function towardsChallenger(service: Service, rollout: Rollout, move: Move): Acti
   };
 }
 
+/** Everything to the rollout's version for good: a promotion, or the way back to the champion before. */
 export function promotion(service: Service, rollout: Rollout, sentence: string): Action {
+  const isBack = rollout.request.atOnce === true && rollout.version === service.previousChampion;
   return {
     do: "commit",
     desired: { name: service.name, champion: rollout.version, weight: 0 },
-    subject: `${service.name}: promote version ${rollout.version}`,
+    subject: `${service.name}: ${isBack ? "go back to" : "promote"} version ${rollout.version}`,
     after: { rolloutId: rollout.id, state: "promoted", sentence, event: "rollout.promoted" },
   };
 }

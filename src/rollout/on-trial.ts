@@ -1,5 +1,5 @@
 import { promotion, toShadow, toStep, toSwitch } from "./moves.ts";
-import { because, describeEvidence, duration } from "./sentences.ts";
+import { because, describeEvidence, duration, failedSinceSwitch } from "./sentences.ts";
 import type { Action, Situation } from "./situation.ts";
 import { isCopiesOnly, type Rollout, type Service } from "./state.ts";
 import { grouped } from "./statistics/sentence.ts";
@@ -72,16 +72,27 @@ function inShadow(situation: Situation, rollout: Rollout): Action | undefined {
   return isOver ? notEnoughData(situation, rollout) : undefined;
 }
 
-function afterSwitch({ service, now, unitsAtStep }: Situation, rollout: Rollout): Action | undefined {
+function afterSwitch(situation: Situation, rollout: Rollout): Action | undefined {
+  const { service, now, unitsAtStep, sinceSwitch } = situation;
   const { watch, guard } = rollout.request.policy;
-  if (rollout.phaseAt === null || now < rollout.phaseAt + watch) return undefined;
+  if (!isWatchOver(rollout, now)) return undefined;
   const saw =
     guard === null
       ? "the absolute guard is off and watched nothing"
       : unitsAtStep === 0
         ? `no request came in ${duration(watch)}, so the absolute guard saw nothing`
-        : `the absolute guard, outside the declared rates, saw nothing in ${duration(watch)} (${grouped(unitsAtStep)} requests)`;
-  return promotion(service, rollout, `switched all requests to version ${rollout.version}; ${saw}: promoted`);
+        : `the absolute guard, outside the declared rates, didn't fire in ${duration(watch)} (${grouped(unitsAtStep)} requests)`;
+  const failed = sinceSwitch === null ? "" : failedSinceSwitch(rollout.version, sinceSwitch);
+  return promotion(
+    service,
+    rollout,
+    `switched all requests to version ${rollout.version}; ${saw}${failed}: promoted`,
+  );
+}
+
+/** True once the time is over for which the old champion stays ready after a switch. */
+export function isWatchOver({ phase, phaseAt, request }: Rollout, now: number): boolean {
+  return phase === "switched" && phaseAt !== null && now >= phaseAt + request.policy.watch;
 }
 
 function atStep(situation: Situation, rollout: Rollout): Action | undefined {

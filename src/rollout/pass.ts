@@ -1,8 +1,10 @@
 import { act, type ToldStops } from "./act.ts";
 import { badAnswersOf } from "./bad-answers.ts";
+import { failedSince } from "./since-switch.ts";
 import { decide } from "./decide.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { takeLook } from "./look.ts";
+import { isWatchOver } from "./on-trial.ts";
 import type { Projector } from "./projector.ts";
 import { selectContracts, selectRollouts, selectService } from "./rows.ts";
 import type { Action, Situation } from "./situation.ts";
@@ -54,11 +56,12 @@ function mayBeStopped({ judgement, wish }: Rollout): boolean {
 }
 
 async function gather<State>(
-  { deps, told }: PassDeps<State>,
+  { deps, judge, told }: PassDeps<State>,
   name: string,
   projection: Projection,
 ): Promise<Situation | undefined> {
   const { rules, variants } = await deps.backend.state();
+  const now = deps.clock.now();
   const known = await deps.db.read(async (tx) => {
     const service = await selectService(tx, name);
     const active = "service = ? AND state IN ('checking', 'progressing', 'held')";
@@ -76,6 +79,8 @@ async function gather<State>(
       contracts: await selectContracts(tx, name),
       unitsAtStep: Number(units?.units ?? 0),
       badAnswers: rollout && mayBeStopped(rollout) ? await badAnswersOf(tx, rollout.id) : 0,
+      sinceSwitch:
+        rollout && isWatchOver(rollout, now) ? await failedSince(tx, judge, rollout, service?.commit) : null,
     };
   });
   const { service } = known;
@@ -84,7 +89,7 @@ async function gather<State>(
   return {
     ...known,
     service,
-    now: deps.clock.now(),
+    now,
     projection,
     inForce: rule ? { commit: rule.commit, order: rule.order } : null,
     prepared: variants.filter((variant) => variant.service === name).map((variant) => variant.version),

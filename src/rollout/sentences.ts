@@ -1,5 +1,6 @@
 import type { RolloutMetric } from "../spec/project.ts";
 import type { GuardFinding, Judgement, MetricEvidence } from "./judge.ts";
+import type { SinceSwitch } from "./situation.ts";
 import type { Rollout } from "./state.ts";
 import { grouped } from "./statistics/sentence.ts";
 
@@ -74,6 +75,13 @@ export function takenOut(rollout: Rollout, now: number, badAnswers: number): str
   const given = isGiven ? `; it had answered ${grouped(answered)} ${unitsOf(rollout)} by then` : "";
   const earlier = rollout.continues === null ? "" : `, going on from the evidence of ${rollout.continues}`;
   return `${describeEvidence(rollout)}${earlier}: ${after(rollout, now, badAnswers)}${given}`;
+}
+
+/** "; version 3 failed 95 of 960 requests after the switch (before it: 2 of 4,000)"; nothing where none came. */
+export function failedSinceSwitch(version: number, { after, before }: SinceSwitch): string {
+  if (after.units === 0) return "";
+  const known = before === null ? "" : ` (before it: ${ratio(before)})`;
+  return `; version ${version} failed ${ratio(after)} requests after the switch${known}`;
 }
 
 /** Said as what it is: nothing that the declared rates hold for. */

@@ -1,4 +1,5 @@
 import type { ServiceState } from "../git/environment.ts";
+import type { ArmCount } from "./judge.ts";
 import type {
   After,
   ContractVerdict,
@@ -30,6 +31,15 @@ export interface Situation {
   unitsAtStep: number;
   /** Answers of the rollout's challenger that callers got and shouldn't have. */
   badAnswers: number;
+  /** Known when the watch after a switch is over; null at any other time. */
+  sinceSwitch: SinceSwitch | null;
+}
+
+/** Requests of a switch, and of the time before the rollout; `loss`: how many failed. */
+export interface SinceSwitch {
+  after: ArmCount;
+  /** Null where nothing is known of it. */
+  before: ArmCount | null;
 }
 
 /** The one thing to do next. */

@@ -1,4 +1,4 @@
-import type { Judge } from "./judge.ts";
+import type { ArmCount, Judge } from "./judge.ts";
 import { createEProcessJudge } from "./statistics/e-process-judge.ts";
 import { type EProcessState, readState } from "./statistics/e-process-state.ts";
 import { fromCopies } from "./statistics/from-copies.ts";
@@ -9,9 +9,17 @@ export interface StoredJudge<State> extends Judge<State> {
   read(stored: unknown): State | null;
   /** What goes on counting when copies end and real requests begin. */
   fromCopies(state: State): State;
+  /** Requests of the time before the rollout and how many failed, as the guard compares with them; null: none known. */
+  before(state: State): ArmCount | null;
 }
 
 /** The platform's own. */
 export function createStoredJudge(): StoredJudge<EProcessState> {
-  return { ...createEProcessJudge(), read: readState, fromCopies };
+  return { ...createEProcessJudge(), read: readState, fromCopies, before };
+}
+
+/** The guard's own count, which fades between two rollouts that go on from one another. */
+function before({ guard }: EProcessState): ArmCount | null {
+  const units = Math.round(guard.units);
+  return units === 0 ? null : { units, loss: Math.round(guard.loss) };
 }

@@ -137,7 +137,7 @@ describe("copies, switches and who comes back from them, with real processes", (
       "version 6 gets copies of 100 % of prices's requests",
       "version 6 gets all of prices's requests, version 4 stays ready for 2 s",
       "promote version 6",
-      "promote version 4",
+      "go back to version 4",
     ]);
   }, 60_000);
 

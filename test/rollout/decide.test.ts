@@ -80,6 +80,7 @@ function situation(changes: Partial<Situation> = {}): Situation {
     stopTold: false,
     unitsAtStep: 100,
     badAnswers: 0,
+    sinceSwitch: null,
     ...changes,
   };
 }

@@ -284,6 +284,14 @@ describe("the evidence of a rollout", () => {
       const isShadow = shadow !== null;
       const share = isShadow ? 0 : 100;
       expect(await of(reader)).toMatchObject({ compares: isShadow, rollout: { isShadow, share } });
+      if (isShadow) continue;
+      world.clock.time += switches.watch;
+      await world.settle(rollouts);
+      const { badAnswers, sentence } = await of(reader);
+      expect(badAnswers).toBeGreaterThan(0);
+      // Told once, as what failed.
+      expect(sentence).toContain(`failed ${badAnswers} of 20 requests after the switch`);
+      expect(sentence).not.toContain("bad answer");
     }
   });
 

@@ -50,12 +50,30 @@ describe("blue-green", () => {
     expect(await world.rollout(2)).toMatchObject({
       state: "promoted",
       sentence:
-        "switched all requests to version 2; the absolute guard, outside the declared rates, saw nothing in 10 min " +
-        "(1,204 requests): promoted",
+        "switched all requests to version 2; the absolute guard, outside the declared rates, didn't fire in 10 min " +
+        "(1,204 requests); version 2 failed 12 of 1,204 requests after the switch: promoted",
     });
     expect(weights(world)).toEqual(["1/- 0", "1/2 100", "2/- 0"]);
     expect([...world.backend.variants]).toEqual(["m/2"]);
     expect(world.backend.violations).toEqual([]);
+  });
+
+  it("says what failed after the switch, beside what was failed before it", async () => {
+    const world = new World();
+    world.versions.set(1, { fails: 0.01 }).set(2, { fails: 0.1 });
+    const rollouts = world.open();
+    const asked = { policy: { ...policy, ...blueGreen } };
+    await rollouts.request(world.request(1, asked));
+    await world.settle(rollouts);
+    world.backend.serve("m", 4000);
+    await rollouts.request(world.request(2, asked));
+    await world.settle(rollouts);
+    world.backend.serve("m", 960);
+    world.clock.time += 10 * MINUTE;
+    await world.settle(rollouts);
+    expect((await world.rollout(2)).sentence).toMatch(
+      /; version 2 failed 96 of 960 requests after the switch \(before it: 40 of 4,000\): promoted$/,
+    );
   });
 
   it("says so when nothing watched, or nobody came", async () => {

@@ -49,6 +49,8 @@ describe("the champion before this one", () => {
     await world.settle(rollouts);
     await hand("rollback");
     expect(world.environment.headState("m")?.champion).toBe(1);
+    const subject = world.environment.commits.at(-1)?.message.split("\n")[0];
+    expect(subject).toBe("m: go back to version 1");
     await expect(hand("rollback")).rejects.toMatchObject({ code: "ROLLOUT_NOT_RUNNING" });
     expect(world.environment.headState("m")?.champion).toBe(1);
   });

@@ -5,6 +5,7 @@ import { DatabaseSync } from "@photostructure/sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { SqliteDatabase } from "../../src/store/sqlite.ts";
 import { add, die, fill, forgetful, put, putThenRefuse } from "./fixtures/commands.ts";
+import { Connection } from "../../src/store/sqlite/connection.ts";
 import { openCounters } from "./support-open.ts";
 import { bundleFixture, temporaryFolder } from "./support.ts";
 
@@ -74,6 +75,15 @@ describe("the SQLite store", () => {
     expect(values.at(-1)?.value).toBe(1000);
     expect(after.acknowledged - before.acknowledged).toBe(1000);
     expect(after.commits - before.commits).toBeLessThanOrEqual(10);
+  });
+
+  it("tells how many rows a statement changed as a number, so that none is 0", () => {
+    const connection = Connection.forWriting(file);
+    connection.run("CREATE TABLE t (a INTEGER)");
+    connection.run("INSERT INTO t VALUES (1), (2)");
+    expect(connection.run("UPDATE t SET a = 3")).toEqual({ changes: 2 });
+    expect(connection.run("DELETE FROM t WHERE a = 4")).toEqual({ changes: 0 });
+    connection.close();
   });
 
   it("carries integers beyond 2^53 as bigint, and only those", async () => {

@@ -67,7 +67,8 @@ export class Connection {
 
   run(sql: string, params: readonly SqlValue[] = []): { changes: number } {
     try {
-      return { changes: this.#prepare(sql).run(...checked(params)).changes };
+      // A statement that writes reads bigints, and counts in them.
+      return { changes: Number(this.#prepare(sql).run(...checked(params)).changes) };
     } catch (error) {
       throw fromSqlite(error, sql);
     }

@@ -99,8 +99,13 @@ async function evidenceOf(
 function changeOf(rollout: Rollout, judgeState: unknown): string[] {
   const compares = rollout.phase === "shadow" || rollout.kind === "canary";
   if (!compares || rollout.judgement?.verdict === "worse") return [];
-  return changeSentences(judgeState, rollout.request.policy, rollout.step, {
+  const names = {
     challenger: `version ${rollout.version}`,
     champion: rollout.champion === null ? "the champion" : `version ${rollout.champion}`,
+  };
+  return changeSentences(judgeState, rollout.request.policy, rollout.step, names, {
+    isShadow: rollout.phase === "shadow",
+    isHeld: rollout.state === "held",
+    isApproved: rollout.approvedBy !== null,
   });
 }

@@ -25,6 +25,22 @@ export interface WhatWouldChange {
   sentences: string[];
 }
 
+/** How a person calls the versions. */
+interface Names {
+  challenger: string;
+  champion: string;
+}
+
+/** Where the version is: what good answers lead to. Left out: at a step that it may leave by itself. */
+interface Place {
+  /** It gets copies only, which promote nothing. */
+  isShadow?: boolean;
+  /** Nothing goes on before a person says so. */
+  isHeld?: boolean;
+  /** The yes that the policy's approval asks for was said. */
+  isApproved?: boolean;
+}
+
 /** More units than this are no answer to anybody. */
 const MOST = 1e8;
 
@@ -37,7 +53,8 @@ export function whatWouldChange(
   state: EProcessState,
   policy: RolloutPolicy,
   step: number,
-  names: { challenger: string; champion: string },
+  names: Names,
+  place: Place = {},
 ): WhatWouldChange {
   const { share } = state;
   const entries = Object.entries(state.metrics);
@@ -67,7 +84,13 @@ export function whatWouldChange(
       presentToPromote: until(1, growthOf(metric, 1, share, present), enough),
     };
   });
-  return { metrics, sentences: metrics.flatMap((change, j) => sentencesOf(change, entries[j]![1], names)) };
+  const goal = goalOf(policy, step, place);
+  const left = metrics.map((change) => goodTo(goal, change) !== 0);
+  const sentences = metrics.flatMap((change, j) => {
+    const isAlone = left.every((isLeft, i) => i === j || !isLeft);
+    return sentencesOf(change, entries[j]![1], names, { goal, isAlone });
+  });
+  return { metrics, sentences };
 }
 
 /** The sentences of a stored state; none of one that can't be read. */
@@ -75,10 +98,31 @@ export function changeSentences(
   stored: unknown,
   policy: RolloutPolicy,
   step: number,
-  names: { challenger: string; champion: string },
+  names: Names,
+  place: Place = {},
 ): string[] {
   const state = readState(stored);
-  return state === null ? [] : whatWouldChange(state, policy, step, names).sentences;
+  return state === null ? [] : whatWouldChange(state, policy, step, names, place).sentences;
+}
+
+/** What the next thing is that good answers are needed for. */
+interface Goal {
+  of: "step" | "promotion";
+  /** What follows by itself once every metric is clear, as a verb and the rest; null: nothing does. */
+  then: [verb: string, rest: string] | null;
+}
+
+function goalOf(policy: RolloutPolicy, step: number, { isShadow, isHeld, isApproved }: Place): Goal {
+  const isLast = isShadow === true || step >= policy.steps.length - 1;
+  const of = isLast ? "promotion" : "step";
+  if (isShadow === true || isHeld === true) return { of, then: null };
+  if (!isLast) return { of, then: ["take", "it to the next step"] };
+  const waits = policy.approval !== "none" && isApproved !== true;
+  return { of, then: waits ? ["clear", `it for the yes of ${policy.approval}`] : ["promote", "it"] };
+}
+
+function goodTo({ of }: Goal, change: MetricChange): number | null {
+  return of === "step" ? change.goodToAdvance : change.goodToPromote;
 }
 
 /** The champion's loss rate that the bets assume. */
@@ -145,7 +189,8 @@ const WORDS = {
 function sentencesOf(
   change: MetricChange,
   metric: MetricState,
-  names: { challenger: string; champion: string },
+  names: Names,
+  { goal, isAlone }: { goal: Goal; isAlone: boolean },
 ): string[] {
   const words = WORDS[metric.kind];
   const of = metric.kind === "labels" ? ` (${change.metric})` : "";
@@ -153,19 +198,24 @@ function sentencesOf(
     return [`labels come more often for one version than for the other: ${change.metric} can't be decided`];
   if (metric.bets === null) return [`too few answers of ${names.champion} are known to say what is slow`];
   const sentences: string[] = [];
-  const { failuresToRollBack: failures, goodToPromote: good } = change;
+  const { failuresToRollBack: failures } = change;
+  const good = goodTo(goal, change);
   if (failures !== null && failures > 0)
     sentences.push(
       `${grouped(failures)} more ${plural(words.bad, failures)} of ${names.challenger} with none of ` +
         `${names.champion} ${failures === 1 ? "takes" : "take"} it out${of}`,
     );
+  // One metric of several keeps nothing from happening by itself.
+  const cleared = `${change.metric}${goal.of === "step" ? " for the next step" : ""}`;
+  const then = isAlone ? goal.then : null;
+  const [verb, rest] = then ?? ["clear", cleared];
   if (good !== null && good > 0)
     sentences.push(
       `about ${grouped(rounded(good))} more ${plural(words.good, good)} of ${names.challenger} ${words.without} ` +
-        `${good === 1 ? "promotes" : "promote"} it${of}`,
+        `${good === 1 ? `${verb}s` : verb} ${rest}${then === null ? "" : of}`,
     );
   if (good === null)
-    sentences.push(`no number of good answers of ${names.challenger} promotes it at this share${of}`);
+    sentences.push(`no number of good answers of ${names.challenger} clears ${cleared} at this share`);
   return sentences;
 }
 

@@ -44,6 +44,33 @@ describe("what would change the verdict", () => {
     expect(given / promised).toBeLessThan(2);
   });
 
+  it("says what good answers lead to: one metric of several, or an early step, promotes nothing", () => {
+    const state = seen([9000, 9], [1000, 1]);
+    const said = (more: Partial<RolloutPolicy>, place = {}): string =>
+      whatWouldChange(state, { ...policy, ...more }, 0, names, place).sentences.at(-1) ?? "";
+    expect(said({})).toMatch(/^about \d+ more answers of version 3 without a failure promote it$/);
+    expect(said({ approval: "lead" })).toMatch(/ clear it for the yes of lead$/);
+    expect(said({ approval: "lead" }, { isApproved: true })).toMatch(/ promote it$/);
+    expect(said({}, { isHeld: true })).toMatch(/ clear errors$/);
+    expect(said({ steps: [10, 50] }, { isShadow: true })).toMatch(/ clear errors$/);
+    expect(said({ steps: [10, 11, 12, 50] })).not.toContain("promote");
+    const early = seen([900, 9], [100, 1]);
+    const steps = whatWouldChange(early, { ...policy, steps: [10, 50] }, 0, names).sentences;
+    expect(steps.at(-1)).toMatch(/ take it to the next step$/);
+    const both: RolloutPolicy = {
+      ...policy,
+      metrics: [...policy.metrics, { name: "accuracy", from: "labels", worseBy: 0.01, within: 0 }],
+    };
+    const cell = { share: 0.1, champion: ended(900, 9), challenger: ended(100, 1) };
+    const labels = { accuracy: [{ share: 0.1, champion: ended(90, 9), challenger: ended(10, 1) }] };
+    const two = judge.observe(judge.start(both, 0), { ...intervalOf(1000, [cell]), labels }, both);
+    const { sentences } = whatWouldChange(two, both, 0, names);
+    expect(sentences.filter((line) => line.startsWith("about"))).toEqual([
+      expect.stringMatching(/ without a failure clear errors$/),
+      expect.stringMatching(/ labelled answers of version 3 without a wrong one clear accuracy$/),
+    ]);
+  });
+
   it("knows nothing before the first unit, and asks for none when it is decided", () => {
     expect(whatWouldChange(judge.start(policy, 0), policy, 0, names).metrics[0]?.goodToPromote).toBeNull();
     const worse = whatWouldChange(seen([900, 9], [100, 60]), policy, 0, names);

@@ -10,6 +10,8 @@ export const LABEL_BOUNDS: LabelBounds = {
   predictionAge: 60 * 60_000,
   predictionRows: 300_000,
   labelAge: 7 * 24 * 60 * 60_000,
+  // Twice the predictions: each of those that came before a kept one and after it may have got its label later.
+  labelRows: 600_000,
 };
 
 /** Labels may come this many times later than a metric waits for them. */
@@ -49,10 +51,12 @@ export function createPredictionLog(
     const { wanted, longestWait } = await servicesWithLabels(deps.db, asked);
     await readPages(deps, wanted);
     const now = deps.clock.now();
-    if (now - prunedAt < PRUNE_EVERY_MS) return;
+    // Both ways: a clock that was set back must not end it.
+    if (Math.abs(now - prunedAt) < PRUNE_EVERY_MS) return;
     prunedAt = now;
     const predictionAge = Math.max(LABEL_BOUNDS.predictionAge, WAITS_KEPT * longestWait);
-    const { unknown } = await deps.db.write(pruneLabels, { ...LABEL_BOUNDS, predictionAge, now });
+    const labelAge = Math.max(LABEL_BOUNDS.labelAge, predictionAge + LABEL_BOUNDS.grace);
+    const { unknown } = await deps.db.write(pruneLabels, { ...LABEL_BOUNDS, predictionAge, labelAge, now });
     if (unknown > 0) deps.log(`${unknown} labels name no prediction that is kept`, undefined);
   }
 

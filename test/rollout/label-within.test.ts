@@ -79,6 +79,20 @@ describe("a metric that waits for its labels", () => {
     expect(await counted(world)).toMatchObject({ soon: all, later: all, "also-later": all });
   });
 
+  it("counts a label once that is sent again and again for as long as its prediction is kept", async () => {
+    const { world, rollouts, serve } = await onTrial(labelMetric("accuracy", 120 * HOUR));
+    const record = (await serve(40)).find(({ arm }) => arm === "champion");
+    const labels = [{ id: record?.requestId ?? "", label: "a" }];
+    expect(await rollouts.labels("m", labels)).toEqual({ ...none, accepted: 1 });
+    for (const wait of [130 * HOUR, 50 * HOUR, 50 * HOUR]) {
+      world.clock.time += wait;
+      await world.settle(rollouts);
+      expect(await rollouts.labels("m", labels)).toEqual({ ...none, duplicate: 1 });
+      await world.settle(rollouts);
+      expect(await counted(world)).toMatchObject({ accuracy: { units: 1 } });
+    }
+  });
+
   it("counts a label at once that comes later than that", async () => {
     const { world, rollouts, serve } = await onTrial(labelMetric("accuracy", HOUR / 2));
     const record = (await serve(40)).find(({ arm }) => arm === "champion");

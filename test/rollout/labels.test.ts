@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { pruneLabels } from "../../src/rollout/commands/labels.ts";
 import { labelLoss, lossOf } from "../../src/rollout/loss.ts";
 import { createPredictionLog, LABEL_BOUNDS } from "../../src/rollout/prediction-log.ts";
 import type { Rollouts } from "../../src/rollout/rollouts.ts";
@@ -98,6 +99,25 @@ describe("labels", () => {
     world.clock.time += LABEL_BOUNDS.grace + 20_000;
     await world.settle(rollouts);
     expect(await rollouts.labels("m", [{ id: "nobody", label: "a" }])).toEqual({ ...none, unknown: 1 });
+  });
+
+  it("are forgotten, the oldest first, when nobody could keep so many", async () => {
+    const { world, rollouts } = await onTrial(0.05);
+    for (let part = 0; part < 6; part++) {
+      world.clock.time += 1000;
+      const labels = Array.from({ length: 10 }, (_, i) => ({ id: `nobody-${part}-${i}`, label: "a" }));
+      await rollouts.labels("m", labels);
+    }
+    const prune = async (more: Partial<typeof LABEL_BOUNDS>): Promise<string[]> => {
+      await world.db.write(pruneLabels, { ...LABEL_BOUNDS, ...more, now: world.clock.time });
+      const rows = await world.db.read((tx) =>
+        tx.all<{ id: string }>("SELECT DISTINCT substr(request_id, 1, 8) AS id FROM rollout_labels"),
+      );
+      return rows.map(({ id }) => id).sort();
+    };
+    expect(await prune({})).toHaveLength(6);
+    expect(await prune({ labelRows: 25 })).toEqual(["nobody-4", "nobody-5"]);
+    expect(await prune({ labelAge: 500 })).toEqual(["nobody-5"]);
   });
 
   it("are late once the rollout has ended, and predictions by version in the path never count", async () => {

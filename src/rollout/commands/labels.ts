@@ -120,7 +120,7 @@ export const ingestPredictions = defineCommand(
       args.to,
       seq,
     ]);
-    await joinWaiting(tx);
+    await joinWaiting(tx, args.records);
     return { ingested: true };
   },
 );
@@ -149,19 +149,19 @@ async function addPrediction(tx: Tx, record: PredictionRecord, seq: number): Pro
   );
 }
 
-async function joinWaiting(tx: Tx): Promise<void> {
-  const waiting = await tx.all<{
-    service: string;
-    request_id: string;
-    label: string;
-    known_at: number | null;
-  }>(
-    `SELECT l.service, l.request_id, l.label, l.known_at FROM rollout_labels l
-     JOIN rollout_predictions p ON p.service = l.service AND p.request_id = l.request_id
-     WHERE l.state = 'waiting' ORDER BY l.at LIMIT 20000`,
-  );
-  for (const { service, request_id: id, label, known_at: at } of waiting) {
-    await joinLabel(tx, service, { id, truth: parsedTruth(label), at: at === null ? null : Number(at) });
+/**
+ * Labels that came before their predictions. Looked up by the predictions that are new, which are few: of the waiting
+ * labels there may be as many as anybody cares to send.
+ */
+async function joinWaiting(tx: Tx, records: readonly PredictionRecord[]): Promise<void> {
+  for (const { service, requestId: id } of records) {
+    const waiting = await tx.get<{ label: string; known_at: number | null }>(
+      `SELECT label, known_at FROM rollout_labels WHERE service = ? AND request_id = ? AND state = 'waiting'`,
+      [service, id],
+    );
+    if (!waiting) continue;
+    const at = waiting.known_at === null ? null : Number(waiting.known_at);
+    await joinLabel(tx, service, { id, truth: parsedTruth(waiting.label), at });
   }
 }
 
@@ -231,8 +231,13 @@ export interface LabelBounds {
   grace: number;
   predictionAge: number;
   predictionRows: number;
+  /** At least as long as predictions are kept: a label that is forgotten earlier counts once more when it is sent again. */
   labelAge: number;
+  /** Of each state; the oldest go first. */
+  labelRows: number;
 }
+
+const LABEL_STATES = ["waiting", "joined", "stored", "late", "mismatch", "unknown"];
 
 /** Keeps the tables within their bounds: waiting labels past their grace become unknown, old rows go. */
 export const pruneLabels = defineCommand(
@@ -246,7 +251,15 @@ export const pruneLabels = defineCommand(
       `DELETE FROM rollout_predictions WHERE at < ? OR seq <= (SELECT prediction_seq FROM rollout_environment) - ?`,
       [args.now - args.predictionAge, args.predictionRows],
     );
-    await tx.run("DELETE FROM rollout_labels WHERE at < ?", [args.now - args.labelAge]);
+    // State by state, as the index has them: without it every label would be looked at each time.
+    for (const state of LABEL_STATES) {
+      const excess = await tx.get<{ at: number }>(
+        "SELECT at FROM rollout_labels WHERE state = ? ORDER BY at DESC LIMIT 1 OFFSET ?",
+        [state, args.labelRows],
+      );
+      const oldest = Math.max(args.now - args.labelAge, excess ? Number(excess.at) + 1 : 0);
+      await tx.run("DELETE FROM rollout_labels WHERE state = ? AND at < ?", [state, oldest]);
+    }
     await tx.run(
       "DELETE FROM rollout_labels_due WHERE rollout_id IN (SELECT id FROM rollouts WHERE ended_at IS NOT NULL)",
     );

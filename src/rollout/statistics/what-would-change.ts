@@ -109,16 +109,16 @@ export function changeSentences(
 interface Goal {
   of: "step" | "promotion";
   /** What follows by itself once every metric is clear, as a verb and the rest; null: nothing does. */
-  then: [verb: string, rest: string] | null;
+  follows: [verb: string, rest: string] | null;
 }
 
 function goalOf(policy: RolloutPolicy, step: number, { isShadow, isHeld, isApproved }: Place): Goal {
   const isLast = isShadow === true || step >= policy.steps.length - 1;
   const of = isLast ? "promotion" : "step";
-  if (isShadow === true || isHeld === true) return { of, then: null };
-  if (!isLast) return { of, then: ["take", "it to the next step"] };
+  if (isShadow === true || isHeld === true) return { of, follows: null };
+  if (!isLast) return { of, follows: ["take", "it to the next step"] };
   const waits = policy.approval !== "none" && isApproved !== true;
-  return { of, then: waits ? ["clear", `it for the yes of ${policy.approval}`] : ["promote", "it"] };
+  return { of, follows: waits ? ["clear", `it for the yes of ${policy.approval}`] : ["promote", "it"] };
 }
 
 function goodTo({ of }: Goal, change: MetricChange): number | null {
@@ -207,12 +207,12 @@ function sentencesOf(
     );
   // One metric of several keeps nothing from happening by itself.
   const cleared = `${change.metric}${goal.of === "step" ? " for the next step" : ""}`;
-  const then = isAlone ? goal.then : null;
-  const [verb, rest] = then ?? ["clear", cleared];
+  const follows = isAlone ? goal.follows : null;
+  const [verb, rest] = follows ?? ["clear", cleared];
   if (good !== null && good > 0)
     sentences.push(
       `about ${grouped(rounded(good))} more ${plural(words.good, good)} of ${names.challenger} ${words.without} ` +
-        `${good === 1 ? `${verb}s` : verb} ${rest}${then === null ? "" : of}`,
+        `${good === 1 ? `${verb}s` : verb} ${rest}${follows === null ? "" : of}`,
     );
   if (good === null)
     sentences.push(`no number of good answers of ${names.challenger} clears ${cleared} at this share`);

@@ -1,6 +1,6 @@
 // `npm run bench:rollout`: what the judge of a rollout promises, simulated with the product's own code. Bundles
 // bench/rollout/ with the parts of src/ that it uses, and plays on all cores.
-// `-- --quick` (a minute), `--only NAME`, `--rollouts N`, `--seed N`, `--threads N`, `--json FILE`, `--list`.
+// `-- --quick` (a minute), `--only NAME`, `--rollouts N`, `--seed N`, `--threads N`, `--json FILE`, `--keep FILE`, `--list`.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

@@ -10,10 +10,13 @@ export interface Options {
   seed: number;
   threads: number | undefined;
   json: string | undefined;
+  /** Played rollouts are kept here, and not played again by the same program with the same seed. */
+  keep: string | undefined;
 }
 
-export const USAGE = `usage: npm run bench:rollout -- [--quick] [--only NAME]… [--rollouts N] [--seed N] [--threads N] [--json FILE] [--list]
-A full run rewrites docs/benchmarks/rollout.md and rollout.svg; NAME is the beginning of a row's name (validity, speed/errors-1-5).`;
+export const USAGE = `usage: npm run bench:rollout -- [--quick] [--only NAME]… [--rollouts N] [--seed N] [--threads N] [--json FILE] [--keep FILE] [--list]
+A full run rewrites docs/benchmarks/rollout.md and rollout.svg; NAME is the beginning of a row's name (validity, speed/errors-1-5).
+With --keep an interrupted run goes on where it was.`;
 
 /** Throws an Error with the usage for arguments that it doesn't know. */
 export function parseOptions(argv: readonly string[]): Options {
@@ -27,6 +30,7 @@ export function parseOptions(argv: readonly string[]): Options {
       seed: { type: "string" },
       threads: { type: "string" },
       json: { type: "string" },
+      keep: { type: "string" },
     },
   });
   return {
@@ -37,6 +41,7 @@ export function parseOptions(argv: readonly string[]): Options {
     seed: whole("--seed", values.seed ?? "1"),
     threads: values.threads === undefined ? undefined : whole("--threads", values.threads),
     json: values.json,
+    keep: values.keep,
   };
 }
 

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { Job, Row } from "./jobs/job.ts";
+import type { Kept } from "./kept.ts";
 import type { Played, Task } from "./worker.ts";
 
 /** One job's rollouts, in their order. */
@@ -15,6 +16,7 @@ export interface PoolOptions {
   workerPath: string;
   seed: number;
   rollouts: (job: Job) => number;
+  kept: Kept;
   progress: (line: string) => void;
 }
 
@@ -23,13 +25,17 @@ const CHUNKS = 40;
 
 /** Plays all jobs on a few threads. Fails with the first thread that fails. */
 export async function playAll(jobs: readonly Job[], options: PoolOptions): Promise<Result[]> {
-  const results = new Map(
-    jobs.map((job) => [
-      job.name,
-      { job, rows: Array.from<Row>({ length: options.rollouts(job) }), seconds: 0 },
-    ]),
-  );
-  const tasks = jobs.flatMap((job) => chunks(job, options));
+  const results = new Map<string, Result>();
+  const left = new Map<string, number>();
+  const tasks: Task[] = [];
+  for (const job of jobs) {
+    const length = options.rollouts(job);
+    const kept = options.kept.find(job.name, length);
+    results.set(job.name, { job, ...(kept ?? { rows: Array.from<Row>({ length }), seconds: 0 }) });
+    const own = kept ? [] : chunks(job, options);
+    left.set(job.name, own.length);
+    tasks.push(...own);
+  }
   const total = tasks.length;
   let done = 0;
   const take = (played: Played, task: Task): void => {
@@ -37,8 +43,10 @@ export async function playAll(jobs: readonly Job[], options: PoolOptions): Promi
     played.rows.forEach((row, i) => (result.rows[task.first + i] = row));
     result.seconds += played.seconds;
     done++;
-    if (task.first + task.count === result.rows.length || done === total)
-      options.progress(`${Math.round((done / total) * 100)} %  ${task.job}`);
+    left.set(played.job, left.get(played.job)! - 1);
+    if (left.get(played.job) !== 0) return;
+    options.kept.keep(played.job, result.rows, result.seconds);
+    options.progress(`${Math.round((done / total) * 100)} %  ${task.job}`);
   };
   await Promise.all(
     Array.from({ length: options.threads }, () => runThread(options.workerPath, tasks, take)),

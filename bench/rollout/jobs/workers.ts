@@ -50,7 +50,7 @@ function job({ name, title, workers, median }: Case): Job {
     section: "workers",
     name: `workers/${name}`,
     title,
-    rollouts: { full: 400, quick: 10 },
+    rollouts: { full: 300, quick: 10 },
     tags: { rate: RATE },
     play: (own) => {
       const queues = new Queues(workers);

@@ -3,7 +3,7 @@ import type { Table } from "./tables.ts";
 /** The page that a full run rewrites. */
 export function markdown(
   tables: readonly Table[],
-  run: { machine: string; seed: number; seconds: number; threads: number },
+  run: { machine: string; seed: number; seconds: number },
 ): string {
   const parts = [
     "# What the judge of a rollout promises, simulated",
@@ -13,7 +13,7 @@ export function markdown(
   for (const { title, notes, rows } of tables) parts.push(`## ${title}`, ...notes, pipeTable(rows));
   parts.push(
     "## Run",
-    `${run.machine}; seed ${run.seed}; ${run.threads} threads, ${Math.round(run.seconds / 60)} min. The same seed gives the same figures on any machine and with any number of threads.`,
+    `${run.machine}; seed ${run.seed}; ${Math.round(run.seconds / 60)} min of processor time for the simulation. The same seed gives the same figures on any machine and with any number of threads.`,
   );
   return `${parts.join("\n\n")}\n`;
 }

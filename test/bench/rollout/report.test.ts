@@ -30,7 +30,7 @@ describe("the report", () => {
   it("has a table of every section, with the figures of its rows", () => {
     const tables = sectionTables(honest(400));
     expect(tables).toHaveLength(7);
-    const page = markdown(tables, { machine: "a machine", seed: 3, seconds: 90, threads: 2 });
+    const page = markdown(tables, { machine: "a machine", seed: 3, seconds: 90 });
     expect(page).toContain("| errors 1 → 5 % | 100 | 100 % | 30 s | 30 s | 3 | 20 s | 20 s | 1.50 |");
     expect(page).toContain("| errors 1 → 5 % after 30 min | 100 | 100 % | 30 s | 30 s | 3 |  |  | 1.00 |");
     expect(page).toContain("seed 3");

@@ -73,19 +73,21 @@ const HELD: Record<string, string> & { "by-hand": string } = {
 };
 
 function deadlineWords(rollout: Rollout, promotes: number, now: number): string[] {
-  const { deadlineAt, request } = rollout;
+  const { deadlineAt } = rollout;
   if (deadlineAt === null || now + promotes <= deadlineAt) return [];
   const then = isCopiesOnly(rollout)
     ? `it would be held and wait for \`slipway approve ${rollout.service}\``
-    : AT_DEADLINE[request.policy.onNotEnoughData];
+    : atDeadline(rollout);
   return [`the deadline is in ${aboutTime(Math.max(0, deadlineAt - now))}: ${then}`];
 }
 
-const AT_DEADLINE = {
-  hold: "it would be held for not enough data",
-  rollback: "it would be rolled back",
-  promote: "it would be promoted without evidence",
-} as const;
+function atDeadline({ request: { policy }, approvedBy }: Rollout): string {
+  if (policy.onNotEnoughData === "hold") return "it would be held for not enough data";
+  if (policy.onNotEnoughData === "rollback") return "it would be rolled back";
+  return policy.approval === "none" || approvedBy !== null
+    ? "it would be promoted without evidence"
+    : `it would wait for the yes of ${policy.approval} without evidence`;
+}
 
 function withinWords(rollout: Rollout, promotes: number, rate: string, now: number): string {
   if (!Number.isFinite(promotes)) return `${rate} its margins can't be proven by any amount of traffic`;

@@ -199,7 +199,38 @@ test("what isn't known of the traffic is said, and forecasts nothing", () => {
   expect(told.metrics).toEqual([]);
   expect(told.sentences).toEqual([
     "how long requests take isn't known yet: nothing can be said about latency",
-    "how many labels come isn't known yet: nothing can be said about accuracy",
+    "how many labels come isn't known yet: nothing can be said about accuracy, and without labels it will hold",
+  ]);
+});
+
+test("a promotion is promised only where it follows by itself", () => {
+  const traffic = { requestsPerSecond: 1000, errorRate: 0.01 };
+  const said = (changes: Partial<RolloutPolicy>): string[] =>
+    forecast({ ...POLICY, ...changes }, traffic).sentences;
+  const equal = (changes: Partial<RolloutPolicy>): string | undefined =>
+    said(changes).find((line) => line.includes("equal version"));
+  expect(equal({ approval: "lead" })).toBe(
+    "at 1000 requests/s: an equal version is within its margins after about 13 s; then it waits for the yes of lead",
+  );
+  const copiesOnly = { share: 100, for: null };
+  expect(equal({ shadow: copiesOnly })).toMatch(
+    /^after a person's `slipway approve`, at 1000 requests\/s an equal version is promoted after about /,
+  );
+  expect(equal({ shadow: copiesOnly, approval: "lead" })).toContain("; then it waits for the yes of lead");
+  const labels = [...POLICY.metrics, ...LABELS];
+  expect(equal({ metrics: labels })).toBe(
+    "at 1000 requests/s: an equal version is within its margins of errors after about 13 s; " +
+      "before it is promoted, accuracy must be too",
+  );
+  expect(said({ metrics: labels, onNotEnoughData: "promote", approval: "lead" })[0]).toContain(
+    "and without labels it will wait for the yes of lead without evidence",
+  );
+  const blueGreen = said({ kind: "blue-green", steps: [], shadow: copiesOnly });
+  expect(blueGreen[0]).toBe(
+    "blue-green: takes over all at once after the copies and the yes of a person, unless they show it to be worse",
+  );
+  expect(said({ kind: "instant", steps: [], approval: "lead" })).toEqual([
+    "instant: takes over all at once after its contract check and the yes of lead; nothing is compared with the champion",
   ]);
 });
 

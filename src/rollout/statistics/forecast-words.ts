@@ -4,11 +4,14 @@ import type { Forecast, Traffic } from "./forecast.ts";
 /** Of a version whose time to be taken out is told. */
 const WORSE_BY_MARGINS = 3;
 
-const AT_DEADLINE: Readonly<Record<RolloutPolicy["onNotEnoughData"], string>> = {
-  hold: "it will hold",
-  rollback: "it will be rolled back",
-  promote: "it will be promoted without evidence",
-};
+/** What the deadline ends in; an approval is asked for also where nothing was proven. */
+function atDeadline({ onNotEnoughData, approval }: RolloutPolicy): string {
+  if (onNotEnoughData === "hold") return "it will hold";
+  if (onNotEnoughData === "rollback") return "it will be rolled back";
+  return approval === "none"
+    ? "it will be promoted without evidence"
+    : `it will wait for the yes of ${approval} without evidence`;
+}
 
 /** Milliseconds from the first copy or step to the deadline, which begins anew when copies have had their time. */
 export function latestVerdict(policy: RolloutPolicy): number {
@@ -22,17 +25,54 @@ export function forecastSentences(
   told: Omit<Forecast, "sentences">,
 ): string[] {
   if (policy.kind !== "canary" && policy.shadow === null) return [unjudged(policy)];
-  const sentences = policy.metrics.flatMap((metric) => unknown(metric, traffic));
+  const sentences = policy.metrics.flatMap((metric) => unknown(policy, metric, traffic));
   sentences.push(...holdSentences(policy, traffic, told));
-  if (told.metrics.length > 0 && !told.willHold && policy.kind === "canary")
-    sentences.push(
-      `${atTraffic(traffic)}: an equal version is promoted after about ${aboutTime(told.promotes)}`,
-    );
+  if (policy.kind !== "canary") sentences.push(afterCopies(policy));
+  else if (told.metrics.length > 0 && !told.willHold) sentences.push(promised(policy, traffic, told));
   for (const one of told.metrics) {
     const metric = policy.metrics.find(({ name }) => name === one.metric);
     if (metric) sentences.push(takenOut(policy, traffic, metric, one.takesOut));
   }
   return sentences;
+}
+
+/** When an equal version is promoted, or how far it comes by itself and what it then waits for. */
+function promised(
+  policy: RolloutPolicy,
+  traffic: Traffic,
+  { metrics, promotes }: Pick<Forecast, "metrics" | "promotes">,
+): string {
+  const known = new Set(metrics.map(({ metric }) => metric));
+  const open = policy.metrics.filter(({ name }) => !known.has(name)).map(({ name }) => name);
+  const start = isCopiesOnly(policy) ? "after a person's `slipway approve`, " : "";
+  const when = `after about ${aboutTime(promotes)}`;
+  // A yes to go on from copies isn't the one that a promotion needs.
+  const isAsked = policy.approval !== "none";
+  const goal = isAsked ? `it waits for the yes of ${policy.approval}` : "it is promoted";
+  const version = `${start}${atTraffic(traffic)}${start === "" ? ":" : ""} an equal version`;
+  if (open.length > 0) {
+    const within = `is within its margins of ${list([...known])} ${when}`;
+    return `${version} ${within}; before ${goal}, ${list(open)} must be too`;
+  }
+  return isAsked
+    ? `${version} is within its margins ${when}; then ${goal}`
+    : `${version} is promoted ${when}`;
+}
+
+/** Copies only, until a person says that it may go on. */
+function isCopiesOnly({ shadow }: RolloutPolicy): boolean {
+  return shadow !== null && shadow.for === null;
+}
+
+function list(names: readonly string[]): string {
+  return names.join(" and ");
+}
+
+/** Of a kind that takes over all at once: nothing that the copies show hastens it. */
+function afterCopies(policy: RolloutPolicy): string {
+  const ofWhom = policy.approval === "none" ? "a person" : policy.approval;
+  const yes = isCopiesOnly(policy) || policy.approval !== "none" ? ` and the yes of ${ofWhom}` : "";
+  return `${policy.kind}: takes over all at once after the copies${yes}, unless they show it to be worse`;
 }
 
 /** Why there will be no verdict before the deadline, with the times that it would take; none when there will be one. */
@@ -48,9 +88,7 @@ export function holdSentences(
   });
   if (sentences.length > 0) return sentences;
   const times = `about ${aboutTime(told.promotes)}, longer than ${aboutTime(latestVerdict(policy))}`;
-  return [
-    `${atTraffic(traffic)}: all metrics together need ${times}: ${AT_DEADLINE[policy.onNotEnoughData]}`,
-  ];
+  return [`${atTraffic(traffic)}: all metrics together need ${times}: ${atDeadline(policy)}`];
 }
 
 function unjudged(policy: RolloutPolicy): string {
@@ -59,19 +97,22 @@ function unjudged(policy: RolloutPolicy): string {
     policy.kind === "instant" || policy.guard === null
       ? "nothing is compared with the champion"
       : `the guard watches for ${aboutTime(policy.watch)}, nothing is compared with the champion`;
-  return `${name}: takes over all at once after its contract check; ${after}`;
+  const yes = policy.approval === "none" ? "" : ` and the yes of ${policy.approval}`;
+  return `${name}: takes over all at once after its contract check${yes}; ${after}`;
 }
 
-function unknown(metric: RolloutMetric, traffic: Traffic): string[] {
-  if ("from" in metric && !traffic.labels)
-    return [`how many labels come isn't known yet: nothing can be said about ${metric.name}`];
+function unknown(policy: RolloutPolicy, metric: RolloutMetric, traffic: Traffic): string[] {
+  if ("from" in metric && !traffic.labels) {
+    const end = policy.kind === "canary" ? `, and without labels ${atDeadline(policy)}` : "";
+    return [`how many labels come isn't known yet: nothing can be said about ${metric.name}${end}`];
+  }
   if ("quantile" in metric && !traffic.latency)
     return ["how long requests take isn't known yet: nothing can be said about latency"];
   return [];
 }
 
 function notProven(policy: RolloutPolicy, traffic: Traffic, metric: RolloutMetric, time: number): string {
-  const end = AT_DEADLINE[policy.onNotEnoughData];
+  const end = atDeadline(policy);
   const deadline = aboutTime(latestVerdict(policy));
   const needed = time === Infinity ? "no time would do" : `about ${aboutTime(time)}`;
   return `${atUnits(metric, traffic)} ${marginWords(metric)} of ${metric.name} can't be proven in ${deadline} (${needed}): ${end}`;

@@ -1,7 +1,8 @@
 import type { Gate, Project, RolloutMetric, RolloutPolicy, ServingSpec, Step } from "../spec/project.ts";
-import { durationWords, formatDuration } from "../spec/units.ts";
+import { durationWords } from "../spec/units.ts";
 import { forecast, type Forecast, type Traffic } from "./statistics/forecast.ts";
 import { aboutTime, holdSentences, latestVerdict } from "./statistics/forecast-words.ts";
+import { writtenSetting } from "./written-setting.ts";
 
 /** What a platform knows of the service that a project would change. */
 export interface PlannedService {
@@ -117,22 +118,8 @@ function differences(section: string, before: object | null, after: object): str
   const now = after as Record<string, unknown>;
   const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])].sort();
   return keys.flatMap((key) => {
-    const [a, b] = [canonical(key, old[key]), canonical(key, now[key])];
+    const [a, b] = [writtenSetting(key, old[key]), writtenSetting(key, now[key])];
     return a === b ? [] : [`${section}.${key}: ${a} -> ${b}`];
-  });
-}
-
-const DURATIONS = new Set(["deadline", "watch", "timeout", "for", "within", "floor"]);
-
-/** A setting as JSON with keys in order (another version may have stored them in another one), times as written. */
-function canonical(setting: string, value: unknown): string {
-  if (value === undefined) return "none";
-  if (typeof value === "number" && DURATIONS.has(setting)) return formatDuration(value);
-  return JSON.stringify(value, (key, inner: unknown) => {
-    if (typeof inner === "number" && DURATIONS.has(key)) return formatDuration(inner);
-    return typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner;
   });
 }
 

@@ -43,6 +43,27 @@ test("the same project changes nothing; another deadline is named with both valu
   });
 });
 
+test("changed settings are told as a person writes them, without what nobody wrote", () => {
+  const before = project();
+  const rollout =
+    "shadow: { for: 10m }, guard: none, metrics: [{ name: errors, worseBy: 7pp }, " +
+    "{ name: latency, quantile: 0.95, worseBy: 20% }, { name: a, from: labels, worseBy: 1pp, within: 10m }]";
+  const after = project("serving: { scale: { min: 2 }, sticky: { header: x-user }, maxBody: 1Mi }", rollout);
+  expect(planProject(after, { service: service(before), traffic: fast }).changes).toEqual([
+    "serving.maxBody: 16Mi -> 1Mi",
+    "serving.scale: { min: 1 } -> { min: 2 }",
+    "serving.sticky: none -> { header: x-user }",
+    "rollout.guard: { errors: 25pp, latency: 400% } -> none",
+    "rollout.metrics: [{ name: errors, worseBy: 0.5pp }] -> [{ name: errors, worseBy: 7pp }, " +
+      "{ name: latency, quantile: 0.95, worseBy: 20% }, { name: a, from: labels, worseBy: 1pp, within: 10m }]",
+    "rollout.shadow: false -> { for: 10m }",
+  ]);
+  // Another version may have stored the keys in another order, or without those that are meant anyway.
+  const metrics = [{ worseBy: 0.005, name: "errors" as const }];
+  const stored = { ...service(before), policy: { ...before.rollout, metrics } };
+  expect(planProject(before, { service: stored, traffic: fast }).change).toBe("unchanged");
+});
+
 test("a margin that can't be proven is a warning with numbers and a margin that could", () => {
   const plan = planProject(project(), { service: service(project()), traffic: slow });
   expect(plan.forecast?.willHold).toBe(true);

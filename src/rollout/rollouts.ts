@@ -27,8 +27,8 @@ export interface Rollouts extends RolloutRequests {
   ended(): Promise<void>;
   /** One pass over one service: what a loop does, for tests that hold the clock. Undefined: no such service. */
   pass(service: string, signal?: AbortSignal): Promise<Action | undefined>;
-  /** What a person does; `rolloutId` of the rollout that it concerns or has started. */
-  byHand(what: What): Promise<{ rolloutId: string | null }>;
+  /** What a person does; `rolloutId` of the rollout that it concerns or has started, `note` where nothing was to do. */
+  byHand(what: What): Promise<{ rolloutId: string | null; note?: string }>;
   /** A client asked by MLflow's API that this version be champion. */
   championRequested(model: string, version: number): Promise<{ rolloutId: string | null; how: RolloutKind }>;
   labels(service: string, labels: readonly NewLabel[]): Promise<LabelsAnswer>;
@@ -119,7 +119,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     pass,
     request: (rollout) => request(rollout, rollout.policy.kind),
     async byHand(what) {
-      const { rolloutId, champion } = await deps.db.write(actByHand, {
+      const { champion, ...done } = await deps.db.write(actByHand, {
         ...what,
         rolloutId: deps.ids.sortable("ro"),
         defaults: deps.defaults,
@@ -129,7 +129,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
       projector.headMayHaveMoved();
       if (champion) return request(await backToPrevious(deps, what), "instant");
       loops.wakeAll();
-      return { rolloutId };
+      return done;
     },
     async championRequested(model, version) {
       const service = await deps.db.read((tx) => selectService(tx, model));

@@ -188,6 +188,20 @@ test("a rollback to the former champion isn't called a promotion", async () => {
   expect(out).toBe(`digits: ${sentence}\n`);
 });
 
+test("what did nothing says why", async () => {
+  const note = "it is held already (needs-approval)";
+  const rollout = { id: "ro-2", state: "held", reason: "needs-approval", sentence: "waits for a yes" };
+  const routes = {
+    "POST /services/digits/hold": json(200, { rolloutId: "ro-2", note }),
+    "GET /rollouts/ro-2": json(200, rollout),
+  };
+  const { code, out } = await against(routes, ["hold", "digits"]);
+  const told = `digits: ${note}; rollout ro-2 is held (needs-approval): waits for a yes\n`;
+  expect({ code, out: out.replace(/\n +/g, " ") }).toEqual({ code: 0, out: told });
+  const asJson = await against(routes, ["hold", "digits", "--json"]);
+  expect(JSON.parse(asJson.out)).toEqual({ ...rollout, note });
+});
+
 test("a refusal ends with exit code 4 and the platform's own words", async () => {
   const error = { code: "CONFLICT", message: "there is no challenger", hint: "Push one.", given: "digits" };
   const { code, err } = await against({ "POST /services/digits/promote": json(409, { error }) }, [

@@ -138,7 +138,12 @@ describe("rollout controller", () => {
     await expect(hand("hold")).rejects.toMatchObject({ code: "ROLLOUT_NOT_RUNNING" });
     await rollouts.request(world.request(2));
     await world.settle(rollouts);
-    await hand("hold");
+    expect(await hand("hold")).not.toHaveProperty("note");
+    const { sentence } = await world.rollout(2);
+    expect((await hand("hold")).note).toBe(
+      "it is held already (by-hand); the new reason is kept in the audit only",
+    );
+    expect((await world.rollout(2)).sentence).toBe(sentence);
     world.backend.serve("m", 5000);
     await world.settle(rollouts);
     expect(await world.rollout(2)).toMatchObject({ state: "held", reason: "by-hand" });

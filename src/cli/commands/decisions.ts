@@ -56,13 +56,17 @@ async function decide(
   const body = options.reason === undefined ? {} : { reason: options.reason };
   const path = `/services/${encodeURIComponent(model)}/${decision}`;
   const client = context.client(options);
-  const { rolloutId } = await client.post<{ rolloutId: string | null }>(path, body);
+  const { rolloutId, note } = await client.post<{ rolloutId: string | null; note?: string }>(path, body);
   const rollout = rolloutId === null ? null : await settled(client, rolloutId, decision);
-  if (options.json === true) printJson(context, rollout ?? { rolloutId });
+  const noted = note === undefined ? {} : { note };
+  if (options.json === true) printJson(context, { ...(rollout ?? { rolloutId }), ...noted });
   else {
     const isBack = decision === "rollback" && rollout?.state === "promoted" && rollout.sentence;
     const told = isBack || (rollout === null ? `${decision} is recorded` : describeRollout(rollout));
-    for (const line of wrap(`${model}: ${told}`, widthOf(context.terminal)))
+    for (const line of wrap(
+      `${model}: ${note === undefined ? "" : `${note}; `}${told}`,
+      widthOf(context.terminal),
+    ))
       context.terminal.write(`${line}\n`);
   }
   return EXIT.ok;

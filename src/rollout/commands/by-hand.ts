@@ -21,7 +21,8 @@ export interface ByHand {
 
 /**
  * Acts on the service's running rollout. A rollback without one takes out the challenger that Git names; only when
- * there is none either it answers `champion: true`: then the champion itself is to go back to the one before. CONFLICT and NOT_FOUND say why it can't be.
+ * there is none either it answers `champion: true`: then the champion itself is to go back to the one before. A `note` says
+ * why nothing was done; CONFLICT and NOT_FOUND say why it can't be.
  */
 export const actByHand = defineCommand("rollout.by-hand", async (tx, args: ByHand) => {
   const service = await selectService(tx, args.service);
@@ -50,8 +51,8 @@ export const actByHand = defineCommand("rollout.by-hand", async (tx, args: ByHan
     if (args.do === "rollback") return { rolloutId: null, champion: true };
     throw new SlipwayError("ROLLOUT_NOT_RUNNING", `no rollout of ${args.service} is running`);
   }
-  await ACTS[args.do](tx, args, rollout);
-  return { rolloutId: rollout.id, champion: false };
+  const note = await ACTS[args.do](tx, args, rollout);
+  return { rolloutId: rollout.id, champion: false, ...(note === undefined ? {} : { note }) };
 });
 
 /** A challenger in Git without a rollout gets one, so that it is taken out as any other. */
@@ -76,7 +77,8 @@ async function rolloutOfNamed(tx: Tx, args: ByHand, service: Service): Promise<R
   return selectRollout(tx, id);
 }
 
-const ACTS: Record<ByHand["do"], (tx: Tx, args: ByHand, rollout: Rollout) => Promise<void>> = {
+/** What each does; a note says why it did nothing. */
+const ACTS: Record<ByHand["do"], (tx: Tx, args: ByHand, rollout: Rollout) => Promise<string | undefined>> = {
   async promote(tx, args, rollout) {
     if (!isOnTrial(rollout)) {
       const isAsked = rollout.reason === "needs-approval";
@@ -87,13 +89,16 @@ const ACTS: Record<ByHand["do"], (tx: Tx, args: ByHand, rollout: Rollout) => Pro
     }
     const { approval } = rollout.request.policy;
     if (approval !== "none" && rollout.approvedBy === null) requireRole(args, approval);
-    await wish(tx, rollout, { do: "promote", by: args.who, reason: args.reason });
+    return wish(tx, rollout, { do: "promote", by: args.who, reason: args.reason });
   },
   async rollback(tx, args, rollout) {
-    await wish(tx, rollout, { do: "rollback", by: args.who, reason: args.reason });
+    return wish(tx, rollout, { do: "rollback", by: args.who, reason: args.reason });
   },
   async hold(tx, args, rollout) {
-    if (rollout.state === "held") return;
+    if (rollout.state === "held") {
+      const kept = args.reason === "" ? "" : "; the new reason is kept in the audit only";
+      return `it is held already (${rollout.reason ?? "by-hand"})${kept}`;
+    }
     const sentence = `held by ${args.who}${args.reason === "" ? "" : `: ${args.reason}`}`;
     await tx.run(
       "UPDATE rollouts SET state = 'held', held_from = ?, reason = 'by-hand', sentence = ? WHERE id = ?",
@@ -106,6 +111,7 @@ const ACTS: Record<ByHand["do"], (tx: Tx, args: ByHand, rollout: Rollout) => Pro
       message: sentence,
       data: { reason: "by-hand" },
     });
+    return undefined;
   },
   async resume(tx, args, rollout) {
     if (rollout.state !== "held") throw notYet(rollout, "it isn't held");
@@ -114,16 +120,18 @@ const ACTS: Record<ByHand["do"], (tx: Tx, args: ByHand, rollout: Rollout) => Pro
          deadline_at = CASE WHEN deadline_at IS NULL THEN NULL ELSE ? END WHERE id = ?`,
       [`resumed by ${args.who}`, args.now + rollout.request.policy.deadline, rollout.id],
     );
+    return undefined;
   },
   async approve(tx, args, rollout) {
     const { approval } = rollout.request.policy;
     if (approval !== "none") requireRole(args, approval);
     else if (!isCopiesOnly(rollout)) throw notYet(rollout, "its project asks for no approval");
     await tx.run("UPDATE rollouts SET approved_by = ? WHERE id = ?", [args.who, rollout.id]);
+    return undefined;
   },
 };
 
-async function wish(tx: Tx, rollout: Rollout, value: NonNullable<Rollout["wish"]>): Promise<void> {
+async function wish(tx: Tx, rollout: Rollout, value: NonNullable<Rollout["wish"]>): Promise<undefined> {
   await tx.run("UPDATE rollouts SET wish = ? WHERE id = ?", [JSON.stringify(value), rollout.id]);
 }
 

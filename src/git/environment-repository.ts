@@ -278,7 +278,12 @@ function checkChange({ service, state }: Change): void {
 function commitMessage({ subject, body, trailers }: Change): string {
   const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, " ").trim();
   const lines = Object.entries(trailers).map(([key, value]) => `${key}: ${oneLine(value)}`);
-  return `${[oneLine(subject), body.trim(), lines.join("\n")].filter((part) => part !== "").join("\n\n")}\n`;
+  const message = [oneLine(subject), body.trim(), lines.join("\n")]
+    .filter((part) => part !== "")
+    .join("\n\n");
+  // Git refuses a message with NUL in it, and shows the rest to terminals as it is.
+  // oxlint-disable-next-line no-control-regex
+  return `${message.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, " ")}\n`;
 }
 
 /** Keeps the newest entries of a cache. */

@@ -24,6 +24,9 @@ const actParams = z.object({
   act: z.enum(["promote", "rollback", "hold", "resume", "approve"]),
 });
 const reasonBody = z.object({ reason: z.string().max(1000).optional() });
+/** Characters that end a line, move a cursor or turn the direction: a reason becomes part of a commit's message. */
+// oxlint-disable-next-line no-control-regex
+const NOT_PLAIN = /[\s\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/g;
 const labelValue = z.union([z.string().max(1000), z.number(), z.boolean()]);
 const labelsBody = z.object({
   labels: z
@@ -61,7 +64,8 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
     },
     async (request) => {
       const { model, act } = actParams.parse(request.params);
-      const { reason = "" } = reasonBody.parse(request.body ?? {});
+      const given = reasonBody.parse(request.body ?? {});
+      const reason = (given.reason ?? "").replaceAll(NOT_PLAIN, " ").trim();
       const caller = deps.identify?.(request) ?? { name: "somebody on this machine", roles: "all" as const };
       return deps.rollouts.byHand({ service: model, do: act, who: caller.name, roles: caller.roles, reason });
     },

@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import type { EnvironmentRepository, ServiceState } from "../../src/git/environment.ts";
+import type { EnvironmentCommit, EnvironmentRepository, ServiceState } from "../../src/git/environment.ts";
 
 /** What a test of one implementation hands to the suite. */
 export interface EnvironmentRepositoryUnderTest {
@@ -62,6 +62,19 @@ export function environmentRepositoryContract(
       expect(await repository.read(answer.commit.commit)).toEqual(
         new Map([["churn", { name: "churn", champion: 3, challenger: 4, weight: 12.5 }]]),
       );
+    });
+
+    it("takes a message with characters that are no text", async () => {
+      const { commit } = (await repository.commit({
+        parent: null,
+        service: "m",
+        state: { name: "m", champion: 1, weight: 0 },
+        subject: "roll\u0000back",
+        body: "because\u0000 of\u001b[2J\n\tthis",
+        trailers: { "Slipway-Intent": "in\u00001" },
+      })) as { commit: EnvironmentCommit };
+      expect(commit.message).toContain("roll back\n\nbecause  of [2J\n\tthis");
+      expect(commit.trailers["Slipway-Intent"]).toBe("in 1");
     });
 
     it("keeps other services, and removes one when told", async () => {

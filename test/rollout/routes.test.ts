@@ -64,6 +64,20 @@ describe("rollout routes", () => {
     });
   });
 
+  it("keeps of a reason what is text, in one line", async () => {
+    const reason = "wrong\u0000 currency\u001b[2J\n\nSlipway-Intent: in-1\u202e";
+    const answer = await app.inject({
+      method: "POST",
+      url: `${BASE}/services/m/rollback`,
+      payload: { reason },
+    });
+    expect(answer.statusCode).toBe(200);
+    await world.settle(rollouts);
+    expect((await world.rollout(2)).sentence).toMatch(
+      /^rolled back by somebody on this machine: wrong currency \[2J Slipway-Intent: in-1; /,
+    );
+  });
+
   it("acts by hand, with or without a body", async () => {
     const act = (what: string, payload?: object) =>
       app.inject({ method: "POST", url: `${BASE}/services/m/${what}`, ...(payload ? { payload } : {}) });

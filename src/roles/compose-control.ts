@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { mkdir, rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
@@ -81,6 +82,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   const { clock, logDefect } = deps;
   const ids = systemIds(() => clock.now());
   const stopping = new AbortController();
+  // The loop of each service waits for it.
+  setMaxListeners(0, stopping.signal);
   const socket = (name: keyof typeof SOCKETS): string => join(config.runDir, SOCKETS[name]);
   const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${config.port}`;
 

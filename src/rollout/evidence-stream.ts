@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../base/clock.ts";
 import { SlipwayError } from "../http/errors.ts";
@@ -57,6 +58,8 @@ export class EvidenceStreams {
     this.#clock = deps.clock;
     this.#times = deps.times ?? STREAM_TIMES;
     this.#log = deps.log;
+    // As many loops wait for it as services are listened to.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   get listeners(): number {
@@ -94,11 +97,7 @@ export class EvidenceStreams {
     }
     const { listeners } = channel;
     listeners.add(listener);
-    response.once("close", () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.#channels.get(service)?.listeners === listeners)
-        this.#channels.delete(service);
-    });
+    response.once("close", () => listeners.delete(listener));
     this.#write(listener, "retry: 2000\n\n");
     if (isNew) void this.#run(service, channel);
     else this.#send(channel, listener);
@@ -127,6 +126,8 @@ export class EvidenceStreams {
         return;
       }
     }
+    // Only now: whoever comes and goes again and again finds this loop, and begins no other.
+    this.#channels.delete(service);
   }
 
   async #refresh(service: string, channel: Channel): Promise<void> {

@@ -268,6 +268,19 @@ describe("evidence over HTTP", () => {
     expect(streams.listeners).toBe(1);
   });
 
+  it("reads nothing anew for one that comes back at once", async () => {
+    const working = createEvidenceReader({ db: world.db, clock: world.clock });
+    let read = 0;
+    await open({ pause: 60_000 }, { ...working, ofService: (name) => (read++, working.ofService(name)) });
+    for (let i = 0; i < 3; i++) {
+      const listener = listen();
+      await listener.until(() => listener.events.length === 1);
+      listener.close();
+      await expect.poll(() => streams.listeners).toBe(0);
+    }
+    expect(read).toBe(1);
+  });
+
   it("forgets a listener that leaves", async () => {
     await open();
     const listener = listen();

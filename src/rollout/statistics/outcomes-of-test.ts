@@ -100,6 +100,11 @@ export function byLoss(cells: readonly Cell[]): readonly TestCell[] {
 /**
  * Drawn units by whether they were slow, for each of a metric's tests. A unit that its caller left after it had been slow
  * is known to be slow; one that was left earlier is `aborted`. Units without a known latency aren't seen.
+ *
+ * Against "worse by the margin" (every test but the first) a challenger's unit that was left past the champion's
+ * threshold is slow as well. Callers who go away between the two thresholds would otherwise take only the challenger's
+ * slow ones out of the comparison. So with a patience C that doesn't hang on the arm its rate of slow ones is
+ * P(T1 > min(C, threshold)) for C >= tau, which isn't below P(T1 > threshold).
  */
 export function bySlowness(
   cells: readonly Cell[],
@@ -110,13 +115,17 @@ export function bySlowness(
   for (const cell of cells) {
     if (!isDrawn(cell)) continue;
     const { share } = cell;
-    const champion = slownessOf(cell.champion, now.champion, before?.champion);
+    const champion = slownessOf(cell.champion, ofChampion(now), before && ofChampion(before));
     const isTimed = hasTimes(cell.challenger);
     let as: TestCell | undefined;
     for (let test = 0; test < seen.length; test++) {
       // Where nothing of the challenger was timed, it looks the same to every threshold.
       if (as === undefined || isTimed) {
-        const challenger = slownessOf(cell.challenger, now.challenger[test]!, before?.challenger[test]);
+        const challenger = slownessOf(
+          cell.challenger,
+          ofChallenger(now, test),
+          before && ofChallenger(before, test),
+        );
         as = { share, champion, challenger };
       }
       seen[test]!.push(as);
@@ -132,7 +141,22 @@ function hasTimes({ latency, abortedLatency }: ArmInterval): boolean {
   );
 }
 
-function slownessOf(arm: ArmInterval, threshold: number, before = threshold): TestArm {
+/** Buckets above which a unit counts as slow: one that ended, and one that was left. */
+interface Limits {
+  ended: number;
+  left: number;
+}
+
+function ofChampion({ champion }: SlowThresholds): Limits {
+  return { ended: champion, left: champion };
+}
+
+function ofChallenger({ champion, challenger }: SlowThresholds, test: number): Limits {
+  const threshold = challenger[test]!;
+  return { ended: threshold, left: test === 0 ? threshold : Math.min(threshold, champion) };
+}
+
+function slownessOf(arm: ArmInterval, now: Limits, before: Limits = now): TestArm {
   let ended = 0;
   let slow = 0;
   let wasSlow = 0;
@@ -140,14 +164,14 @@ function slownessOf(arm: ArmInterval, threshold: number, before = threshold): Te
     for (const entry of arm.latency) {
       const count = entry[1];
       ended += count;
-      if (entry[0] > threshold) slow += count;
-      if (entry[0] > before) wasSlow += count;
+      if (entry[0] > now.ended) slow += count;
+      if (entry[0] > before.ended) wasSlow += count;
     }
   let leftSlow = 0;
   let strayed = 0;
   if (arm.abortedLatency !== undefined && arm.abortedLatency.length > 0) {
-    leftSlow = Math.min(arm.aborted, slowUnits(arm.abortedLatency, threshold));
-    if (before !== threshold) strayed = Math.abs(leftSlow - slowUnits(arm.abortedLatency, before));
+    leftSlow = Math.min(arm.aborted, slowUnits(arm.abortedLatency, now.left));
+    if (before.left !== now.left) strayed = Math.abs(leftSlow - slowUnits(arm.abortedLatency, before.left));
   }
   return {
     ended: ended + leftSlow,

@@ -108,7 +108,9 @@ function factorsOfUnit(unit: Unit, state: MetricState, test: number, now: number
     if (unit.ending === "aborted") return factors.map(() => 0);
     return factors.map((factor) => factor[unit.ending as "good" | "bad"]);
   }
-  const threshold = unit.arm === "champion" ? bets.slow.champion : bets.slow.challenger[test]!;
+  let threshold = unit.arm === "champion" ? bets.slow.champion : bets.slow.challenger[test]!;
+  // Against "worse by the margin", one that was left past the champion's threshold is slow.
+  if (test > 0 && unit.ending === "aborted") threshold = bets.slow.champion;
   const isSlow = latencyBucket(unit.endsAt - unit.assignedAt) > threshold;
   if (unit.ending === "aborted" && !isSlow) return factors.map(() => 0);
   return factors.map(({ good, bad }) => (isSlow ? bad : good));

@@ -147,6 +147,45 @@ describe("callers who leave", () => {
     expect(judged(latency, observed(latency, seconds(true))).verdict).toBe("worse");
     expect(judged(latency, observed(latency, seconds(false))).verdict).not.toBe("worse");
   });
+
+  /** They wait for 88 ms: longer than the champion's threshold, and shorter than the challenger's. */
+  function impatient(seed: number, relative: number, isOfTime: (waited: number) => number): Interval[] {
+    const draw = random(seed);
+    return Array.from({ length: 60 }, (_, second) => {
+      const champion: ArmInterval = { ...ended(0, 0), latency: [], abortedLatency: [] };
+      const challenger: ArmInterval = { ...ended(0, 0), latency: [], abortedLatency: [] };
+      for (let i = 0; i < (second === 0 ? 2000 : 100); i++) {
+        const isChallengers = second > 0 && draw() < 0.3;
+        const ms = 40 * Math.exp(0.5 * gauss(draw)) * (isChallengers ? relative : 1);
+        const arm = isChallengers ? challenger : champion;
+        if (ms > 88) {
+          arm.aborted++;
+          arm.abortedLatency!.push([latencyBucket(isChallengers ? isOfTime(88) : 88), 1]);
+        } else {
+          arm.ended++;
+          arm.latency!.push([latencyBucket(ms), 1]);
+        }
+      }
+      const cell = { share: second === 0 ? 0 : 0.3, champion, challenger };
+      return { ...intervalOf(second * 1000, [cell]), isBaseline: second === 0 };
+    });
+  }
+
+  function promotes(seed: number, relative: number, isOfTime: (waited: number) => number): boolean {
+    const policy = policyOf([{ name: "latency", quantile: 0.95, worseBy: 0.2, floor: 0 }]);
+    let state = judge.start(policy, 0);
+    return impatient(seed, relative, isOfTime).some((interval) => {
+      state = judge.observe(state, interval, policy);
+      return judged(policy, state).verdict === "within-margin";
+    });
+  }
+
+  it("between both thresholds don't make a slow version safe; left out, they do", () => {
+    const told = (waited: number): number => waited;
+    expect(rateOver(20, (seed) => promotes(seed, 1.3, told))).toBeLessThanOrEqual(0.05);
+    expect(rateOver(20, (seed) => promotes(seed, 1.3, () => 1))).toBeGreaterThan(0.5);
+    expect(rateOver(10, (seed) => promotes(seed, 1, told))).toBeGreaterThan(0.5);
+  });
 });
 
 describe("labels", () => {

@@ -97,4 +97,18 @@ describe("OutcomeCounters", () => {
       expect(total(cell.latency.counts)).toBe(2);
     }
   });
+
+  it("begins a trial's first seconds again when the same version is tried again", () => {
+    let now = 0;
+    const counters = new OutcomeCounters("one", () => now, 3_000);
+    const unit = (epoch: string, more: Partial<Assignment>): void =>
+      counters.finish(counters.start("s", assignment({ epoch, ...more })), false, 1);
+    now = 10;
+    unit("c1", { onTrial: 2 });
+    now = 60_000;
+    unit("c2", { version: 1, arm: "champion", share: 0 });
+    now = 120_000;
+    unit("c3", { onTrial: 2 });
+    expect(counters.report().map(({ warmUp }) => warmUp?.counts.length)).toEqual([1, 0, 1]);
+  });
 });

@@ -44,7 +44,7 @@ function drawPair(
   }
   const arm = random() < 0.5 ? "challenger" : "champion";
   const version = arm === "challenger" ? challenger : champion;
-  const assignment: Assignment = { version, arm, epoch: commit, share: 0.5 };
+  const assignment: Assignment = { version, arm, epoch: commit, share: 0.5, onTrial: challenger };
   const isRepeat = caller !== undefined && !seen.drawCopy({ service, challenger }, caller);
   return { assignment: isRepeat ? apart(assignment) : assignment, isRepeat, copyTo: challenger };
 }

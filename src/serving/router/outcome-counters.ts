@@ -82,9 +82,15 @@ export class OutcomeCounters {
     return trial !== undefined && this.#ticks() - milliseconds < trial.warmUntil;
   }
 
-  /** The trial that an assignment belongs to; it begins with the first unit that is drawn in it. */
+  /**
+   * The trial that an assignment belongs to; it begins with the first unit that is drawn in it, a copy or not, and is over
+   * with the first one without a challenger: the same version tried again has a new worker.
+   */
   #trial(service: string, challenger: number | undefined): Trial | undefined {
-    if (challenger === undefined) return undefined;
+    if (challenger === undefined) {
+      this.#trials.delete(service);
+      return undefined;
+    }
     let trial = this.#trials.get(service);
     if (trial?.challenger !== challenger) {
       trial = { challenger, warmUntil: this.#ticks() + this.#warmUpMs };

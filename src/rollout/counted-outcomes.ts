@@ -55,7 +55,7 @@ function cellShare({ epoch, arm, share }: OutcomeCounter): number {
 
 /**
  * What ended since the cursors, by share at assignment, and the cursors that have moved. Units under way are a level:
- * what an earlier incarnation had under way died with it, in both arms alike.
+ * what an earlier incarnation had under way died with it, see `isBegunAnew`.
  */
 export function countSince(
   report: Pick<OutcomeReport, "incarnation">,
@@ -74,6 +74,14 @@ export function countSince(
     if (ended > 0 || hasMoved(counter, last)) moved.push(cursorAt(counter));
   }
   return { cells: [...cells.values()], moved };
+}
+
+/** True when no counter that the cursors speak of goes on: what was under way then died with the process that counted. */
+export function isBegunAnew(
+  { incarnation }: Pick<OutcomeReport, "incarnation">,
+  seen: ReadonlyMap<string, Cursor>,
+): boolean {
+  return seen.size > 0 && ![...seen.values()].some((cursor) => cursor.incarnation === incarnation);
 }
 
 /** All that a version ever answered outside of the given epochs, as champion: what was before the rollout. */

@@ -42,6 +42,13 @@ export interface Interval {
   edges?: number[];
   /** True for what was counted before the rollout began: it tells of the champion, and what the guard compares with. */
   isBaseline?: boolean;
+  /**
+   * True when counting began anew (serve was killed, say): how the units ended that were under way at the interval before,
+   * nobody will tell. They count as what speaks least, since to leave them out would leave out what takes long.
+   */
+  isBegunAnew?: boolean;
+  /** No unit is under way for longer; what is shorter than at the start changes nothing. */
+  maxLifeMs?: number;
 }
 
 export type MetricVerdict = "within-margin" | "worse" | "undecided";

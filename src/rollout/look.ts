@@ -8,6 +8,7 @@ import {
   countBefore,
   countSince,
   cursorKey,
+  isBegunAnew,
   ownCounters,
 } from "./counted-outcomes.ts";
 import type { RolloutDeps } from "./deps.ts";
@@ -55,14 +56,22 @@ export async function takeLook<State>(
   const timed = { at: report.at, ...(report.edges ? { edges: report.edges } : {}) };
   // A state of another shape than this version's isn't read: the test starts anew, without what was known.
   const earlier = seen.judgeState === null ? null : judge.read(JSON.parse(seen.judgeState));
-  let state = earlier ?? judge.start(policy, report.at, { maxLifeMs: longestLife(rollout, seen.service) });
+  const maxLifeMs = longestLife(rollout, seen.service);
+  let state = earlier ?? judge.start(policy, report.at, { maxLifeMs });
   if (isFirst) {
     // Also where nothing is known: an earlier trial's evidence goes on, what its guard saw doesn't.
     const requests = rollout.champion === null ? [] : countBefore(counters, rollout.champion, seen.epochs);
     state = judge.observe(state, { ...timed, requests, labels: {}, isBaseline: true }, policy);
   }
   if (beginsAnswering(rollout, seen, moved)) state = judge.fromCopies(state);
-  const interval: Interval = { ...timed, requests: cells, labels: labels.cells };
+  const interval: Interval = {
+    ...timed,
+    requests: cells,
+    labels: labels.cells,
+    isBegunAnew: isBegunAnew(report, seen.cursors),
+    // The deadline may be another one than when the evidence began.
+    maxLifeMs,
+  };
   state = judge.observe(state, interval, policy);
   const judgement = judge.judge(state, policy, rollout.step);
   const { saved } = await deps.db.write(saveLook, {

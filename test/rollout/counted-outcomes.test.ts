@@ -5,6 +5,7 @@ import {
   countBefore,
   countSince,
   cursorKey,
+  isBegunAnew,
   ownCounters,
 } from "../../src/rollout/counted-outcomes.ts";
 import type { OutcomeCounter } from "../../src/serving/outcomes.ts";
@@ -118,6 +119,17 @@ describe("what ended since the last look", () => {
       [0.1, 0, 0],
       [0.5, 0, 4],
     ]);
+  });
+
+  it("begins anew when none of the counters seen goes on", () => {
+    const seen = new Map<string, Cursor>();
+    expect(isBegunAnew({ incarnation: "i1" }, seen)).toBe(false);
+    for (const incarnation of ["i1", "i2"]) {
+      const cursor: Cursor = { ...counter({ incarnation }), rest: null };
+      seen.set(cursorKey(cursor), cursor);
+    }
+    expect(isBegunAnew({ incarnation: "i2" }, seen)).toBe(false);
+    expect(isBegunAnew({ incarnation: "i3" }, seen)).toBe(true);
   });
 
   it("tells no latency once after a cursor that an earlier version wrote", () => {

@@ -82,10 +82,20 @@ function advance(state: EProcessState, interval: Interval, policy: RolloutPolicy
   const seconds = elapsed / 1000;
   state.at = at;
   state.clock += elapsed;
+  state.maxLife = Math.max(state.maxLife, interval.maxLifeMs ?? 0);
   const requests = soundCells(interval.requests);
   if (!isBaseline) state.aborts = watchArrival(state.aborts, ABORTS_TOLERANCE, abortsOf(requests));
   const { metrics, maxLife } = state;
-  const ofRequests: Moment = { seconds, isBaseline, edges, abortsDiffer: state.aborts.differ, maxLife };
+  // An earlier trial's units that were under way at its end are told to nobody either.
+  const areLost = isBaseline || interval.isBegunAnew === true;
+  const ofRequests: Moment = {
+    seconds,
+    isBaseline,
+    areLost,
+    edges,
+    abortsDiffer: state.aborts.differ,
+    maxLife,
+  };
   for (const name in metrics) {
     const metric = metrics[name]!;
     if (metric.kind === "labels")
@@ -104,7 +114,7 @@ const NO_LABELS: readonly Cell[] = [];
 
 /** Labels are played as they come: none is under way. */
 function ofLabels({ seconds, isBaseline, edges, abortsDiffer }: Moment): Moment {
-  return { seconds, isBaseline, edges, abortsDiffer, maxLife: 0 };
+  return { seconds, isBaseline, areLost: false, edges, abortsDiffer, maxLife: 0 };
 }
 
 function lastShare(cells: readonly Cell[], before: number | null): number | null {

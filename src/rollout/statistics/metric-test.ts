@@ -19,6 +19,7 @@ const LABELS_TOLERANCE = 1.1;
  */
 export function observeMetric(state: MetricState, cells: readonly Cell[], moment: Moment): void {
   const drawn = moment.isBaseline ? NO_CELLS : cells;
+  if (moment.areLost) giveUp(state);
   if (moment.abortsDiffer && state.kind !== "labels") for (const wealth of state.tests) settleLeftOut(wealth);
   const hypotheses = hypothesesOf(state.kind, state.margin);
   const seen = cellsOfTests(state, drawn);
@@ -31,6 +32,12 @@ export function observeMetric(state: MetricState, cells: readonly Cell[], moment
 }
 
 const NO_CELLS: readonly Cell[] = [];
+
+/** The units under way will never be told of: what they might have cost is paid. */
+function giveUp(state: MetricState): void {
+  for (const wealth of state.tests) settle(wealth);
+  state.crossing = null;
+}
 
 function endedOf({ share, champion, challenger }: Cell): {
   share: number;

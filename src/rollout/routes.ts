@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { SlipwayError } from "../http/errors.ts";
+import { REQUEST_ID } from "../serving/request-id.ts";
 import type { Database } from "../store/database.ts";
 import type { Rollouts } from "./rollouts.ts";
 import { oneRolloutView, oneServiceView, rolloutViews, serviceViews } from "./views.ts";
@@ -28,16 +29,13 @@ const reasonBody = z.object({ reason: z.string().max(1000).optional() });
 // oxlint-disable-next-line no-control-regex
 const NOT_PLAIN = /[\s\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/g;
 const labelValue = z.union([z.string().max(1000), z.number(), z.boolean()]);
-const labelsBody = z.object({
+const labelsBody = z.strictObject({
   labels: z
     .array(
-      z.object({
+      z.strictObject({
         id: z
           .string()
-          .min(1)
-          .max(200)
-          // oxlint-disable-next-line no-control-regex
-          .regex(/^[^\u0000-\u001f\u007f]*$/, "an id has no control characters")
+          .regex(REQUEST_ID, "no request has this id")
           .describe("The prediction's x-slipway-request-id."),
         label: z
           .union([labelValue, z.array(labelValue).min(1).max(4096)])
@@ -127,10 +125,28 @@ function parsedLabels(body: unknown): z.infer<typeof labelsBody>["labels"] {
   if (parsed.success) return parsed.data.labels;
   const [issue] = parsed.error.issues;
   const code = issue?.code === "too_big" && issue.path.length === 1 ? "TOO_LARGE" : "INVALID_REQUEST";
-  throw new SlipwayError(code, issue?.message ?? "the body isn't labels", {
-    where: `body.${issue?.path.join(".") ?? ""}`,
-    allowed: `{"labels": [{"id": "<x-slipway-request-id>", "label": <class, or one per row>}]}, or "loss" (0 to 1) instead of "label", at most ${MOST_LABELS}`,
-  });
+  const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  const path = [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown.slice(0, 80)])];
+  const isId = path.length === 3 && path[2] === "id";
+  throw new SlipwayError(
+    code,
+    unknown === undefined ? (issue?.message ?? "the body isn't labels") : "a label has an unknown key",
+    {
+      where: ["body", ...path].join("."),
+      given: givenAt(body, path),
+      allowed: isId ? `x-slipway-request-id of an answer: ${REQUEST_ID.source}` : ALLOWED_LABELS,
+    },
+  );
+}
+
+const ALLOWED_LABELS =
+  `{"labels": [{"id": "<x-slipway-request-id>", "label": <class, or one per row>, "at": <when it became known>}]}, ` +
+  `or "loss" (0 to 1) instead of "label", at most ${MOST_LABELS}`;
+
+/** The start of what stands at a path. */
+function givenAt(body: unknown, path: readonly PropertyKey[]): string {
+  const value = path.reduce<unknown>((of, key) => (of as Record<PropertyKey, unknown> | null)?.[key], body);
+  return (JSON.stringify(value) ?? "nothing").slice(0, 80);
 }
 
 function found<Value>(value: Value | undefined, what: string): Value {

@@ -345,9 +345,10 @@ test("labels may be losses with times, and a refusal names the line of the file"
   expect(platform?.calls[0]?.body).toEqual({ labels: [first, second] });
   expect(code).toBe(1);
   expect(err).toContain("LABEL_IN_FUTURE");
-  expect(err).toContain("where:   -:3 at");
+  expect(err).toContain("where:   standard input, line 3 at");
   const endless = await run(["labels", "digits", "-"], { stdin: '{"id":"a","loss":1e999}\n' });
   expect(endless.err).toContain("LABELS_INVALID");
+  expect(endless.err).toContain("where:   standard input, line 1 loss");
 });
 
 test("a line that is no label names its place", async () => {
@@ -356,7 +357,8 @@ test("a line that is no label names its place", async () => {
     writeFileSync(join(folder, "l.jsonl"), '{"id":"a","label":1}\n{"id":"b"}\n');
     const { code, err } = await against({}, ["labels", "digits", "l.jsonl"], { cwd: folder });
     expect(code).toBe(1);
-    expect(err).toContain("where:   l.jsonl:2");
+    expect(err).toContain("where:   l.jsonl:2 label");
+    expect(err).toContain("it has neither label nor loss");
     expect(err).toContain("0 labels before it were sent");
     const missing = await run(["labels", "digits", "none.jsonl"], { cwd: folder });
     expect(missing.code).toBe(1);
@@ -364,6 +366,20 @@ test("a line that is no label names its place", async () => {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test.each([
+  ["{id: 1}", "it isn't JSON", ""],
+  ["[1]", "it isn't a JSON object", ""],
+  ['{"id":7,"label":1}', "its id is no text", " id"],
+  ['{"id":"a","lable":1}', "it has an unknown key", " lable"],
+  ['{"id":"a","label":{}}', "its label is no class", " label"],
+  ['{"id":"a","label":1,"at":true}', "its time can't be read", " at"],
+])("of the line %s the field is named that is wrong", async (line, what, field) => {
+  const { code, err } = await against({}, ["labels", "digits", "-"], { stdin: `${line}\n` });
+  expect(code).toBe(1);
+  expect(err).toContain(`a line isn't a label: ${what}; 0 labels before it were sent`);
+  expect(err).toContain(`where:   standard input, line 1${field}\n`);
 });
 
 test("why is a staircase from the symptom to the root cause", async () => {

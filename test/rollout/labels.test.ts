@@ -86,6 +86,19 @@ describe("labels", () => {
     expect(await counted(world)).toEqual({ units: 1, loss: 0 });
   });
 
+  it("of another number of rows are replaced by the right one, also with nothing on trial", async () => {
+    const world = new World();
+    world.versions.set(1, { fails: 0, wrong: 0 });
+    const rollouts = world.open();
+    await rollouts.request(world.request(1, { policy: labelled }));
+    await world.settle(rollouts);
+    world.backend.serve("m", 2, { predictions: true });
+    for (const record of world.backend.log) record.at = world.clock.now();
+    expect(await rollouts.labels("m", [{ id: "r0", label: ["a", "b"] }])).toEqual({ ...none, mismatch: 1 });
+    expect(await rollouts.labels("m", [{ id: "r0", label: "a" }])).toEqual({ ...none, accepted: 1 });
+    expect(await rollouts.labels("m", [{ id: "r0", label: "b" }])).toEqual({ ...none, conflicting: 1 });
+  });
+
   it("wait for their prediction, and are unknown when none comes", async () => {
     const { world, rollouts } = await onTrial(0.05);
     const answer = await rollouts.labels("m", [

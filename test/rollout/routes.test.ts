@@ -106,6 +106,13 @@ describe("rollout routes", () => {
     expect((await post({ labels: [{ id: "c\u0000", label: 1 }] })).json()).toMatchObject({
       error: { code: "INVALID_REQUEST", where: "body.labels.0.id" },
     });
+    // No request can have such a name, and no label such a key: taken in, they would wait for nothing.
+    expect((await post({ labels: [{ id: "a b", label: 1 }] })).json()).toMatchObject({
+      error: { code: "INVALID_REQUEST", where: "body.labels.0.id", given: '"a b"' },
+    });
+    expect((await post({ labels: [{ id: "c", lable: 1, label: 1 }] })).json()).toMatchObject({
+      error: { message: "a label has an unknown key", where: "body.labels.0.lable", given: "1" },
+    });
     const many = Array.from({ length: 10_001 }, (_, i) => ({ id: `${i}`, label: 1 }));
     expect((await post({ labels: many })).statusCode).toBe(413);
   });

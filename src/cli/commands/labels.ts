@@ -81,7 +81,7 @@ async function labels(
   for await (const line of readLines(context, file)) {
     number++;
     if (line.trim() === "") continue;
-    batch.push({ label: parseLabel(line, `${file}:${number}`, () => sent), number });
+    batch.push({ label: parseLabel(line, placeOf(file, number), () => sent), number });
     if (batch.length >= BATCH) await send();
   }
   await send();
@@ -107,34 +107,78 @@ async function* readLines(context: CliContext, file: string): AsyncIterable<stri
 }
 
 function parseLabel(line: string, where: string, sent: () => number): Label {
-  const refuse = (given: string): SlipwayError =>
-    new SlipwayError("LABELS_INVALID", `a line isn't a label; ${sent()} labels before it were sent`, {
-      where,
-      given,
-    });
+  const wrong = wrongWith(line);
+  if (wrong === undefined) return JSON.parse(line) as Label;
+  const { what, field = "", given, allowed } = wrong;
+  throw new SlipwayError(
+    "LABELS_INVALID",
+    `a line isn't a label: ${what}; ${sent()} labels before it were sent`,
+    { where: within(where, field), given: given.slice(0, 80), ...(allowed === undefined ? {} : { allowed }) },
+  );
+}
+
+interface Wrong {
+  what: string;
+  field?: string;
+  given: string;
+  allowed?: string;
+}
+
+const KEYS = ["id", "label", "loss", "at"];
+
+/** What keeps a line from being a label; undefined: nothing that can be seen here. */
+function wrongWith(line: string): Wrong | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch {
-    throw refuse(line.slice(0, 80));
+    return { what: "it isn't JSON", given: line };
   }
-  const { id, label, loss, at } = (value ?? {}) as Record<keyof Label, unknown>;
-  const isTruth = label === undefined ? typeof loss === "number" : isPlain(label);
-  const isTime = at === undefined || typeof at === "number" || typeof at === "string";
-  // JSON can write a number that none can hold; sent on, it would be null.
-  const isSound = [loss, at].every((one) => typeof one !== "number" || Number.isFinite(one));
-  if (typeof id !== "string" || id === "" || !isTruth || !isTime || !isSound) throw refuse(line.slice(0, 80));
-  return {
-    id,
-    ...(label === undefined ? {} : { label: label as NonNullable<Label["label"]> }),
-    ...(loss === undefined ? {} : { loss: loss as number }),
-    ...(at === undefined ? {} : { at }),
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return { what: "it isn't a JSON object", given: line };
+  const fields = value as Record<string, unknown>;
+  const wrong = (field: string, what: string, allowed: string): Wrong => {
+    const one = fields[field];
+    // JSON can write a number that none can hold; written again, it would be null.
+    const given = typeof one === "number" ? String(one) : (JSON.stringify(one) ?? "nothing");
+    return { what, field, given, allowed };
   };
+  const unknown = Object.keys(fields).find((key) => !KEYS.includes(key));
+  if (unknown !== undefined) return wrong(unknown, "it has an unknown key", KEYS.join(", "));
+  const { id, label, loss, at } = fields;
+  if (typeof id !== "string" || id === "")
+    return wrong("id", "its id is no text", "the answer's x-slipway-request-id");
+  if (label === undefined && loss === undefined)
+    return wrong("label", "it has neither label nor loss", "label (the truth) or loss (0 to 1)");
+  if (label !== undefined && !isPlain(label))
+    return wrong(
+      "label",
+      "its label is no class",
+      "text, a number or a truth value, or a list of them, one per row",
+    );
+  if (loss !== undefined && !isNumber(loss))
+    return wrong("loss", "its loss is no number", "a number from 0 (right) to 1 (as wrong as can be)");
+  if (at !== undefined && typeof at !== "string" && !isNumber(at))
+    return wrong("at", "its time can't be read", "milliseconds since the epoch, or ISO 8601 with its offset");
+  return undefined;
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value);
 }
 
 function isPlain(label: unknown): boolean {
   const each: unknown[] = Array.isArray(label) ? label : [label];
-  return each.length > 0 && each.every((one) => ["string", "number", "boolean"].includes(typeof one));
+  return each.length > 0 && each.every((one) => isNumber(one) || ["string", "boolean"].includes(typeof one));
+}
+
+/** A line of the file, as editors know it. */
+function placeOf(file: string, line: number): string {
+  return file === "-" ? `standard input, line ${line}` : `${file}:${line}`;
+}
+
+function within(place: string, field: string): string {
+  return field === "" ? place : `${place} ${field}`;
 }
 
 /** The platform's refusal of one label, at the line that it came from. */
@@ -146,6 +190,6 @@ function atLine(error: unknown, file: string, lines: readonly Line[], sent: numb
   const message = `${error.message}; ${sent} labels before these were sent`;
   return new SlipwayError(error.code, message, {
     ...error.facts,
-    where: `${file}:${line.number}${rest === "" ? "" : ` ${rest}`}`,
+    where: within(placeOf(file, line.number), rest),
   });
 }

@@ -184,10 +184,12 @@ async function joinLabel(tx: Tx, service: string, label: AcceptedLabel): Promise
     return state;
   };
   const rollout = await trialOf(tx, service, prediction);
-  if (!rollout) return settle("stored");
-  if (!isOnTrial(rollout)) return settle("late");
   const answered = answeredBy(prediction);
   const loss = lossOf(answered, label.truth);
+  // No truth of what was answered, wherever it would count: the right one must still be taken.
+  if (loss === undefined && (answered.prediction ?? []).length > 0) return settle("mismatch");
+  if (!rollout) return settle("stored");
+  if (!isOnTrial(rollout)) return settle("late");
   if (loss === undefined || isTooEarly(label.at, Number(prediction.at))) return settle("mismatch");
   await tx.run("UPDATE rollout_environment SET join_seq = join_seq + 1 WHERE id = 1");
   const isGiven = prediction.arm === "challenger" && rollout.shadow === null && !answered.failed;

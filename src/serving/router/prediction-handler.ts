@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TrafficRule } from "../backend.ts";
+import { REQUEST_ID } from "../request-id.ts";
 import { sendProtocolError } from "./answers.ts";
 import type { InferTarget, PredictionDeps } from "./prediction-deps.ts";
 import { readBody } from "./read-body.ts";
 import type { BodyRead } from "./read-body.ts";
 import { Unit } from "./unit.ts";
 
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 /** A larger body than this isn't read to its end only to be thrown away. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 const RETRY_SOON = { "retry-after": "1" };

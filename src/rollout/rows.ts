@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { ReadTx } from "../store/database.ts";
 import type { ContractVerdict, Intent, Projection, Rollout, Service } from "./state.ts";
+import { completeJudgement, type StoredJudgement } from "./stored-judgement.ts";
 import { completePolicy, type StoredPolicy } from "./stored-policy.ts";
 
 interface RolloutRow {
@@ -137,6 +138,8 @@ export async function selectContracts(tx: ReadTx, service: string): Promise<Map<
 }
 
 function toRollout(row: RolloutRow): Rollout {
+  const request = toRequest(row.request);
+  const judgement = parsed<StoredJudgement>(row.judgement);
   return {
     id: row.id,
     key: row.request_key,
@@ -149,12 +152,12 @@ function toRollout(row: RolloutRow): Rollout {
     phase: row.phase,
     phaseAt: numeric(row.phase_at),
     step: row.step,
-    request: toRequest(row.request),
+    request,
     champion: numeric(row.champion),
     heldFrom: row.held_from,
     wish: parsed(row.wish),
     approvedBy: row.approved_by,
-    judgement: parsed(row.judgement),
+    judgement: judgement && completeJudgement(judgement, request.policy),
     look: Number(row.look),
     continues: row.continues,
     createdAt: Number(row.created_at),

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { buildEvidence } from "../../src/rollout/evidence-builder.ts";
 import { rolloutMigrations } from "../../src/rollout/migrations.ts";
 import { selectRollouts, selectService } from "../../src/rollout/rows.ts";
 import type { ReadTx } from "../../src/store/database.ts";
@@ -21,6 +22,31 @@ const OLD_POLICY = {
   onAliasSet: "rollout",
 };
 
+/** As the first version's judge told it. */
+const OLD_JUDGEMENT = {
+  verdict: "undecided",
+  advance: false,
+  metrics: [
+    {
+      metric: "errors",
+      verdict: "undecided",
+      champion: { units: 95, loss: 1 },
+      challenger: { units: 5, loss: 1 },
+      harm: 3,
+      safety: 0.5,
+    },
+    {
+      metric: "accuracy",
+      verdict: "undecided",
+      champion: { units: 9, loss: 1 },
+      challenger: { units: 1, loss: 0 },
+      harm: 1,
+      safety: 2,
+    },
+  ],
+  sentence: "version 2 failed 1 of 5",
+};
+
 test("rollouts of the first version are read on, with what their policies didn't say", async () => {
   const connection = Connection.forWriting(":memory:");
   const [first] = rolloutMigrations;
@@ -37,9 +63,17 @@ test("rollouts of the first version are read on, with what their policies didn't
   ] as const) {
     connection.run(
       `INSERT INTO rollouts (id, seq, request_key, service, version, kind, state, step, request, look, labels_cursor,
-         created_at, progressing_at, deadline_at)
-       VALUES (?, ?, ?, 'm', 2, ?, 'progressing', 1, ?, 0, 0, 900, ?, 3601000)`,
-      [id, seq, id, kind, JSON.stringify(request), progressing],
+         created_at, progressing_at, deadline_at, judgement)
+       VALUES (?, ?, ?, 'm', 2, ?, 'progressing', 1, ?, 0, 0, 900, ?, 3601000, ?)`,
+      [
+        id,
+        seq,
+        id,
+        kind,
+        JSON.stringify(request),
+        progressing,
+        kind === "canary" ? JSON.stringify(OLD_JUDGEMENT) : null,
+      ],
     );
   }
   connection.run(
@@ -61,6 +95,31 @@ test("rollouts of the first version are read on, with what their policies didn't
     { id: "ro-1", kind: "instant", phase: null, continues: null },
     { id: "ro-2", kind: "canary", phase: "steps", phaseAt: 1000, request: { policy: { ...added, metrics } } },
   ]);
+  const [rollout] = await selectRollouts(tx, "id = 'ro-2'", []);
+  const service = await selectService(tx, "m");
+  if (!rollout || !service) throw new Error("they were stored");
+  const evidence = buildEvidence({
+    rollout,
+    service,
+    kept: undefined,
+    badAnswers: 1,
+    isDiverged: false,
+    change: [],
+    outlook: [],
+    notes: [],
+    now: 2000,
+  });
+  expect(evidence).toMatchObject({
+    harm: 2,
+    harmThreshold: 100,
+    safetyThreshold: 20,
+    guard: null,
+    metrics: [
+      { kind: "errors", advance: 0.5 },
+      { kind: "labels", advance: 2 },
+    ],
+    sentence: expect.stringMatching(/^version 2 failed 1 of 5 requests, the champion 1 of 95;/) as string,
+  });
   expect(await selectService(tx, "m")).toMatchObject({ shadow: null, policy: { ...added, metrics } });
   expect(connection.all("SELECT finished, failed, rest FROM rollout_cursors", [])).toEqual([
     { finished: 7, failed: 1, rest: null },

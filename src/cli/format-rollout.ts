@@ -76,9 +76,10 @@ function placeOf({
 
 function timesOf(rollout: RolloutEvidence["rollout"], now: number): string {
   const { id, createdAt, deadlineAt, phaseEndsAt, endedAt, isShadow } = rollout;
-  if (endedAt !== null) return `rollout ${id}, ended ${ago(endedAt, now)}`;
-  const left = (what: string, at: number | null): string =>
-    at === null ? "" : `, ${what} in ${ago(now, at).replace(" ago", "")}`;
+  if ((endedAt ?? null) !== null) return `rollout ${id}, ended ${ago(endedAt, now)}`;
+  // A platform of an earlier version doesn't tell all of them.
+  const left = (what: string, at: number | null | undefined): string =>
+    at === null || at === undefined ? "" : `, ${what} in ${ago(now, at).replace(" ago", "")}`;
   const ends = left(isShadow ? "copies end" : "watch ends", phaseEndsAt);
   return `rollout ${id}, begun ${ago(createdAt, now)}${ends}${left("deadline", deadlineAt)}`;
 }
@@ -100,7 +101,7 @@ function metricLines(evidence: RolloutEvidence, width: number): string[] {
   if (metrics.length === 0) return [];
   // A first champion, or one that took over at once: a table of nothing would look like a judgement.
   if (rollout.endedAt !== null && history.length === 0) return ["it was never compared with another version"];
-  if (!evidence.compares)
+  if (evidence.compares === false)
     return ["all requests go to one version: there is none to compare it with, only the guard watches"];
   const rows = metrics.map((metric) => [
     oneLine(metric.metric),
@@ -127,7 +128,7 @@ function latencyLines({ latency }: RolloutEvidence): string[] {
 
 function wealthLines(evidence: RolloutEvidence, width: number): string[] {
   const { history, harm, harmThreshold, safetyThreshold, metrics } = evidence;
-  if (history.length === 0 || !evidence.compares) return [];
+  if (history.length === 0 || evidence.compares === false) return [];
   const blocks = Math.max(10, Math.min(LINE_BLOCKS, width - 40));
   const harms = history.map((point) => ({ at: point.at, value: point.harm }));
   // Every metric must be safe, so the least counts.
@@ -148,8 +149,8 @@ function wealthLines(evidence: RolloutEvidence, width: number): string[] {
   ];
 }
 
-function section(title: string, sentences: readonly string[], width: number): string[] {
-  if (sentences.length === 0) return [];
+function section(title: string, sentences: readonly string[] | undefined, width: number): string[] {
+  if (sentences === undefined || sentences.length === 0) return [];
   const items = sentences.flatMap((sentence) => {
     const [first = "", ...more] = wrap(sentence, width, "    ");
     return [`  - ${first.trimStart()}`, ...more];
@@ -193,8 +194,10 @@ function rate(estimate: Estimate): string {
   return `${percent(estimate.rate)} (${bare(estimate.low)}-${bare(estimate.high)})`;
 }
 
-function percentiles(of: Percentiles | null): string {
-  return of === null ? "-" : `${[of.p50, of.p95, of.p99].map((value) => digits(value)).join("/")} ms`;
+function percentiles(of: Percentiles | null | undefined): string {
+  return of === null || of === undefined
+    ? "-"
+    : `${[of.p50, of.p95, of.p99].map((value) => digits(value)).join("/")} ms`;
 }
 
 function percent(fraction: number): string {
@@ -212,7 +215,8 @@ function digits(value: number): string {
 }
 
 /** A wealth: 0.04, 12, 3.1e7. */
-function number(value: number): string {
+function number(value: number | null | undefined): string {
+  if (value === null || value === undefined || Number.isNaN(value)) return "-";
   if (value >= 1e5 || value < 0.001) return value.toExponential(1).replace("+", "");
   return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(2)));
 }

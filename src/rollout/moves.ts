@@ -1,11 +1,11 @@
 import type { Action } from "./situation.ts";
-import { describeEvidence, duration } from "./sentences.ts";
+import { describeEvidence, duration, whose } from "./sentences.ts";
 import type { Rollout, RolloutPhase, Service } from "./state.ts";
 
 /** Copies of requests go to the challenger; no caller gets its answers. */
 export function toShadow(service: Service, rollout: Rollout): Action {
   const shadow = rollout.request.policy.shadow?.share ?? 100;
-  const sentence = `version ${rollout.version} gets copies of ${shadow} % of ${service.name}'s requests`;
+  const sentence = `version ${rollout.version} gets copies of ${shadow} % of ${whose(service.name)} requests`;
   return towardsChallenger(service, rollout, {
     traffic: { weight: 0, shadow },
     phase: "shadow",
@@ -18,7 +18,7 @@ export function toShadow(service: Service, rollout: Rollout): Action {
 /** The share of a step. */
 export function toStep(service: Service, rollout: Rollout, step: number, event: string): Action {
   const weight = rollout.request.policy.steps[step] ?? 100;
-  const sentence = `version ${rollout.version} gets ${weight} % of ${service.name}'s requests`;
+  const sentence = `version ${rollout.version} gets ${weight} % of ${whose(service.name)} requests`;
   return towardsChallenger(service, rollout, { traffic: { weight }, phase: "steps", step, sentence, event });
 }
 
@@ -26,7 +26,7 @@ export function toStep(service: Service, rollout: Rollout, step: number, event: 
 export function toSwitch(service: Service, rollout: Rollout): Action {
   const { watch } = rollout.request.policy;
   const sentence =
-    `version ${rollout.version} gets all of ${service.name}'s requests, ` +
+    `version ${rollout.version} gets all of ${whose(service.name)} requests, ` +
     `version ${service.champion} stays ready for ${duration(watch)}`;
   return towardsChallenger(service, rollout, {
     traffic: { weight: 100 },

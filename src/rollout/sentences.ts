@@ -152,6 +152,11 @@ export function because(reason: string): string {
   return reason === "" ? "" : `: ${reason}`;
 }
 
+/** "churn's", "digits'". */
+export function whose(name: string): string {
+  return name.endsWith("s") ? `${name}'` : `${name}'s`;
+}
+
 /** As `duration`, but short times to the tenth of a second. */
 function measured(ms: number): string {
   return ms < 120_000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms);
@@ -161,7 +166,7 @@ function measured(ms: number): string {
 export function duration(ms: number): string {
   const seconds = ms / 1000;
   if (seconds < 120) return `${rounded(seconds)} s`;
-  if (seconds < 7200) return `${rounded(seconds / 60)} min`;
+  if (seconds < 5400) return `${rounded(seconds / 60)} min`;
   if (seconds < 172_800) return `${rounded(seconds / 3600)} h`;
   return `${rounded(seconds / 86_400)} d`;
 }

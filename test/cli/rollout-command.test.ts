@@ -33,7 +33,7 @@ function evidence(changes: Partial<RolloutEvidence["rollout"]> = {}): RolloutEvi
       champion: 2,
       state: "progressing",
       reason: null,
-      sentence: "version 3 gets 25 % of digits's requests",
+      sentence: "version 3 gets 25 % of digits' requests",
       requestedBy: "ada",
       isShadow: false,
       step: 1,
@@ -155,6 +155,30 @@ commits (environment.git):
       expect((await against(routes, ["rollout", "show", "digits"])).out).toContain(expected);
       await platform?.close();
     }
+  });
+
+  test("of an earlier platform says what is told, and no number that isn't", async () => {
+    const { compares: _, outlook: _outlook, rollout, metrics, ...rest } = evidence();
+    const { phaseEndsAt: _ends, deadlineAt: _deadline, ...known } = rollout;
+    const older = {
+      ...rest,
+      rollout: known,
+      metrics: metrics.map(({ safety: _safety, ...metric }) => metric),
+    };
+    const routes = { "GET /services/digits/evidence": json(200, older), ...detail };
+    const { code, out } = await against(routes, ["rollout", "show", "digits"]);
+    expect(code).toBe(0);
+    expect(out).toContain("rollout ro-3, begun 10 min ago\n");
+    expect(out).toMatch(/31\/100 +-\/20/);
+    expect(out).not.toMatch(/NaN|undefined/);
+  });
+
+  test("in two hours is not in 119 minutes", async () => {
+    const routes = {
+      "GET /services/digits/evidence": json(200, evidence({ deadlineAt: NOW + 7_190_000 })),
+      ...detail,
+    };
+    expect((await against(routes, ["rollout", "show", "digits"])).out).toContain("deadline in 2 h\n");
   });
 
   test("shows no table of nothing for one that was never compared", async () => {

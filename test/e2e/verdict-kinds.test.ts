@@ -47,7 +47,7 @@ describe("copies, switches and who comes back from them, with real processes", (
     expect(kindsOf(answers)).toEqual(["200 1"]);
     expect(evidence).toMatchObject({ badAnswers: 0, verdict: "worse" });
     expect(await newest(2)).toEqual([
-      "version 2 gets copies of 100 % of prices's requests",
+      "version 2 gets copies of 100 % of prices' requests",
       "roll back version 2",
     ]);
   }, 60_000);
@@ -114,7 +114,7 @@ describe("copies, switches and who comes back from them, with real processes", (
     expect(answers.filter(({ variant, at }) => variant === "5" && at > returned + 1000)).toEqual([]);
     expect((await service.predict()).variant).toBe("4");
     expect(await newest(2)).toEqual([
-      "version 5 gets all of prices's requests, version 4 stays ready for 10 min",
+      "version 5 gets all of prices' requests, version 4 stays ready for 10 min",
       "roll back version 5",
     ]);
   }, 60_000);
@@ -134,8 +134,8 @@ describe("copies, switches and who comes back from them, with real processes", (
     expect((await back).code).toBe(0);
     expect(kindsOf(after.answers)).toEqual(["200 4", "200 6"]);
     expect(await newest(4)).toEqual([
-      "version 6 gets copies of 100 % of prices's requests",
-      "version 6 gets all of prices's requests, version 4 stays ready for 2 s",
+      "version 6 gets copies of 100 % of prices' requests",
+      "version 6 gets all of prices' requests, version 4 stays ready for 2 s",
       "promote version 6",
       "go back to version 4",
     ]);

@@ -2,6 +2,7 @@ import type { ServiceState } from "../../git/environment.ts";
 import type { RolloutPolicy, ServingSpec } from "../../spec/project.ts";
 import type { Tx } from "../../store/database.ts";
 import type { RolloutRequest } from "../request.ts";
+import { whose } from "../sentences.ts";
 import {
   deadlineOf,
   type EmergencyStop,
@@ -78,7 +79,7 @@ export async function followNamedChallenger(
   }
   if (weight <= 0 && shadow === null) return null;
   const gets = shadow === null ? `${weight} % of` : `copies of ${shadow} % of`;
-  const sentence = `version ${version} gets ${gets} ${before.name}'s requests, as ${named.who} pushed`;
+  const sentence = `version ${version} gets ${gets} ${whose(before.name)} requests, as ${named.who} pushed`;
   await startTrial(tx, { ...challenger, champion: state.champion, sentence });
   return null;
 }

@@ -9,6 +9,7 @@ import { HeadlineBanner } from "../parts/headline.tsx";
 import { History } from "../parts/history.tsx";
 import { HowToPush } from "../parts/how-to-push.tsx";
 import { Metrics } from "../parts/metrics.tsx";
+import { Prose } from "../parts/prose.tsx";
 import { Shadow } from "../parts/shadow.tsx";
 import { Shares } from "../parts/shares.tsx";
 import { SignIn } from "../parts/sign-in.tsx";
@@ -43,7 +44,11 @@ function Body({ model, state, feed }: { model: string; state: FeedState; feed: S
       <>
         <section className="card">
           <h2>{isUnknown ? `There is no service ${model} yet` : error.message}</h2>
-          <p>{isUnknown ? "It appears here with the first version that passes its check." : error.hint}</p>
+          <p>
+            <Prose
+              text={isUnknown ? "It appears here with the first version that passes its check." : error.hint}
+            />
+          </p>
         </section>
         {isUnknown && <HowToPush project={model} />}
       </>

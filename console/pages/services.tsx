@@ -4,6 +4,7 @@ import type { ServiceView } from "../../src/rollout/views.ts";
 import { ApiError, callJson } from "../live/api.ts";
 import { useNow } from "../live/use-feed.ts";
 import { HowToPush } from "../parts/how-to-push.tsx";
+import { Prose } from "../parts/prose.tsx";
 import { SignIn } from "../parts/sign-in.tsx";
 import { clockTime, duration } from "../view/format.ts";
 import { headline } from "../view/headline.ts";
@@ -80,7 +81,9 @@ function Row({ service, now }: { service: ServiceView; now: number }) {
       <Link href={`/services/${encodeURIComponent(service.name)}`}>
         <span className="name">{service.name}</span>
         <span className="title">{title}</span>
-        <span className="quiet">{detail}</span>
+        <span className="quiet">
+          <Prose text={detail} />
+        </span>
       </Link>
     </li>
   );

@@ -3,6 +3,7 @@ import type { RolloutEvidence } from "../../src/rollout/evidence.ts";
 import { ApiError } from "../live/api.ts";
 import { consequence, deedTitle, needsReason, type Deed } from "../view/actions.ts";
 import type { ServiceDetail } from "../view/service.ts";
+import { Prose } from "./prose.tsx";
 
 interface ConfirmProps {
   deed: Deed;
@@ -69,7 +70,7 @@ export function Confirm({ deed, service, evidence, isLost, act, onClose }: Confi
         <p className="quiet">It is recorded with your decision, for everybody to read.</p>
         {error !== null && (
           <p role="alert" className="error">
-            {error}
+            <Prose text={error} />
           </p>
         )}
         <div className="buttons">

@@ -4,6 +4,7 @@ import { count, percent, sentence, share, wealth } from "../view/format.ts";
 import { progress, strength } from "../view/scale.ts";
 import { harmColumns, safetyColumns, shareChanges } from "../view/series.ts";
 import { Chart, type Line } from "./chart.tsx";
+import { Prose } from "./prose.tsx";
 import { Term } from "./term.tsx";
 
 /** Both questions with their evidence: is it worse, and is it as good. */
@@ -146,7 +147,9 @@ function Told({ evidence }: { evidence: RolloutEvidence }) {
           <h4>What would change it</h4>
           <ul>
             {change.map((line) => (
-              <li key={line}>{line}</li>
+              <li key={line}>
+                <Prose text={line} />
+              </li>
             ))}
           </ul>
         </div>
@@ -157,7 +160,9 @@ function Told({ evidence }: { evidence: RolloutEvidence }) {
             <h4>What comes next</h4>
             <ul>
               {outlook.map((line) => (
-                <li key={line}>{line}</li>
+                <li key={line}>
+                  <Prose text={line} />
+                </li>
               ))}
             </ul>
           </>
@@ -169,7 +174,7 @@ function Told({ evidence }: { evidence: RolloutEvidence }) {
         </p>
         {notes.map((note) => (
           <p key={note} className="warning">
-            {sentence(note)}.
+            <Prose text={`${sentence(note)}.`} />
           </p>
         ))}
         {rollout.continues !== null && (

@@ -1,5 +1,6 @@
 import type { Headline, Tone } from "../view/headline.ts";
 import { sentence } from "../view/format.ts";
+import { Prose } from "./prose.tsx";
 
 const SIGNS: Record<Tone, string> = { calm: "✓", trial: "⚖", attention: "!", out: "↩", empty: "–" };
 
@@ -14,8 +15,16 @@ export function HeadlineBanner({ headline, evidence }: { headline: Headline; evi
         <h2 id="headline" role="status">
           {headline.title}
         </h2>
-        {evidence !== null && evidence !== "" && <p className="told">{sentence(evidence)}.</p>}
-        {headline.detail !== "" && <p className="detail">{headline.detail}</p>}
+        {evidence !== null && evidence !== "" && (
+          <p className="told">
+            <Prose text={`${sentence(evidence)}.`} />
+          </p>
+        )}
+        {headline.detail !== "" && (
+          <p className="detail">
+            <Prose text={headline.detail} />
+          </p>
+        )}
       </div>
     </section>
   );

@@ -1,6 +1,6 @@
 import uPlot from "uplot";
 import { ceilingOf, clamp, decades } from "../view/scale.ts";
-import type { Columns } from "../view/series.ts";
+import { upperEdge, type Columns } from "../view/series.ts";
 import type { Line } from "./chart.tsx";
 
 export interface PlotOptions {
@@ -44,7 +44,10 @@ export function createPlot(place: HTMLElement, latest: { current: PlotOptions })
 function dataOf({ columns, threshold }: PlotOptions): uPlot.AlignedData {
   if (threshold === undefined) return [columns.times, ...columns.lines];
   const range = decades(columns.lines.flat(), threshold.value);
-  return [columns.times, ...columns.lines.map((line) => line.map((value) => clamp(value, range)))];
+  return [
+    columns.times,
+    ...columns.lines.map((line) => upperEdge(columns.times, line).map((value) => clamp(value, range))),
+  ];
 }
 
 function optionsOf(place: HTMLElement, latest: { current: PlotOptions }): uPlot.Options {
@@ -62,7 +65,8 @@ function optionsOf(place: HTMLElement, latest: { current: PlotOptions }): uPlot.
   return {
     width: place.clientWidth,
     height: HEIGHT,
-    padding: [12, 22, 0, 0],
+    // On the right half of a time of day with its seconds, which may stand at the very edge.
+    padding: [12, 30, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
     scales: {

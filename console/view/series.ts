@@ -75,3 +75,22 @@ export function marginInPoints(margin: string): number | null {
   const [, digits] = /^([\d.]+)\s*pp$/.exec(margin) ?? [];
   return digits === undefined ? null : Number(digits) / 100;
 }
+
+/** Parts of a chart's width within which a line is drawn at its highest. */
+const PARTS = 60;
+
+/**
+ * A line of evidence as it is drawn: the highest value around each time. Answers under way count against what is to be
+ * shown until they end, so from look to look the number dips and comes back. Null is infinite.
+ */
+export function upperEdge(times: readonly number[], line: readonly (number | null)[]): (number | null)[] {
+  const half = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / PARTS / 2;
+  let from = 0;
+  return times.map((time, index) => {
+    while ((times[from] ?? time) < time - half) from++;
+    let highest = line[index] ?? Infinity;
+    for (let i = from; i < times.length && (times[i] ?? Infinity) <= time + half; i++)
+      highest = Math.max(highest, line[i] ?? Infinity);
+    return highest === Infinity ? null : highest;
+  });
+}

@@ -4,7 +4,7 @@ export const WORDS = {
   challenger:
     "The version on trial. It gets a small share of the requests until it has shown that it is as good.",
   evidence:
-    "Starts at 1 and multiplies with every answer: up when answers look as they would if it were true, down when not. It may be looked at any time without being misled more often than declared.",
+    "Starts at 1 and multiplies with every answer: up when answers look as they would if it were true, down when not. It may be looked at any time without being misled more often than declared. Answers under way count against what is to be shown until they end; the lines follow the upper edge of that.",
   harm: "How strongly the answers speak for the version on trial being worse than its margins allow, all metrics together. At the threshold it is taken out by itself.",
   safety:
     "How strongly the answers speak against it being worse by its margin. Every metric must reach the threshold before it is promoted by itself.",

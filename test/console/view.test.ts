@@ -4,7 +4,8 @@ import { actionsOf, consequence, deedTitle, needsReason } from "../../console/vi
 import { ago, count, duration, milliseconds, percent, wealth } from "../../console/view/format.ts";
 import { hasTrial, headline } from "../../console/view/headline.ts";
 import { ceilingOf, clamp, decades, progress } from "../../console/view/scale.ts";
-import { marginInPoints, rateColumns, shareChanges, wilson } from "../../console/view/series.ts";
+import { marginInPoints, rateColumns, shareChanges, upperEdge, wilson } from "../../console/view/series.ts";
+import { partsOf } from "../../console/view/prose.ts";
 import { scenes, type Scene } from "./fixtures/evidence.ts";
 
 const NOW = Date.UTC(2026, 10, 21, 3, 12);
@@ -79,6 +80,36 @@ describe("the scale of evidence", () => {
     expect(ceilingOf(lines)).toBeCloseTo(0.075);
     expect(ceilingOf([[0, 0]])).toBeGreaterThan(0);
     expect(ceilingOf([])).toBeGreaterThan(0);
+  });
+});
+
+describe("the drawn line of evidence", () => {
+  const times = Array.from({ length: 241 }, (_, i) => i);
+
+  it("doesn't flicker with what is under way", () => {
+    const rising = times.map((time) => time / 10 + 1);
+    const dipping = rising.map((value, i) => (i % 2 === 0 ? value : value / 5));
+    const drawn = upperEdge(times, dipping).map((value) => value ?? Infinity);
+    expect(drawn.every((value, i) => i === 0 || value >= (drawn[i - 1] ?? 0))).toBe(true);
+    expect(drawn.every((value, i) => Math.abs(value - (rising[i] ?? 0)) <= 0.2 + 1e-9)).toBe(true);
+  });
+
+  it("stays what it is with few points, and infinite where it is infinite", () => {
+    expect(upperEdge([0, 10, 20], [1, 5, 2])).toEqual([1, 5, 2]);
+    expect(upperEdge([0, 10, 20], [1, null, 2])).toEqual([1, null, 2]);
+    expect(upperEdge([], [])).toEqual([]);
+    expect(upperEdge([3], [7])).toEqual([7]);
+  });
+});
+
+describe("sentences of the platform", () => {
+  it.each([
+    ["wait for `slipway approve m`, then go on", ["wait for ", "*slipway approve m", ", then go on"]],
+    ["`a`", ["*a"]],
+    ["it`s one", ["it`s one"]],
+    ["", []],
+  ])("%s", (text, parts) => {
+    expect(partsOf(text).map((part) => (part.isCode ? "*" : "") + part.text)).toEqual(parts);
   });
 });
 

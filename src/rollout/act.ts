@@ -58,6 +58,7 @@ export async function act(context: ActContext, action: Action): Promise<void> {
           version: action.version,
           workers: workers(context),
           rolloutId: action.rolloutId,
+          isCompared: service.champion !== null && service.champion !== action.version,
         },
         context.signal,
       );

@@ -1,7 +1,17 @@
 import { SlipwayError } from "../http/errors.ts";
 import { recordContract } from "./commands/requests.ts";
 import type { RolloutDeps } from "./deps.ts";
+import { rehearse } from "./rehearsal.ts";
 import { isAboutVersion } from "./traffic.ts";
+
+export interface VersionToCheck {
+  service: string;
+  version: number;
+  workers: number;
+  rolloutId: string | null;
+  /** True when another version serves, which it will be compared with. */
+  isCompared: boolean;
+}
 
 /**
  * The contract check: the very workers that will serve load the version and answer its own example as it was
@@ -10,7 +20,7 @@ import { isAboutVersion } from "./traffic.ts";
  */
 export async function checkVersion(
   deps: RolloutDeps,
-  what: { service: string; version: number; workers: number; rolloutId: string | null },
+  what: VersionToCheck,
   signal: AbortSignal,
 ): Promise<void> {
   const found = await examine(deps, what, signal);
@@ -23,10 +33,11 @@ export async function checkVersion(
 }
 
 async function examine(
-  { registry, models, backend, contract }: RolloutDeps,
-  { service, version, workers }: { service: string; version: number; workers: number },
+  deps: RolloutDeps,
+  { service, version, workers, isCompared }: VersionToCheck,
   signal: AbortSignal,
 ): Promise<{ passed: boolean; message: string; sha256: string }> {
+  const { registry, models, backend, contract } = deps;
   const known = await registry.getVersion(service, version);
   if (!known) {
     return { passed: false, message: `the registry has no version ${version} of ${service}`, sha256: "" };
@@ -41,6 +52,7 @@ async function examine(
     const answer = await backend.probe({ service, version }, JSON.stringify(example.request), signal);
     const difference = contract.compare(example, answer.status, answer.body);
     if (difference === null) {
+      if (isCompared) await rehearse(deps, { service, version }, JSON.stringify(example.request), signal);
       const message = `version ${version} of ${service} answered its own example as at training`;
       return { passed: true, message, sha256 };
     }

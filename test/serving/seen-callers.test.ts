@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
@@ -160,6 +160,22 @@ it("keeps a bounded number of files", async () => {
   const seen = open();
   for (let challenger = 1; challenger <= 40; challenger++) seen.draw(trial(challenger), 0.05, "ada", false);
   expect((await readdir(dir)).length).toBeLessThanOrEqual(17);
+});
+
+it("takes no other service's files when one is pushed to all day, nor keeps more than it may in all", async () => {
+  const before = open();
+  before.draw(trial(2, "quiet"), 0.05, "ada", false);
+  before.close();
+  const [quiet = ""] = await readdir(dir);
+  await utimes(join(dir, quiet), new Date(0), new Date(0));
+  const seen = open();
+  for (let challenger = 1; challenger <= 40; challenger++) seen.draw(trial(challenger), 0.05, "ada", false);
+  expect(seen.draw(trial(2, "quiet"), 0.05, "ada", false)).toBeUndefined();
+  for (let i = 0; i < 300; i++) {
+    seen.draw(trial(2, `s${i}`), 0.05, "ada", false);
+    seen.leave(`s${i}`);
+  }
+  expect((await readdir(dir)).length).toBeLessThanOrEqual(260);
 });
 
 it("lets nobody count whom it can't write down", async () => {

@@ -8,8 +8,12 @@ import { CallerFile } from "./caller-file.ts";
 const MAX_CALLERS = 200_000;
 /** Marks of one trial: each caller has one, and one more for each step that it came back in. 12.8 MB. */
 const MAX_MARKS = 4 * MAX_CALLERS;
-/** Of trials, present and past: the same version tried again must find who was drawn before. */
-const MAX_FILES = 16;
+/**
+ * Of past trials: the same version tried again must find who was drawn before. Each service has its own, so that one that
+ * is pushed to all day takes nobody else's.
+ */
+const MAX_FILES_OF_SERVICE = 16;
+const MAX_FILES = 256;
 const ENDING = ".callers";
 
 /** Marks other than the share at which a champion's caller was drawn last. */
@@ -108,11 +112,20 @@ export class SeenCallers {
     const present = new Set(
       [...this.#trials].map(([service, { challenger }]) => fileName(service, challenger)),
     );
+    const kept = new Map<string, number>();
+    const isKept = ({ name }: { name: string }): boolean => {
+      const service = name.slice(0, SERVICE_DIGITS);
+      const newer = kept.get(service) ?? 0;
+      kept.set(service, newer + 1);
+      return newer < MAX_FILES_OF_SERVICE;
+    };
     const past = readdirSync(this.#dir)
       .filter((name) => name.endsWith(ENDING) && !present.has(name))
       .map((name) => ({ name, at: statSync(join(this.#dir, name)).mtimeMs }))
       .sort((a, b) => b.at - a.at);
-    for (const { name } of past.slice(MAX_FILES)) rmSync(join(this.#dir, name), { force: true });
+    const needed = new Set(past.filter(isKept).slice(0, MAX_FILES));
+    for (const { name } of past.filter((file) => !needed.has(file)))
+      rmSync(join(this.#dir, name), { force: true });
   }
 }
 
@@ -128,9 +141,11 @@ function note(trial: Trial, caller: number, mark: number): void {
   else trial.drawn.set(caller, mark);
 }
 
+const SERVICE_DIGITS = 32;
+
 /** A service's name may be longer than a file's. */
 function fileName(service: string, challenger: number): string {
-  return `${createHash("sha256").update(service).digest("hex").slice(0, 32)}-v${challenger}${ENDING}`;
+  return `${createHash("sha256").update(service).digest("hex").slice(0, SERVICE_DIGITS)}-v${challenger}${ENDING}`;
 }
 
 /** 53 bits of two FNV-1a hashes: two callers that meet cost one unit, never a wrong one. */

@@ -22,13 +22,17 @@ export interface OutcomeCounter {
   failed: number;
   /** Caller went away first; not among the finished. */
   aborted: number;
+  /** Of the failed ones of the challenger: left by their caller while the champion was asked instead. */
+  leftFailed?: number;
+  /** Ended by the platform itself without an outcome (copies, at an emergency stop); not among the finished or aborted. */
+  stopped?: number;
   /** Of the failed ones of the challenger: answered by the champion instead (`rollout.fallback`). */
   fellBack: number;
-  /** Milliseconds from assignment to answer, of the finished without `warmUp`; a fall-back's holds both tries. */
+  /** Milliseconds from assignment to answer, of the finished without `warmUp` and `leftFailed`; a fall-back's holds both tries. */
   latency: LatencyHistogram;
   /** Of the finished that were assigned in the first seconds of their trial: for people, not for the test of latency. */
   warmUp?: LatencyHistogram;
-  /** How long the aborted ones had waited. */
+  /** How long the aborted and `leftFailed` ones had waited. */
   abortedLatency: LatencyHistogram;
 }
 

@@ -100,9 +100,14 @@ describe("what the challenger fails", () => {
   it("stays failed when the caller leaves while the champion is asked", () => {
     const { serving, caller, champion, challenger } = drawn();
     challenger.answer(500);
+    serving.ticks = 70;
     caller.leave();
     expect(champion.cancelled).toBe(1);
-    expect(serving.cells()).toMatchObject([{ finished: 1, failed: 1, aborted: 0, fellBack: 0 }]);
+    const [cell] = serving.cells();
+    expect(cell).toMatchObject({ finished: 1, failed: 1, aborted: 0, fellBack: 0, leftFailed: 1 });
+    // It waited so long and got nothing: no latency of an answer.
+    expect(cell?.latency.counts).toEqual([]);
+    expect(cell?.abortedLatency).toEqual({ counts: [[latencyBucket(70), 1]], sum: 70 });
   });
 });
 

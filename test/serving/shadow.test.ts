@@ -108,13 +108,14 @@ describe("a copied request", () => {
     expect(cellOf(serving, "challenger")).toMatchObject({ finished: 1, failed: 1 });
   });
 
-  it("loses its copy to an emergency stop, and is left out of the test", () => {
+  it("loses its copy to an emergency stop: neither an outcome, nor a caller who left", () => {
     const { serving, caller, champion, challenger } = copied();
     serving.deps.copies.end("s");
     expect(challenger.cancelled).toBe(1);
     champion.answer(200, "[1]");
     expect(caller.status).toBe(200);
-    expect(cellOf(serving, "challenger")).toMatchObject({ started: 1, finished: 0, aborted: 1 });
+    expect(cellOf(serving, "challenger")).toMatchObject({ started: 1, finished: 0, aborted: 0, stopped: 1 });
+    expect(cellOf(serving, "champion")).toMatchObject({ finished: 1, aborted: 0, stopped: 0 });
     expect(serving.records).toMatchObject([{ direct: true, version: 1, prediction: [1] }]);
     expect(serving.records[0]).not.toHaveProperty("shadow");
   });
@@ -202,7 +203,9 @@ it("every unit ends once in each arm, in whatever order things happen", () => {
       }
       const cells = serving.cells();
       expect(cells).toHaveLength(2);
-      for (const cell of cells) expect(cell.finished + cell.aborted).toBe(cell.started);
+      for (const cell of cells) expect(cell.finished + cell.aborted + (cell.stopped ?? 0)).toBe(cell.started);
+      // What a caller left is both arms' or none's: our own stop must not look like callers who leave the challenger.
+      expect(cells[0]?.aborted).toBe(cells[1]?.aborted);
       // A pair that its caller left is aborted in both arms alike.
       const own = cellOf(serving, "champion");
       if (own?.aborted === 1) expect(cellOf(serving, "challenger")?.aborted).toBe(1);

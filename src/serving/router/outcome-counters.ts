@@ -21,6 +21,8 @@ export interface OutcomeCell {
   failed: number;
   aborted: number;
   fellBack: number;
+  leftFailed: number;
+  stopped: number;
   readonly latency: LatencyCounts;
   readonly abortedLatency: LatencyCounts;
   readonly warmUp: LatencyCounts;
@@ -68,6 +70,23 @@ export class OutcomeCounters {
   /** @param milliseconds that the caller had waited */
   abort(cell: OutcomeCell, milliseconds: number): void {
     cell.aborted += 1;
+    this.#waited(cell, milliseconds);
+  }
+
+  /** The challenger failed, and the caller went away while the champion was asked. @param milliseconds that it had waited */
+  leaveFailed(cell: OutcomeCell, milliseconds: number): void {
+    cell.finished += 1;
+    cell.failed += 1;
+    cell.leftFailed += 1;
+    this.#waited(cell, milliseconds);
+  }
+
+  /** The platform ended it itself: that is neither an outcome nor anything that a caller did. */
+  stop(cell: OutcomeCell): void {
+    cell.stopped += 1;
+  }
+
+  #waited(cell: OutcomeCell, milliseconds: number): void {
     if (!this.#isWarmUp(cell, milliseconds)) cell.abortedLatency.add(milliseconds);
   }
 
@@ -114,6 +133,8 @@ export class OutcomeCounters {
         failed: 0,
         aborted: 0,
         fellBack: 0,
+        leftFailed: 0,
+        stopped: 0,
         latency: new LatencyCounts(),
         abortedLatency: new LatencyCounts(),
         warmUp: new LatencyCounts(),
@@ -139,6 +160,8 @@ export class OutcomeCounters {
       failed: cell.failed,
       aborted: cell.aborted,
       fellBack: cell.fellBack,
+      leftFailed: cell.leftFailed,
+      stopped: cell.stopped,
       latency: cell.latency.histogram(),
       abortedLatency: cell.abortedLatency.histogram(),
       warmUp: cell.warmUp.histogram(),

@@ -12,7 +12,8 @@ type CopyEnd = Pick<Answered, "status" | "prediction" | "milliseconds"> | "stopp
 /**
  * A request that the champion answers, and its copy that the challenger works on for nobody. The outcome of the arm that
  * the coin chose is counted in the test, the other one for people only. Whether the caller stays is the champion's
- * doing in both arms: nothing of the copy is counted before that is known, and of a caller who left both are aborted.
+ * doing in both arms: nothing of the copy is counted before that is known, and of a caller who left both are aborted. A
+ * copy that we end ourselves isn't left by anybody.
  */
 export class ShadowPair implements UnitOutcome, Copy {
   readonly service: string;
@@ -102,12 +103,12 @@ export class ShadowPair implements UnitOutcome, Copy {
   }
 
   #bothEnded(answer: Answered & { at: number }, copy: CopyEnd): void {
-    const { outcomes, log, shadows, ticks } = this.#deps;
+    const { outcomes, log, shadows } = this.#deps;
     const { requestId, assignment } = this.#unit;
     const record = recordOf(this.#unit, answer.version, answer.status, answer.at);
     if (copy === "stopped") {
       // No outcome of the test's arm may be left, so its label mustn't count either.
-      outcomes.abort(this.#cells.challenger, ticks() - this.#startedAt);
+      outcomes.stop(this.#cells.challenger);
       return log.add({ ...record, direct: true }, answer.prediction);
     }
     outcomes.finish(this.#cells.challenger, copy.status >= 400, copy.milliseconds);

@@ -58,7 +58,7 @@ export class SingleOutcome implements UnitOutcome {
 
   left(milliseconds: number, isFailed: boolean): void {
     if (this.#cell === undefined) return;
-    if (isFailed) this.#deps.outcomes.finish(this.#cell, true, milliseconds);
+    if (isFailed) this.#deps.outcomes.leaveFailed(this.#cell, milliseconds);
     else this.#deps.outcomes.abort(this.#cell, milliseconds);
   }
 }

@@ -19,6 +19,9 @@ export interface Cursor {
 interface CursorRest {
   aborted: number;
   fellBack: number;
+  /** Absent in a row of an earlier version, which counted none. */
+  leftFailed?: number;
+  stopped?: number;
   latency: Counts;
   abortedLatency: Counts;
 }
@@ -69,7 +72,8 @@ export function countSince(
     const arm = cellOf(cells, cellShare(counter))[counter.arm];
     const ended = add(arm, counter, last);
     if (counter.incarnation === report.incarnation) {
-      arm.pending += Math.max(0, counter.started - counter.finished - counter.aborted);
+      const { started, finished, aborted, stopped = 0 } = counter;
+      arm.pending += Math.max(0, started - finished - aborted - stopped);
     }
     if (ended > 0 || hasMoved(counter, last)) moved.push(cursorAt(counter));
   }
@@ -102,6 +106,8 @@ function add(arm: ArmInterval, counter: OutcomeCounter, last: Cursor | undefined
   // The histogram up to an earlier version's cursor isn't known, so this once none is told.
   if (last && last.rest === null) return ended;
   arm.aborted += Math.max(0, counter.aborted - (last?.rest?.aborted ?? 0));
+  addSome(arm, "leftFailed", (counter.leftFailed ?? 0) - (last?.rest?.leftFailed ?? 0));
+  addSome(arm, "stopped", (counter.stopped ?? 0) - (last?.rest?.stopped ?? 0));
   arm.latency = merged(arm.latency, difference(counter.latency.counts, last?.rest?.latency));
   arm.abortedLatency = merged(
     arm.abortedLatency,
@@ -110,9 +116,14 @@ function add(arm: ArmInterval, counter: OutcomeCounter, last: Cursor | undefined
   return ended;
 }
 
+function addSome(arm: ArmInterval, what: "leftFailed" | "stopped", more: number): void {
+  if (more > 0) arm[what] = (arm[what] ?? 0) + more;
+}
+
 function hasMoved(counter: OutcomeCounter, last: Cursor | undefined): boolean {
   return (
     counter.aborted !== (last?.rest?.aborted ?? 0) ||
+    (counter.stopped ?? 0) !== (last?.rest?.stopped ?? 0) ||
     counter.fellBack !== (last?.rest?.fellBack ?? 0) ||
     counter.failed !== (last?.failed ?? 0)
   );
@@ -120,6 +131,7 @@ function hasMoved(counter: OutcomeCounter, last: Cursor | undefined): boolean {
 
 function cursorAt(counter: OutcomeCounter): Cursor {
   const { version, arm, epoch, incarnation, share, finished, failed, aborted, fellBack } = counter;
+  const { leftFailed = 0, stopped = 0 } = counter;
   return {
     version,
     arm,
@@ -131,6 +143,8 @@ function cursorAt(counter: OutcomeCounter): Cursor {
     rest: {
       aborted,
       fellBack,
+      leftFailed,
+      stopped,
       latency: counter.latency.counts,
       abortedLatency: counter.abortedLatency.counts,
     },

@@ -47,6 +47,7 @@ export function buildEvidence(parts: EvidenceParts): RolloutEvidence {
     falsePromotionRate: policy.falsePromotionRate,
     guard: judgement.guard ?? null,
     metrics: judgement.metrics.map((metric) => withEstimates(metric, policy.metrics)),
+    ...(judgement.left ? { left: { ...judgement.left, harm: finite(judgement.left.harm) } } : {}),
     latency: {
       champion: kept ? percentilesOf(kept.latency.champion, edges) : null,
       challenger: kept ? percentilesOf(kept.latency.challenger, edges) : null,

@@ -18,6 +18,13 @@ export async function notesFor(tx: ReadTx, rollout: Rollout): Promise<string[]> 
   const notes = (rollout.judgement?.metrics ?? []).flatMap(({ metric, blockedBy }) =>
     blockedBy ? [`${metric} can't be decided: ${BLOCKED[blockedBy]}`] : [],
   );
+  const { continues, judgement } = rollout;
+  const anew = judgement?.beganAnew ?? [];
+  if (continues !== null && anew.length > 0)
+    notes.push(
+      `the rules changed since the earlier trial (${continues}): ${anew.join(", ")} began anew, ` +
+        "so what that trial showed of it counts no more",
+    );
   const asTheyCome = rollout.request.policy.metrics.filter(
     (metric): metric is LabelMetric => "from" in metric && !metric.within,
   );

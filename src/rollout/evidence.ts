@@ -52,6 +52,8 @@ export interface RolloutEvidence {
     championRate: Estimate;
     challengerRate: Estimate;
   })[];
+  /** Callers who left before the answer, if any: a harm of its own beside the metrics'. */
+  left?: { champion: ArmCount; challenger: ArmCount; harm: number };
   /** 50th, 95th and 99th percentile in milliseconds; null without units. */
   latency: { champion: Percentiles | null; challenger: Percentiles | null };
   /** Wealth over time, oldest first, thinned to at most 400 points. */

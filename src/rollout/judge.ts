@@ -18,7 +18,14 @@ export interface ArmInterval {
   aborted: number;
   /** Of the ended, by latency: [bucket, count]. Absent where no latency is known. */
   latency?: [bucket: number, count: number][];
-  /** Of the aborted, by the time they had waited. */
+  /**
+   * Of the lost: left by their caller while the champion was asked in the challenger's stead. `abortedLatency` holds how
+   * long they had waited, `aborted` not them.
+   */
+  leftFailed?: number;
+  /** Ended by the platform itself without an outcome (an emergency stop of copies): they count as what speaks least. */
+  stopped?: number;
+  /** Of the aborted and `leftFailed`, by the time they had waited. */
   abortedLatency?: [bucket: number, count: number][];
 }
 
@@ -74,9 +81,12 @@ export interface MetricEvidence {
   blockedBy?: "aborts-differ" | "labels-differ" | "champion-unknown";
 }
 
+/** What `worse` is blamed on where callers leave the challenger's requests; no metric then has the verdict "worse". */
+export const LEFT = "left";
+
 export interface Judgement {
   verdict: MetricVerdict;
-  /** Metric that `worse` is blamed on; null otherwise, and where the guard fired. */
+  /** Metric that `worse` is blamed on, or LEFT; null otherwise, and where the guard fired. */
   blamed: string | null;
   /** True when enough is known to give the challenger the next step's share. */
   advance: boolean;
@@ -85,6 +95,16 @@ export interface Judgement {
   harmThreshold: number;
   safetyThreshold: number;
   metrics: MetricEvidence[];
+  /**
+   * Callers who left before the answer, of the drawn units: a harm of its own beside the metrics' where they leave the
+   * challenger more than 1.25 times as often. `loss`: how many of the units were left; `harm`: wealth against "they
+   * don't". Absent where nobody left.
+   */
+  left?: { champion: ArmCount; challenger: ArmCount; harm: number };
+  /**
+   * Metrics that nothing was known of when this rollout went on from an earlier trial by other rules. Absent: none.
+   */
+  beganAnew?: string[];
   /** What the absolute guard saw when it fired; outside the declared rates. */
   guard: GuardFinding | null;
   /** One sentence for a person. */

@@ -1,16 +1,27 @@
 import type { RolloutMetric } from "../spec/project.ts";
-import type { GuardFinding, Judgement, MetricEvidence } from "./judge.ts";
+import { type GuardFinding, type Judgement, LEFT, type MetricEvidence } from "./judge.ts";
 import type { SinceSwitch } from "./situation.ts";
 import type { Rollout } from "./state.ts";
-import { grouped } from "./statistics/sentence.ts";
+import { describeLeft, grouped } from "./statistics/sentence.ts";
 
 /** The counts of a judgement with the versions' numbers: of the metric to blame, or of all. */
 export function describeEvidence(rollout: Rollout): string {
   const metrics = rollout.judgement?.metrics ?? [];
   const blamed = metrics.filter((metric) => metric.verdict === "worse");
+  const left = isBlamedOnLeaving(rollout) ? rollout.judgement?.left : undefined;
+  if (left) return describeLeft(left, `version ${rollout.version}`, championOf(rollout));
   const told = blamed.length > 0 ? blamed : metrics;
   if (!told.some(hasUnits)) return "no outcome was seen";
   return told.map((metric) => describeMetric(metric, rollout)).join("; ");
+}
+
+/** True where it is worse because callers leave it, not because of a metric (which may have the same name). */
+function isBlamedOnLeaving({ judgement }: Rollout): boolean {
+  return judgement?.blamed === LEFT && !judgement.metrics.some(({ verdict }) => verdict === "worse");
+}
+
+function championOf({ champion }: Rollout): string {
+  return champion === null ? "the champion" : `version ${champion}`;
 }
 
 /**
@@ -21,7 +32,7 @@ export function describeEvidence(rollout: Rollout): string {
  */
 function describeMetric(metric: MetricEvidence, rollout: Rollout): string {
   const challenger = `version ${rollout.version}`;
-  const champion = rollout.champion === null ? "the champion" : `version ${rollout.champion}`;
+  const champion = championOf(rollout);
   const [of, ofChampion] = [ratio(metric.challenger), ratio(metric.champion)];
   if (metric.kind === "errors")
     return `${challenger} failed ${of} ${unitsOf(rollout)}, ${champion} ${ofChampion}`;
@@ -70,11 +81,21 @@ export function takenOut(rollout: Rollout, now: number, badAnswers: number): str
   const metrics = rollout.judgement?.metrics ?? [];
   const blamed = metrics.filter((metric) => metric.verdict === "worse");
   const answered = metrics.find((metric) => metric.kind !== "labels")?.challenger.units;
-  const isUntold = answered !== undefined && blamed.every((metric) => metric.kind === "labels");
+  const isUntold =
+    answered !== undefined &&
+    blamed.every((metric) => metric.kind === "labels") &&
+    !isBlamedOnLeaving(rollout);
   const isGiven = isUntold && rollout.phase !== "shadow";
   const given = isGiven ? `; it had answered ${grouped(answered)} ${unitsOf(rollout)} by then` : "";
-  const earlier = rollout.continues === null ? "" : `, going on from the evidence of ${rollout.continues}`;
+  const earlier = rollout.continues === null ? "" : `, ${goingOn(rollout, rollout.continues)}`;
   return `${describeEvidence(rollout)}${earlier}: ${after(rollout, now, badAnswers)}${given}`;
+}
+
+/** "going on from the evidence of ro-1", and where its rules were others which metrics it knew nothing of. */
+function goingOn({ judgement }: Rollout, earlier: string): string {
+  const anew = judgement?.beganAnew ?? [];
+  const changed = anew.length === 0 ? "" : ` (by other rules: ${anew.join(", ")} began anew)`;
+  return `going on from the evidence of ${earlier}${changed}`;
 }
 
 /** "; version 3 failed 95 of 960 requests after the switch (before it: 2 of 4,000)"; nothing where none came. */
@@ -102,6 +123,8 @@ export function stoppedByGuard(
 function after(rollout: Rollout, now: number, badAnswers: number): string {
   const took = measured(Math.max(0, now - (rollout.progressingAt ?? now)));
   if (rollout.phase === "shadow") return `taken out after ${took}; no caller was harmed`;
+  // Who left got no answer, bad or not.
+  if (badAnswers === 0 && isBlamedOnLeaving(rollout)) return `taken out after ${took}`;
   return `taken out after ${took}, ${counted(badAnswers, "bad answer")}`;
 }
 
@@ -111,7 +134,11 @@ export function evidenceLines(rollout: Rollout): string {
   const judgement: Judgement | null = rollout.judgement;
   if (!judgement || (!judgement.metrics.some(hasUnits) && judgement.guard === null)) return "";
   const lines = judgement.metrics.map((metric) => evidenceLine(metric, policy.metrics));
-  if (rollout.continues !== null) lines.push(`Goes on from the evidence of ${rollout.continues}.`);
+  if (judgement.left) lines.push(leftLine(judgement.left));
+  if (rollout.continues !== null) {
+    const told = goingOn(rollout, rollout.continues).replace("going", "Goes");
+    lines.push(`${told}.`);
+  }
   if (judgement.guard) {
     const { what, before, now, limit, units } = judgement.guard;
     const shown = what === "errors" ? (rate: number) => `${percent(rate)} %` : milliseconds;
@@ -144,6 +171,13 @@ function evidenceLine(metric: MetricEvidence, policy: readonly RolloutMetric[]):
     `${slow}champion ${grouped(champion.loss)}/${grouped(champion.units)}, ` +
     `challenger ${grouped(challenger.loss)}/${grouped(challenger.units)}; ${left}` +
     `evidence of harm ${short(metric.harm)}, of safety ${short(metric.safety)}${blocked}`
+  );
+}
+
+function leftLine({ champion, challenger, harm }: NonNullable<Judgement["left"]>): string {
+  return (
+    `callers who left before the answer: champion ${grouped(champion.loss)}/${grouped(champion.units)}, ` +
+    `challenger ${grouped(challenger.loss)}/${grouped(challenger.units)}; evidence of harm ${short(harm)}`
   );
 }
 

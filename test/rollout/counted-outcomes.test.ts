@@ -106,6 +106,24 @@ describe("what ended since the last look", () => {
     );
   });
 
+  it("tells what we stopped, and who left a failed one, once each; neither is under way", () => {
+    const first = counter({ started: 9, finished: 4, failed: 2, leftFailed: 2, stopped: 3 });
+    const told = countSince({ incarnation: "i1" }, [first], new Map());
+    expect(told.cells[0]!.challenger).toMatchObject({
+      ended: 4,
+      leftFailed: 2,
+      stopped: 3,
+      pending: 2,
+      aborted: 0,
+    });
+    const seen = new Map(structuredClone(told.moved).map((cursor) => [cursorKey(cursor), cursor]));
+    const now = { ...first, stopped: 4 };
+    const again = countSince({ incarnation: "i1" }, [now], seen);
+    expect(again.cells[0]!.challenger).toMatchObject({ ended: 0, stopped: 1, pending: 1 });
+    expect(again.cells[0]!.challenger.leftFailed).toBeUndefined();
+    expect(again.moved).toHaveLength(1);
+  });
+
   it("leaves out what an earlier incarnation had under way, and keeps shares apart", () => {
     const { cells } = countSince(
       { incarnation: "i2" },

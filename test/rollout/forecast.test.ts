@@ -165,7 +165,7 @@ test("at little traffic it says in which time the margin could be proven, and th
   expect(told.willHold).toBe(true);
   expect(told.sentences).toEqual([
     "at 0.5 requests/s a 0.5 pp margin of errors can't be proven in 2 h (about 7 h): it will hold",
-    "at 0.5 requests/s a version that fails 2.5 % instead of 1 % is found after about 8.9 h, later than the deadline of 2 h",
+    "at 0.5 requests/s a version that fails 2.5 % instead of 1 % is found after about 9 h, later than the deadline of 2 h",
   ]);
   const rolledBack = forecast(
     { ...POLICY, onNotEnoughData: "rollback" },

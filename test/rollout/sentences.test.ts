@@ -56,6 +56,40 @@ test("a rollback because of errors counts all of its requests already", () => {
   );
 });
 
+test("a rollback because callers leave says how many did, and blames no metric", () => {
+  const worse = rollout([ERRORS, LABELS]);
+  worse.judgement = {
+    ...worse.judgement!,
+    blamed: "left",
+    left: { champion: { units: 900, loss: 12 }, challenger: { units: 60, loss: 40 }, harm: 5e7 },
+  };
+  expect(takenOut(worse, 5100, 0)).toBe(
+    "callers of version 3 left before its answer 40 times of 60, of version 2 12 of 900: taken out after 4.1 s",
+  );
+  expect(takenOut(worse, 5100, 2)).toMatch(/taken out after 4\.1 s, 2 bad answers$/);
+  expect(evidenceLines(worse)).toContain(
+    "callers who left before the answer: champion 12/900, challenger 40/60; evidence of harm 5.0e+7",
+  );
+  // A metric may have that name.
+  const named = rollout([{ ...LABELS, metric: "left", verdict: "worse" }]);
+  named.judgement = { ...worse.judgement, metrics: named.judgement!.metrics };
+  expect(takenOut(named, 5100, 0)).toContain("was wrong on 64 of 70 labelled answers (left)");
+});
+
+test("what was known by other rules is said to be known no more", () => {
+  const again = { ...rollout([ERRORS]), continues: "ro-1" };
+  again.judgement = {
+    ...again.judgement!,
+    metrics: [{ ...ERRORS, verdict: "worse" }],
+    beganAnew: ["latency"],
+  };
+  const said = "oing on from the evidence of ro-1 (by other rules: latency began anew)";
+  expect(takenOut(again, 5100, 0)).toContain(`, g${said}: taken out`);
+  expect(evidenceLines(again)).toContain(
+    "Goes on from the evidence of ro-1 (by other rules: latency began anew).",
+  );
+});
+
 test("losses that callers have worked out are no wrong answers: their mean is told", () => {
   const cost: MetricEvidence = {
     ...LABELS,

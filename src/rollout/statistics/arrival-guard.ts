@@ -48,7 +48,7 @@ export function watchArrival(
 }
 
 /** That it falls on the challenger when its rate is `ratio` times the champion's. */
-function chance(share: number, ratio: number): number {
+export function chance(share: number, ratio: number): number {
   return (share * ratio) / (share * ratio + 1 - share);
 }
 

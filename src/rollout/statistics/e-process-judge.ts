@@ -3,16 +3,15 @@ import type { Cell, Interval, Judge } from "../judge.ts";
 import { startGuard, watchBefore, watchNow } from "./absolute-guard.ts";
 import { startArrival, watchArrival } from "./arrival-guard.ts";
 import { type EProcessState, readState, STATE_VERSION } from "./e-process-state.ts";
+import { LEFT_TOLERANCE, ownLeft, startLeft, watchLeft } from "./left-test.ts";
 import { type MetricState, ownMetric, startMetric } from "./metric-state.ts";
 import { observeMetric } from "./metric-test.ts";
 import type { Moment } from "./moment.ts";
-import { isDrawn, soundCells } from "./outcomes-of-test.ts";
+import { isDrawn, leftUnits, soundCells } from "./outcomes-of-test.ts";
 import { judgeState } from "./verdict.ts";
 
 export type { EProcessState } from "./e-process-state.ts";
 
-/** Callers may leave one arm's units this much more often, as a ratio of rates. */
-const ABORTS_TOLERANCE = 1.25;
 /** One look moves the judge's clock by no more than this: a clock that jumped ahead is no hour of traffic. */
 const LONGEST_LOOK = 60_000;
 /** Longer than most units live, where nobody says how long they may. */
@@ -62,6 +61,7 @@ function start(policy: RolloutPolicy, at: number, maxLife: number): EProcessStat
     share: null,
     metrics,
     aborts: startArrival,
+    left: startLeft(),
     guard: startGuard,
   };
 }
@@ -70,7 +70,7 @@ function start(policy: RolloutPolicy, at: number, maxLife: number): EProcessStat
 function ownState(state: EProcessState): EProcessState {
   const metrics: Record<string, MetricState> = {};
   for (const name of Object.keys(state.metrics)) metrics[name] = ownMetric(state.metrics[name]!);
-  return { ...state, metrics };
+  return { ...state, metrics, left: ownLeft(state.left) };
 }
 
 /** Takes the interval in, into `state`. */
@@ -84,7 +84,10 @@ function advance(state: EProcessState, interval: Interval, policy: RolloutPolicy
   state.clock += elapsed;
   state.maxLife = Math.max(state.maxLife, interval.maxLifeMs ?? 0);
   const requests = soundCells(interval.requests);
-  if (!isBaseline) state.aborts = watchArrival(state.aborts, ABORTS_TOLERANCE, abortsOf(requests));
+  if (!isBaseline) {
+    state.aborts = watchArrival(state.aborts, LEFT_TOLERANCE, abortsOf(requests));
+    watchLeft(state.left, requests);
+  }
   const { metrics, maxLife } = state;
   // An earlier trial's units that were under way at its end are told to nobody either.
   const areLost = isBaseline || interval.isBegunAnew === true;
@@ -127,8 +130,8 @@ const NO_ABORTS: readonly { share: number; champion: number; challenger: number 
 function abortsOf(cells: readonly Cell[]): typeof NO_ABORTS {
   let counts: (typeof NO_ABORTS)[number][] | undefined;
   for (const { share, champion, challenger } of cells) {
-    if (champion.aborted + challenger.aborted === 0) continue;
-    (counts ??= []).push({ share, champion: champion.aborted, challenger: challenger.aborted });
+    const counted = { share, champion: leftUnits(champion), challenger: leftUnits(challenger) };
+    if (counted.champion + counted.challenger > 0) (counts ??= []).push(counted);
   }
   return counts ?? NO_ABORTS;
 }

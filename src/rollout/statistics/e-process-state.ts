@@ -1,5 +1,6 @@
 import type { AbsoluteGuard } from "./absolute-guard.ts";
 import type { ArrivalGuard } from "./arrival-guard.ts";
+import { type LeftTest, startLeft } from "./left-test.ts";
 import type { MetricState } from "./metric-state.ts";
 
 /** All that the test remembers: plain JSON, stored after every look. */
@@ -17,6 +18,8 @@ export interface EProcessState {
   metrics: Record<string, MetricState>;
   /** Whether callers leave both arms alike. */
   aborts: ArrivalGuard;
+  /** Whether callers leave the challenger more often: a harm of its own. */
+  left: LeftTest;
   guard: AbsoluteGuard;
 }
 
@@ -25,5 +28,8 @@ export const STATE_VERSION = 2;
 /** A stored state, or null when it is of an earlier shape: the test then starts anew, without what was known. */
 export function readState(value: unknown): EProcessState | null {
   if (typeof value !== "object" || value === null) return null;
-  return (value as Partial<EProcessState>).version === STATE_VERSION ? (value as EProcessState) : null;
+  const state = value as Omit<EProcessState, "left"> & { left?: LeftTest };
+  if (state.version !== STATE_VERSION) return null;
+  // Stored before this was tested: an e-process may begin at any time.
+  return { ...state, left: state.left ?? startLeft() };
 }

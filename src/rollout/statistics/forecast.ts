@@ -5,7 +5,7 @@ import type { Hypothesis } from "./hypothesis.ts";
 import { LatencyCurve } from "./latency-curve.ts";
 import { hypothesesOf, MARGINS } from "./metric-state.ts";
 import { unitFactors } from "./projection.ts";
-import { marginsLevel } from "./verdict.ts";
+import { marginsLevel, metricPart } from "./verdict.ts";
 
 /** What is known of a service's traffic; undefined: not known. */
 export interface Traffic {
@@ -84,7 +84,7 @@ interface Case {
 /**
  * Median times of a rollout at a given traffic, from the drift and the variance that a unit gives to the logarithm of
  * the right bet's wealth (per unit, in expectation: share * KL(p1 || p1*) + (1-share) * KL(p0 || p0*) with (p0*, p1*)
- * the projection on the null), the thresholds 1/falsePromotionRate and n/falseRollbackRate, and what the mixture
+ * the projection on the null), the thresholds 1/falsePromotionRate and n/(0.9 falseRollbackRate), and what the mixture
  * of bets and the cash cost. Assumes constant rates and independent units. Pure.
  */
 export const forecast: ForecastFunction = (policy, traffic) => {
@@ -214,7 +214,8 @@ function takingOut(policy: RolloutPolicy, known: readonly Known[], one: Known, s
   const last = phases.at(-1);
   if (last) last.seconds = Infinity;
   const wealth = standing?.metrics.find(({ metric }) => metric === one.metric.name)?.harm;
-  const barrier = barrierOf(policy.metrics.length / policy.falseRollbackRate, RIGHT_BET, wealth);
+  const threshold = 1 / (metricPart(policy.metrics.length) * policy.falseRollbackRate);
+  const barrier = barrierOf(threshold, RIGHT_BET, wealth);
   return one.delay + passage(one, one.worse, phases, barrier) * 1000;
 }
 

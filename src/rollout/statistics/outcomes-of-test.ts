@@ -8,6 +8,8 @@ export interface TestArm {
   loss: number;
   pending: number;
   aborted: number;
+  /** Ended by the platform itself. */
+  stopped?: number;
   /** Of the ended: those whose loss is another one under the bets before. Absent: none. */
   turned?: number;
   /** Of those left by their callers, counted or not: the same. */
@@ -23,6 +25,11 @@ export interface TestCell {
 /** True where the arm was drawn. */
 export function isDrawn(cell: Cell): boolean {
   return cell.share > 0 && cell.share < 1;
+}
+
+/** Units that their caller left, whatever else is known of them. */
+export function leftUnits({ aborted, leftFailed = 0 }: ArmInterval): number {
+  return aborted + leftFailed;
 }
 
 /** Numbers from elsewhere as counts: none is negative, infinite or not a number, and no more is lost than ended. */
@@ -54,6 +61,8 @@ function isSound(arm: ArmInterval): boolean {
     arm.loss <= arm.ended &&
     isCount(arm.pending) &&
     isCount(arm.aborted) &&
+    isCount(arm.stopped ?? 0) &&
+    isCount(arm.leftFailed ?? 0) &&
     areCounts(arm.latency) &&
     areCounts(arm.abortedLatency)
   );
@@ -86,6 +95,8 @@ function sound(arm: ArmInterval): ArmInterval {
     loss: Math.min(ended, count(arm.loss)),
     pending: count(arm.pending),
     aborted: count(arm.aborted),
+    ...(arm.stopped === undefined ? {} : { stopped: count(arm.stopped) }),
+    ...(arm.leftFailed === undefined ? {} : { leftFailed: Math.min(ended, count(arm.leftFailed)) }),
     ...(arm.latency ? { latency: buckets(arm.latency) } : {}),
     ...(arm.abortedLatency ? { abortedLatency: buckets(arm.abortedLatency) } : {}),
   };
@@ -167,17 +178,19 @@ function slownessOf(arm: ArmInterval, now: Limits, before: Limits = now): TestAr
       if (entry[0] > now.ended) slow += count;
       if (entry[0] > before.ended) wasSlow += count;
     }
+  const left = leftUnits(arm);
   let leftSlow = 0;
   let strayed = 0;
   if (arm.abortedLatency !== undefined && arm.abortedLatency.length > 0) {
-    leftSlow = Math.min(arm.aborted, slowUnits(arm.abortedLatency, now.left));
+    leftSlow = Math.min(left, slowUnits(arm.abortedLatency, now.left));
     if (before.left !== now.left) strayed = Math.abs(leftSlow - slowUnits(arm.abortedLatency, before.left));
   }
   return {
     ended: ended + leftSlow,
     loss: slow + leftSlow,
     pending: arm.pending,
-    aborted: arm.aborted - leftSlow,
+    aborted: left - leftSlow,
+    ...(arm.stopped === undefined ? {} : { stopped: arm.stopped }),
     turned: Math.abs(slow - wasSlow),
     strayed,
   };

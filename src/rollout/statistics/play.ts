@@ -17,7 +17,8 @@ import { tidy, type Wealth } from "./wealth.ts";
  * Plays an interval's ended units on the bets: each part of the wealth of each test is multiplied by its factor for every
  * unit, factor^count for counts. `seen`: the interval's cells as each test sees them, the same cells in the same order.
  * `before`: bets that some of the units may have been assigned under. `areLeftOut`: units left by their callers are left
- * out (what they would cost is noted); otherwise each counts as the outcome that speaks least against the null.
+ * out (what they would cost is noted); otherwise each counts as the outcome that speaks least against the null, as does
+ * every unit that the platform itself has stopped.
  */
 export function play(
   tests: readonly Wealth[],
@@ -40,7 +41,19 @@ export function play(
       else if (champion.ended + challenger.ended > 0)
         multiplyCounts(wealth, tables[test]!, champion, challenger);
       if (champion.aborted + challenger.aborted > 0)
-        leave(wealth, cell, leastOf(hypotheses, test, bets, before, share), areLeftOut);
+        leave(
+          wealth,
+          { champion: champion.aborted, challenger: challenger.aborted },
+          leastOf(hypotheses, test, bets, before, share),
+          areLeftOut,
+        );
+      if ((champion.stopped ?? 0) + (challenger.stopped ?? 0) > 0)
+        leave(
+          wealth,
+          { champion: champion.stopped ?? 0, challenger: challenger.stopped ?? 0 },
+          leastOf(hypotheses, test, bets, before, share),
+          false,
+        );
     }
   }
 }
@@ -79,13 +92,11 @@ function multiplyCounts(
 
 function leave(
   wealth: Wealth,
-  { champion, challenger }: TestCell,
+  { champion, challenger }: { champion: number; challenger: number },
   least: FactorTable["least"],
   areLeftOut: boolean,
 ): void {
-  const costs = wealth.bets.map(
-    (_, i) => champion.aborted * least.champion[i]! + challenger.aborted * least.challenger[i]!,
-  );
+  const costs = wealth.bets.map((_, i) => champion * least.champion[i]! + challenger * least.challenger[i]!);
   if (areLeftOut) wealth.leftOut = costs.map((cost, i) => cost + (wealth.leftOut?.[i] ?? 0));
   else
     multiply(

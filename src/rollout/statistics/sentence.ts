@@ -23,6 +23,18 @@ export function describeCounts(metric: DescribedMetric, challenger: string, cham
   return `${challenger} was wrong on ${challengers}, ${champion} on ${ratio(metric.champion)}`;
 }
 
+/** "callers of version 3 left before its answer 40 times of 60, of version 2 12 of 900". */
+export function describeLeft(
+  { champion, challenger }: { champion: ArmCount; challenger: ArmCount },
+  challengerName: string,
+  championName: string,
+): string {
+  return (
+    `callers of ${challengerName} left before its answer ${grouped(challenger.loss)} times of ` +
+    `${grouped(challenger.units)}, of ${championName} ${ratio(champion)}`
+  );
+}
+
 function ratio(count: ArmCount): string {
   return `${grouped(count.loss)} of ${grouped(count.units)}`;
 }

@@ -1,14 +1,24 @@
 import type { RolloutPolicy } from "../../spec/project.ts";
-import type { Judgement, MetricEvidence } from "../judge.ts";
+import { type Judgement, LEFT, type MetricEvidence } from "../judge.ts";
 import type { EProcessState } from "./e-process-state.ts";
+import { leftHarm, type LeftTest } from "./left-test.ts";
 import { MARGINS, type MetricState } from "./metric-state.ts";
-import { describeCounts, type DescribedMetric } from "./sentence.ts";
+import { describeCounts, type DescribedMetric, describeLeft } from "./sentence.ts";
 import { eValue, type Wealth, withoutHeld } from "./wealth.ts";
 
+/** Of the wealth against harm: the rest is the metrics', in equal parts, which costs them ln(1 / 0.9) of log-wealth. */
+const LEFT_PART = 0.1;
+
+/** What a metric's harm is multiplied by in the sum that reaches 1 / falseRollbackRate. */
+export function metricPart(metrics: number): number {
+  return (1 - LEFT_PART) / metrics;
+}
+
 /**
- * Rollback: the mean of the metrics' e-values, sum of pi_j E_j with pi_j = 1 / metrics, reaches 1 /
- * falseRollbackRate; by Ville's inequality that happens with at most that probability while every metric is within
- * its margin, over all looks, steps and metrics, however they depend on each other. The largest term is blamed.
+ * Rollback: the weighted mean of the e-values, sum of pi_j E_j with pi_j = 0.9 / metrics and 0.1 for callers who leave
+ * the challenger more often, reaches 1 / falseRollbackRate; by Ville's inequality that happens with at most that
+ * probability while every metric is within its margin and callers don't, over all looks, steps and metrics, however they
+ * depend on each other. The largest term is blamed.
  * Promotion: every metric on its own rejects "worse by the margin or more" at falsePromotionRate: an intersection-union
  * test, so a version that is worse in any metric is promoted with at most that probability. Next step: every
  * metric rejects harm of K margins at that rate. The absolute guard ends it outside both rates.
@@ -20,29 +30,45 @@ export function judgeState(state: EProcessState, policy: RolloutPolicy, step: nu
   const metrics = Object.entries(state.metrics).map(([name, metric]) =>
     evidenceOf(name, metric, level, safetyThreshold, state.aborts.differ),
   );
-  const harm = combinedHarm(metrics.map((metric) => metric.harm));
+  const left = leftEvidence(state.left);
+  const harm = combinedHarm(
+    metrics.map((metric) => metric.harm),
+    left.harm,
+  );
   const { finding } = state.guard;
-  const blamed =
-    harm >= harmThreshold && metrics.length > 0
-      ? metrics.reduce((a, b) => (b.harm > a.harm ? b : a))
-      : undefined;
+  const isHarmful = harm >= harmThreshold;
+  const worst = worstOf(metrics);
+  const isLeft = worst === undefined || LEFT_PART * left.harm > metricPart(metrics.length) * worst.harm;
+  const blamed = isHarmful && !isLeft ? worst : undefined;
   if (blamed) blamed.verdict = "worse";
-  const isWorse = blamed !== undefined || finding !== null;
+  const isWorse = isHarmful || finding !== null;
   const isWithin = metrics.length > 0 && metrics.every(({ verdict }) => verdict === "within-margin");
   const isKnown = metrics.length > 0 && metrics.every(({ advance }) => advance >= safetyThreshold);
   return {
     verdict: isWorse ? "worse" : isWithin ? "within-margin" : "undecided",
-    blamed: blamed?.metric ?? null,
+    blamed: isHarmful && isLeft ? LEFT : (blamed?.metric ?? null),
     advance: !isWorse && isKnown,
     harm,
     harmThreshold,
     safetyThreshold,
     metrics,
+    ...(left.champion.loss + left.challenger.loss > 0 ? { left } : {}),
     guard: finding,
-    sentence: (blamed ? [blamed] : metrics)
-      .map((metric) => describeCounts(named(metric), "the challenger", "the champion"))
-      .join("; "),
+    sentence:
+      isHarmful && isLeft
+        ? describeLeft(left, "the challenger", "the champion")
+        : (blamed ? [blamed] : metrics)
+            .map((metric) => describeCounts(named(metric), "the challenger", "the champion"))
+            .join("; "),
   };
+}
+
+function worstOf(metrics: readonly MetricEvidence[]): MetricEvidence | undefined {
+  return metrics.length === 0 ? undefined : metrics.reduce((a, b) => (b.harm > a.harm ? b : a));
+}
+
+function leftEvidence(left: LeftTest): NonNullable<Judgement["left"]> {
+  return { champion: left.champion, challenger: left.challenger, harm: leftHarm(left) };
 }
 
 function named({ metric, kind, champion, challenger }: MetricEvidence): DescribedMetric {
@@ -69,8 +95,11 @@ export function mayDecide(state: EProcessState, policy: RolloutPolicy): boolean 
   }
   if (areAllSafe && count > 0) return true;
   const threshold = 1 / policy.falseRollbackRate;
-  if (most < threshold * count * NEARLY) return false;
-  return combinedHarm(Object.values(state.metrics).map((metric) => wealthOf(metric)[0]!)) >= threshold;
+  const left = leftHarm(state.left);
+  const metrics = count === 0 ? 0 : metricPart(count) * most;
+  if (metrics + LEFT_PART * left < threshold * NEARLY) return false;
+  const harms = Object.values(state.metrics).map((metric) => wealthOf(metric)[0]!);
+  return combinedHarm(harms, left) >= threshold;
 }
 
 /** Sums in another order differ by less. */
@@ -80,9 +109,12 @@ function reaches(wealth: Wealth, limit: number): boolean {
   return withoutHeld(wealth) >= limit && eValue(wealth) >= limit;
 }
 
-/** Mean of the metrics' e-values against "within its margin": an e-value against "all are". */
-export function combinedHarm(harms: readonly number[]): number {
-  return harms.reduce((sum, harm) => sum + harm / harms.length, 0);
+/**
+ * Weighted mean of the metrics' e-values against "within its margin" and of that of callers who leave: an e-value against
+ * "all are, and they don't leave it more often".
+ */
+export function combinedHarm(harms: readonly number[], left: number): number {
+  return harms.reduce((sum, harm) => sum + harm * metricPart(harms.length), LEFT_PART * left);
 }
 
 /** Which of MARGINS must be rejected to leave this step; 0, the margin itself, is promotion. */

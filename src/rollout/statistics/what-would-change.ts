@@ -2,6 +2,7 @@ import type { RolloutPolicy } from "../../spec/project.ts";
 import { CHALLENGER_BAD, CHALLENGER_GOOD, CHAMPION_BAD, CHAMPION_GOOD, factorTables } from "./bets.ts";
 import { type EProcessState, readState } from "./e-process-state.ts";
 import { hypothesesOf, type MetricState } from "./metric-state.ts";
+import { leftHarm } from "./left-test.ts";
 import { grouped } from "./sentence.ts";
 import { combinedHarm, marginsLevel, wealthOf } from "./verdict.ts";
 import type { Wealth } from "./wealth.ts";
@@ -76,7 +77,11 @@ export function whatWouldChange(
       failuresToRollBack: firstReaching((units) => {
         const harm = after(metric.tests[0]!, bad, units);
         return (
-          combinedHarm(others.map((value, i) => (i === j ? harm : value))) >= 1 / policy.falseRollbackRate
+          combinedHarm(
+            others.map((value, i) => (i === j ? harm : value)),
+            leftHarm(state.left),
+          ) >=
+          1 / policy.falseRollbackRate
         );
       }),
       goodToAdvance: until(level + 1, growthOf(metric, level + 1, share, good), enough),

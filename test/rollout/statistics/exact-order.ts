@@ -11,7 +11,7 @@ export interface Unit {
   arm: "champion" | "challenger";
   /** When its answer or failure came, or its caller left. */
   endsAt: number;
-  ending: "good" | "bad" | "aborted";
+  ending: "good" | "bad" | "aborted" | "stopped";
 }
 
 /** The counters' differences at a look, from single requests. */
@@ -33,6 +33,7 @@ export function countsAt(units: readonly Unit[], from: number, to: number): Inte
     const arm = cell[unit.arm];
     const bucket = latencyBucket(unit.endsAt - unit.assignedAt);
     if (unit.endsAt > to) arm.pending++;
+    else if (unit.ending === "stopped") arm.stopped = (arm.stopped ?? 0) + 1;
     else if (unit.ending === "aborted") {
       arm.aborted++;
       arm.abortedLatency!.push([bucket, 1]);
@@ -103,7 +104,8 @@ function factorsOfUnit(unit: Unit, state: MetricState, test: number, now: number
   const { bets } = state;
   if (bets === null) return state.tests[test]!.bets.map(() => 0);
   const factors = betsOf(state, test, unit.share).map((factor) => factor?.[unit.arm] ?? { good: 0, bad: 0 });
-  if (unit.endsAt > now) return factors.map(({ good, bad }) => Math.min(0, good, bad));
+  if (unit.endsAt > now || unit.ending === "stopped")
+    return factors.map(({ good, bad }) => Math.min(0, good, bad));
   if (!bets.slow) {
     if (unit.ending === "aborted") return factors.map(() => 0);
     return factors.map((factor) => factor[unit.ending as "good" | "bad"]);

@@ -21,6 +21,7 @@ interface World {
   mean: number;
   slowFailure: number;
   aborts: number;
+  stops: number;
   /** Looks after which the share changes. */
   shareEvery: number;
 }
@@ -33,6 +34,7 @@ const worlds = fc.record<World>({
   mean: fc.constantFrom(20, 300, 2000),
   slowFailure: fc.constantFrom(0.1, 1, 4),
   aborts: fc.constantFrom(0, 0.1),
+  stops: fc.constantFrom(0, 0, 0.05),
   shareEvery: fc.constantFrom(7, 15, 100),
 });
 
@@ -47,7 +49,9 @@ function unitsOf(world: World): Unit[] {
     const isBad = draw() < Math.min(1, wave * (arm === "champion" ? world.p0 : world.p1));
     const slower = (isBad ? world.slowFailure : 1) * wave * (arm === "challenger" ? 1.3 : 1);
     const life = Math.min(MAX_LIFE, 1 + Math.floor(-Math.log(1 - draw()) * world.mean * slower));
-    const ending = draw() < world.aborts ? "aborted" : isBad ? "bad" : "good";
+    const ended = isBad ? "bad" : "good";
+    const isStopped = world.stops > 0 && draw() < world.stops;
+    const ending = draw() < world.aborts ? "aborted" : isStopped ? "stopped" : ended;
     units.push({ assignedAt: at, share, arm, endsAt: at + life, ending });
   }
   return units;
@@ -120,6 +124,7 @@ describe("the wealth from counts", () => {
       mean: 2000,
       slowFailure: 0.1,
       aborts: 0,
+      stops: 0,
       shareEvery: 7,
     };
     const forgetful = (interval: Interval): Interval => ({
@@ -143,6 +148,7 @@ describe("the wealth from counts", () => {
       mean: 1e-9,
       slowFailure: 1,
       aborts: 0,
+      stops: 0,
       shareEvery: 15,
     };
     expect(worstRatio(world, errors).worst).toBeCloseTo(1, 6);

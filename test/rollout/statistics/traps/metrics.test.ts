@@ -98,7 +98,7 @@ describe("callers who leave", () => {
     });
   }
 
-  it("of one version only keep it from promotion; left out, they promote it", () => {
+  it("of one version only take it out and keep it from promotion; left out, they promote it", () => {
     const forgetful = seconds(1).map((interval) => ({
       ...interval,
       requests: interval.requests.map((cell) => ({
@@ -108,7 +108,8 @@ describe("callers who leave", () => {
       })),
     }));
     const ours = judged(errors, observed(errors, seconds(1)));
-    expect(ours.verdict).toBe("undecided");
+    expect(ours).toMatchObject({ verdict: "worse", blamed: "left", left: { champion: { loss: 0 } } });
+    expect(ours.metrics[0]?.verdict).toBe("undecided");
     expect(ours.metrics[0]?.blockedBy).toBe("aborts-differ");
     expect(judged(errors, observed(errors, forgetful)).verdict).toBe("within-margin");
   });
@@ -144,8 +145,10 @@ describe("callers who leave", () => {
         };
         return intervalOf((second + 1) * 1000, [{ share: 0.3, champion, challenger }]);
       });
-    expect(judged(latency, observed(latency, seconds(true))).verdict).toBe("worse");
-    expect(judged(latency, observed(latency, seconds(false))).verdict).not.toBe("worse");
+    const harm = (areTold: boolean): number =>
+      judged(latency, observed(latency, seconds(areTold))).metrics[0]!.harm;
+    expect(harm(true)).toBeGreaterThan(100);
+    expect(harm(false)).toBeLessThan(1);
   });
 
   /** They wait for 88 ms: longer than the champion's threshold, and shorter than the challenger's. */

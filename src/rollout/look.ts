@@ -1,6 +1,5 @@
 import type { ReadTx } from "../store/database.ts";
 import { saveLook } from "./commands/looks.ts";
-import { earlierEvidence } from "./continuation.ts";
 import {
   type CursorKey,
   type Cursor,
@@ -13,6 +12,7 @@ import {
 } from "./counted-outcomes.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { evidenceUpdate } from "./evidence-update.ts";
+import { type EarlierEvidence, earlierEvidence } from "./earlier-trials.ts";
 import type { Interval } from "./judge.ts";
 import { takeLabels } from "./label-cells.ts";
 import { selectService } from "./rows.ts";
@@ -21,12 +21,10 @@ import type { StoredJudge } from "./stored-judge.ts";
 
 /** What a rollout's judge has seen so far. */
 interface Seen {
-  /** JSON; null when there is nothing to go on from. */
+  /** JSON; null before the first look. */
   judgeState: string | null;
-  /** Earlier rollout that the state is taken over from, at the first look. */
-  continues: string | null;
-  /** True when copies have part in that. */
-  continuesCopies: boolean;
+  /** Of trials that the first look goes on from. */
+  earlier: EarlierEvidence | null;
   cursors: Map<string, Cursor>;
   epochs: Epochs;
   service: Service | undefined;
@@ -55,9 +53,10 @@ export async function takeLook<State>(
   const { policy } = rollout.request;
   const timed = { at: report.at, ...(report.edges ? { edges: report.edges } : {}) };
   // A state of another shape than this version's isn't read: the test starts anew, without what was known.
-  const earlier = seen.judgeState === null ? null : judge.read(JSON.parse(seen.judgeState));
+  const known =
+    seen.judgeState === null ? goOn(judge, seen, policy) : judge.read(JSON.parse(seen.judgeState));
   const maxLifeMs = longestLife(rollout, seen.service);
-  let state = earlier ?? judge.start(policy, report.at, { maxLifeMs });
+  let state = known ?? judge.start(policy, report.at, { maxLifeMs });
   if (isFirst) {
     // Also where nothing is known: an earlier trial's evidence goes on, what its guard saw doesn't.
     const requests = rollout.champion === null ? [] : countBefore(counters, rollout.champion, seen.epochs);
@@ -81,7 +80,7 @@ export async function takeLook<State>(
     judgement,
     cursors: moved,
     labels,
-    continues: earlier === null ? null : seen.continues,
+    continues: known === null ? null : (seen.earlier?.rolloutId ?? null),
     evidence: evidenceUpdate(rollout, {
       at: report.at,
       share: shareOf(rollout, seen.service),
@@ -92,6 +91,19 @@ export async function takeLook<State>(
     }),
   });
   return saved;
+}
+
+/** The state that earlier trials leave; one of another shape than this version's is left out. */
+function goOn<State>(
+  judge: StoredJudge<State>,
+  { earlier }: Seen,
+  policy: Rollout["request"]["policy"],
+): State | null {
+  const trials = (earlier?.trials ?? []).flatMap(({ state, ...trial }) => {
+    const read = judge.read(JSON.parse(state));
+    return read === null ? [] : [{ ...trial, state: read }];
+  });
+  return judge.goOn(trials, policy);
 }
 
 /** Per cent of new requests that the challenger gets now. */
@@ -108,7 +120,7 @@ function longestLife({ request }: Rollout, service: Service | undefined): number
 function beginsAnswering(rollout: Rollout, seen: Seen, moved: readonly Cursor[]): boolean {
   const { cursors, epochs } = seen;
   if (rollout.phase === "shadow") return false;
-  if (rollout.look === 0) return seen.continuesCopies;
+  if (rollout.look === 0) return seen.earlier?.hadCopies ?? false;
   if (![...epochs.values()].includes(true)) return false;
   const isAnswered = ({ epoch }: Cursor): boolean => epochs.get(epoch) === false;
   return moved.some(isAnswered) && ![...cursors.values()].some(isAnswered);
@@ -129,9 +141,8 @@ async function readSeen(tx: ReadTx, rollout: Rollout): Promise<Seen> {
     [rollout.id],
   );
   return {
-    judgeState: own?.judge_state ?? earlier?.state ?? null,
-    continues: earlier?.rolloutId ?? null,
-    continuesCopies: earlier?.hadCopies ?? false,
+    judgeState: own?.judge_state ?? null,
+    earlier,
     cursors: new Map(cursors.map((row) => [cursorKey(row), toCursor(row)])),
     epochs: new Map(epochs.map((epoch) => [epoch.commit_id, epoch.shadow !== null])),
     service: await selectService(tx, rollout.service),

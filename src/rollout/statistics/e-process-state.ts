@@ -21,6 +21,8 @@ export interface EProcessState {
   /** Whether callers leave the challenger more often: a harm of its own. */
   left: LeftTest;
   guard: AbsoluteGuard;
+  /** Metrics that the earlier trials, by other rules, knew nothing of; absent: none. */
+  beganAnew?: string[];
 }
 
 export const STATE_VERSION = 2;

@@ -16,8 +16,8 @@ export function fromCopies(state: EProcessState): EProcessState {
   return { ...state, metrics: Object.fromEntries(metrics) };
 }
 
-/** What is held back on top of this only lowers it. */
-function atMostOne(wealth: Wealth): Wealth {
+/** Thrown away down to 1; what is held back on top of this only lowers it. */
+export function atMostOne(wealth: Wealth): Wealth {
   const { cash, bets, fresh } = wealth;
   const total = [...bets, ...(fresh ?? [])].reduce((sum, part) => sum + part, cash);
   if (total <= 1) return wealth;

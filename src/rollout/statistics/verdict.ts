@@ -53,6 +53,7 @@ export function judgeState(state: EProcessState, policy: RolloutPolicy, step: nu
     safetyThreshold,
     metrics,
     ...(left.champion.loss + left.challenger.loss > 0 ? { left } : {}),
+    ...(state.beganAnew ? { beganAnew: state.beganAnew } : {}),
     guard: finding,
     sentence:
       isHarmful && isLeft

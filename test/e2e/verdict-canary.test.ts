@@ -11,6 +11,7 @@ rollout:
 const LATENCY = canary("metrics: [{ name: latency, quantile: 0.95, worseBy: 20% }]");
 /** Of the median: on a machine that does other things too its distance is told from the margin's in seconds. */
 const MEDIAN = canary("metrics: [{ name: latency, quantile: 0.5, worseBy: 20% }]");
+const ERRORS = canary("metrics: [{ name: errors, worseBy: 0.5pp }]");
 const FALLBACK = canary("fallback: true");
 
 describe("a canary judged by what its callers see, with real processes", () => {
@@ -93,5 +94,21 @@ describe("a canary judged by what its callers see, with real processes", () => {
       expect(value).toBe(question * 10);
       if (fallback !== null) expect(question).toBeGreaterThanOrEqual(5);
     }
+  }, 60_000);
+
+  test("a version that hangs is taken out where callers leave before its deadline, though errors alone are judged", async () => {
+    await service.push(table({ work: 800 }), ERRORS);
+    const { now } = await service.drive("the end of the rollout", hasEnded, {
+      timeoutMs: 40_000,
+      patience: 200,
+    });
+    expect(now).toMatchObject({ champion: { version: 2 }, rollout: { version: 6, state: "rolledback" } });
+    expect(now.rollout?.sentence).toMatch(
+      /^callers of version 6 left before its answer \d+ times of \d+, of version 2 \d+ of \d+: taken out after [\d.]+ m?s$/,
+    );
+    const evidence = await service.evidence();
+    expect(evidence).toMatchObject({ verdict: "worse", badAnswers: 0, guard: null });
+    expect(evidence.metrics).toMatchObject([{ metric: "errors", verdict: "undecided" }]);
+    expect(evidence.left?.challenger.loss).toBeGreaterThan(0);
   }, 60_000);
 });

@@ -77,6 +77,8 @@ export interface Answer {
 interface Drive {
   /** Calls at the same time. */
   lanes?: number;
+  /** Milliseconds after which a caller leaves; an answer is then only what came before. */
+  patience?: number;
   timeoutMs?: number;
   /** Each batch of answers since the last look at the service. */
   onAnswers?: (answers: Answer[]) => Promise<void>;
@@ -162,13 +164,27 @@ export class TrialService {
     return slipway([...args, "--url", this.platform.url]);
   }
 
-  async predict(question = this.#asked++ % QUESTIONS, headers: Record<string, string> = {}): Promise<Answer> {
+  /** Undefined: the caller left before the answer. */
+  async #asks(patience?: number): Promise<Answer | undefined> {
+    if (patience === undefined) return this.predict();
+    const signal = AbortSignal.timeout(patience);
+    return this.predict(undefined, {}, signal).catch((error: unknown) => {
+      if (signal.aborted) return undefined;
+      throw error;
+    });
+  }
+
+  async predict(
+    question = this.#asked++ % QUESTIONS,
+    headers: Record<string, string> = {},
+    signal = AbortSignal.timeout(10_000),
+  ): Promise<Answer> {
     const inputs = [{ name: "index", shape: [1], datatype: "INT64", data: [question] }];
     const answer = await fetch(`${this.platform.url}/v2/models/${this.name}/infer`, {
       method: "POST",
       headers,
       body: JSON.stringify({ inputs }),
-      signal: AbortSignal.timeout(10_000),
+      signal,
     });
     const body = (await answer.json()) as { outputs?: { data: number[] }[] };
     return {
@@ -188,12 +204,13 @@ export class TrialService {
     holds: (now: ServiceView) => boolean | Promise<boolean>,
     options: Drive = {},
   ): Promise<Driven> {
-    const { lanes = 4, timeoutMs = 30_000, onAnswers } = options;
+    const { lanes = 4, timeoutMs = 30_000, patience, onAnswers } = options;
     const answers: Answer[] = [];
     const end = new AbortController();
     const lane = async (): Promise<void> => {
       while (!end.signal.aborted) {
-        answers.push(await this.predict());
+        const answer = await this.#asks(patience);
+        if (answer !== undefined) answers.push(answer);
         await pause(PAUSE_MS);
       }
     };

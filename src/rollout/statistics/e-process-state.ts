@@ -33,5 +33,5 @@ export function readState(value: unknown): EProcessState | null {
   const state = value as Omit<EProcessState, "left"> & { left?: LeftTest };
   if (state.version !== STATE_VERSION) return null;
   // Stored before this was tested: an e-process may begin at any time.
-  return { ...state, left: state.left ?? startLeft() };
+  return state.left === undefined ? { ...state, left: startLeft() } : (state as EProcessState);
 }

@@ -140,6 +140,7 @@ describe("the wealth against callers who leave", () => {
     );
     const { left: _, ...old } = state;
     expect(readState(JSON.parse(JSON.stringify(old)))?.left).toEqual(startLeft());
+    expect(readState(state)).toBe(state);
   });
 });
 

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { SlipwayError } from "../http/errors.ts";
 import { REQUEST_ID } from "../serving/request-id.ts";
+import { describeValue } from "../spec/issue.ts";
 import type { Database } from "../store/database.ts";
 import type { Rollouts } from "./rollouts.ts";
 import { oneRolloutView, oneServiceView, rolloutViews, serviceViews } from "./views.ts";
@@ -146,7 +147,7 @@ const ALLOWED_LABELS =
 /** The start of what stands at a path. */
 function givenAt(body: unknown, path: readonly PropertyKey[]): string {
   const value = path.reduce<unknown>((of, key) => (of as Record<PropertyKey, unknown> | null)?.[key], body);
-  return (JSON.stringify(value) ?? "nothing").slice(0, 80);
+  return describeValue(value);
 }
 
 function found<Value>(value: Value | undefined, what: string): Value {

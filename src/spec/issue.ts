@@ -31,12 +31,12 @@ export function describeValue(value: unknown): string {
   return printable(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }
 
-/** Aliases can tie a value into a ring, which JSON can't write. */
+/** JSON can write neither a ring, into which aliases can tie a value, nor what is nested too deep for its stack. */
 function jsonOf(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return "a value that contains itself";
+    return "a value that contains itself, or is too deep to show";
   }
 }
 

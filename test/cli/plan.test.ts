@@ -55,7 +55,7 @@ test("a platform's plan: what is there, what changes, what the rollout comes to"
             undecided after 2 h: hold
             guard: taken out at 25 pp more errors or 400 % more latency than before
   traffic   0.5 requests/s, 1 % failed (measured)
-  forecast  at 0.5 requests/s a version that fails 2.5 % instead of 1 % is found after about 8.9 h, later than the deadline of 2 h
+  forecast  at 0.5 requests/s a version that fails 2.5 % instead of 1 % is found after about 9 h, later than the deadline of 2 h
   warning   at 0.5 requests/s a 0.5 pp margin of errors can't be proven in 2 h (about 7 h): it will hold
   warning   errors: a margin of 1.5 pp could be proven in about 1.1 h
 `);

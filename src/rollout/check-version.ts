@@ -49,10 +49,11 @@ async function examine(
     const { format, modelDir } = copy;
     const example = await contract.read(modelDir);
     await backend.prepare({ service, version, format, modelDir, workers }, signal);
-    const answer = await backend.probe({ service, version }, JSON.stringify(example.request), signal);
+    const request = JSON.stringify(example.request);
+    const answer = await backend.probe({ service, version }, request, signal);
     const difference = contract.compare(example, answer.status, answer.body);
     if (difference === null) {
-      if (isCompared) await rehearse(deps, { service, version }, JSON.stringify(example.request), signal);
+      if (isCompared) await rehearse(deps, { service, version }, request, signal);
       const message = `version ${version} of ${service} answered its own example as at training`;
       return { passed: true, message, sha256 };
     }

@@ -9,7 +9,6 @@ import { Batcher } from "./batcher.ts";
 import type { Job } from "./batcher.ts";
 import type { WorkerConfig, WorkerMetadata } from "./config.ts";
 import type { Model } from "./onnx-model.ts";
-import { rehearse } from "./rehearsal.ts";
 
 const DEFAULT_BATCH_ROWS = 256;
 /** Of requests that wait; while there are more, nothing is read from the sockets. */
@@ -48,7 +47,6 @@ export async function startWorkerServer(options: WorkerServerOptions): Promise<W
       for (const link of links) link.flush();
     },
   });
-  await rehearse(batcher, config.modelDir, () => performance.now());
   const metadata = JSON.stringify(options.metadata);
   const server = createServer((socket) => {
     const link = new Link(socket, batcher, metadata, config.maxFrameBytes);

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import swagger from "@fastify/swagger";
+import { DEFAULT_TENANT, LOCAL_CALLER } from "./identity.ts";
 import { answerClientError } from "./client-error.ts";
 import { SlipwayError, toSlipwayError } from "./errors.ts";
 import { hostsError } from "./one-host.ts";
@@ -44,10 +45,12 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: true } },
   });
+  app.decorateRequest("identity");
   app.addHook("onRequest", async (request) => {
     const isOpen = request.routeOptions.config.isOpen === true;
     const refusal = hostsError(request.raw.rawHeaders) ?? deps.guard(request.headers, request.method, isOpen);
     if (refusal) throw refusal;
+    request.identity = { caller: LOCAL_CALLER, tenant: DEFAULT_TENANT };
   });
   letUnreadBodiesGoBy(app);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {

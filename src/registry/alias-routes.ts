@@ -52,8 +52,8 @@ export function aliasRoutes({ db, registry }: RegistryDeps & { registry: Registr
 
   const path = "registered-models/alias";
   return [
-    { method: "POST", path, handle: set },
-    { method: "DELETE", path, handle: remove },
-    { method: "GET", path, handle: get },
+    { method: "POST", path, access: "write", handle: set },
+    { method: "DELETE", path, access: "write", handle: remove },
+    { method: "GET", path, access: "read", handle: get },
   ];
 }

@@ -72,20 +72,21 @@ export function modelRoutes({ db, clock }: RegistryDeps): MlflowRoute[] {
 
   const path = (name: string): string => `registered-models/${name}`;
   return [
-    { method: "POST", path: path("create"), handle: create },
-    { method: "POST", path: path("rename"), handle: rename },
-    { method: "PATCH", path: path("update"), handle: update },
-    { method: "DELETE", path: path("delete"), handle: remove },
-    { method: "GET", path: path("get"), handle: ({ fields }) => get(string(fields, "name")) },
+    { method: "POST", path: path("create"), access: "write", handle: create },
+    { method: "POST", path: path("rename"), access: "write", handle: rename },
+    { method: "PATCH", path: path("update"), access: "write", handle: update },
+    { method: "DELETE", path: path("delete"), access: "write", handle: remove },
+    { method: "GET", path: path("get"), access: "read", handle: ({ fields }) => get(string(fields, "name")) },
     {
       method: "GET",
       path: path("search"),
+      access: "read",
       handle: ({ fields }) => db.read((tx) => searchModels(tx, searchOf(fields, 100, 1000))),
     },
-    { method: "POST", path: path("get-latest-versions"), handle: latest },
-    { method: "GET", path: path("get-latest-versions"), handle: latest },
-    { method: "POST", path: path("set-tag"), handle: setTag },
-    { method: "DELETE", path: path("delete-tag"), handle: deleteTag },
+    { method: "POST", path: path("get-latest-versions"), access: "read", handle: latest },
+    { method: "GET", path: path("get-latest-versions"), access: "read", handle: latest },
+    { method: "POST", path: path("set-tag"), access: "write", handle: setTag },
+    { method: "DELETE", path: path("delete-tag"), access: "write", handle: deleteTag },
   ];
 }
 

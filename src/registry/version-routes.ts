@@ -87,18 +87,19 @@ export function versionRoutes({
 
   const path = (name: string): string => `model-versions/${name}`;
   return [
-    { method: "POST", path: path("create"), handle: create },
-    { method: "PATCH", path: path("update"), handle: update },
-    { method: "POST", path: path("transition-stage"), handle: transition },
-    { method: "DELETE", path: path("delete"), handle: remove },
-    { method: "GET", path: path("get"), handle: (call) => get(idOf(call)) },
+    { method: "POST", path: path("create"), access: "write", handle: create },
+    { method: "PATCH", path: path("update"), access: "write", handle: update },
+    { method: "POST", path: path("transition-stage"), access: "write", handle: transition },
+    { method: "DELETE", path: path("delete"), access: "write", handle: remove },
+    { method: "GET", path: path("get"), access: "read", handle: (call) => get(idOf(call)) },
     {
       method: "GET",
       path: path("search"),
+      access: "read",
       handle: ({ fields }) => db.read((tx) => searchVersions(tx, searchOf(fields, 10_000, 200_000))),
     },
-    { method: "GET", path: path("get-download-uri"), handle: downloadUri },
-    { method: "POST", path: path("set-tag"), handle: setTag },
-    { method: "DELETE", path: path("delete-tag"), handle: deleteTag },
+    { method: "GET", path: path("get-download-uri"), access: "read", handle: downloadUri },
+    { method: "POST", path: path("set-tag"), access: "write", handle: setTag },
+    { method: "DELETE", path: path("delete-tag"), access: "write", handle: deleteTag },
   ];
 }

@@ -10,6 +10,7 @@ export function serverInfoRoutes(): MlflowRoute[] {
     {
       method: "GET",
       path: "server-info",
+      access: "signed-in",
       handle: async () => ({
         store_type: "SqlStore",
         workspaces_enabled: false,

@@ -19,6 +19,7 @@ export function runArtifactRoutes({ db, blobs }: TrackingRouteDeps): MlflowRoute
     {
       method: "GET",
       path: "artifacts/list",
+      access: "read",
       async handle({ fields }) {
         const { artifact_uri: uri } = await db.read((tx) => runRow(tx, runId(fields)));
         const folder = stringOrEmpty(fields, "path");

@@ -52,6 +52,7 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
     {
       method: "POST",
       path: "experiments/create",
+      access: "write",
       async handle({ fields }) {
         const location = optionalString(fields, "artifact_location") || null;
         const id = await db.write(createExperiment, {
@@ -67,6 +68,7 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
     {
       method: "GET",
       path: "experiments/get",
+      access: "read",
       handle({ fields }) {
         const id = string(fields, "experiment_id");
         return message((tx) => byId(tx, experimentNumber(id)), `No Experiment with id=${id} exists`);
@@ -75,18 +77,20 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
     {
       method: "GET",
       path: "experiments/get-by-name",
+      access: "read",
       handle({ fields }) {
         const name = string(fields, "experiment_name");
         return message((tx) => byName(tx, name), `Could not find experiment with name '${name}'`);
       },
     },
-    { method: "POST", path: "experiments/search", handle: search },
-    { method: "GET", path: "experiments/search", handle: search },
-    { method: "POST", path: "experiments/delete", handle: setStage("deleted") },
-    { method: "POST", path: "experiments/restore", handle: setStage("active") },
+    { method: "POST", path: "experiments/search", access: "read", handle: search },
+    { method: "GET", path: "experiments/search", access: "read", handle: search },
+    { method: "POST", path: "experiments/delete", access: "write", handle: setStage("deleted") },
+    { method: "POST", path: "experiments/restore", access: "write", handle: setStage("active") },
     {
       method: "POST",
       path: "experiments/update",
+      access: "write",
       async handle({ fields }) {
         const experimentId = experimentNumber(string(fields, "experiment_id"));
         const name = optionalString(fields, "new_name");
@@ -98,6 +102,7 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
     {
       method: "POST",
       path: "experiments/set-experiment-tag",
+      access: "write",
       async handle({ fields }) {
         const experimentId = experimentNumber(string(fields, "experiment_id"));
         const tag = keyValue(fields, "tag", LIMITS.experimentTagValue);
@@ -108,6 +113,7 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
     {
       method: "POST",
       path: "experiments/delete-experiment-tag",
+      access: "write",
       async handle({ fields }) {
         const experimentId = experimentNumber(string(fields, "experiment_id"));
         const key = string(fields, "key");

@@ -23,6 +23,7 @@ export function inputRoutes({ db }: TrackingDeps): MlflowRoute[] {
     {
       method: "POST",
       path: "runs/log-inputs",
+      access: "write",
       maxBody: MAX_BODY,
       async handle({ fields }) {
         const datasets = bounded(messages(fields, "datasets"), "datasets");
@@ -38,6 +39,7 @@ export function inputRoutes({ db }: TrackingDeps): MlflowRoute[] {
     {
       method: "POST",
       path: "runs/outputs",
+      access: "write",
       async handle({ fields }) {
         const models = bounded(messages(fields, "models"), "models");
         await db.write(logOutputs, {

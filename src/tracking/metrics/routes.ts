@@ -8,6 +8,7 @@ export function metricRoutes({ db }: TrackingDeps): MlflowRoute[] {
     {
       method: "GET",
       path: "metrics/get-history",
+      access: "read",
       handle: ({ fields }) =>
         db.read((tx) =>
           metricHistory(tx, {

@@ -81,22 +81,28 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
   }
 
   return [
-    { method: "POST", path: "logged-models", handle: create },
-    { method: "POST", path: "logged-models/search", handle: search },
-    { method: "GET", path: "logged-models/:model_id", handle: (call) => get(idOf(call)) },
-    { method: "PATCH", path: "logged-models/:model_id", handle: finalize },
-    { method: "DELETE", path: "logged-models/:model_id", handle: remove },
-    { method: "PATCH", path: "logged-models/:model_id/tags", handle: log },
-    { method: "POST", path: "logged-models/:model_id/params", handle: log },
+    { method: "POST", path: "logged-models", access: "write", handle: create },
+    { method: "POST", path: "logged-models/search", access: "read", handle: search },
+    { method: "GET", path: "logged-models/:model_id", access: "read", handle: (call) => get(idOf(call)) },
+    { method: "PATCH", path: "logged-models/:model_id", access: "write", handle: finalize },
+    { method: "DELETE", path: "logged-models/:model_id", access: "write", handle: remove },
+    { method: "PATCH", path: "logged-models/:model_id/tags", access: "write", handle: log },
+    { method: "POST", path: "logged-models/:model_id/params", access: "write", handle: log },
     {
       method: "DELETE",
       path: "logged-models/:model_id/tags/:key",
+      access: "write",
       async handle(call) {
         await db.write(deleteModelTag, { modelId: idOf(call), key: call.params["key"] ?? "" });
         return {};
       },
     },
-    { method: "GET", path: "logged-models/:model_id/artifacts/directories", handle: directories },
+    {
+      method: "GET",
+      path: "logged-models/:model_id/artifacts/directories",
+      access: "read",
+      handle: directories,
+    },
   ];
 }
 

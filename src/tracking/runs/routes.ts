@@ -60,10 +60,10 @@ function lifecycleRoutes({ db, clock, ids }: TrackingRouteDeps): MlflowRoute[] {
       return {};
     };
   return [
-    { method: "POST", path: "runs/create", handle: create },
-    { method: "POST", path: "runs/update", handle: update },
-    { method: "POST", path: "runs/delete", handle: setStage("deleted") },
-    { method: "POST", path: "runs/restore", handle: setStage("active") },
+    { method: "POST", path: "runs/create", access: "write", handle: create },
+    { method: "POST", path: "runs/update", access: "write", handle: update },
+    { method: "POST", path: "runs/delete", access: "write", handle: setStage("deleted") },
+    { method: "POST", path: "runs/restore", access: "write", handle: setStage("active") },
   ];
 }
 
@@ -72,12 +72,14 @@ function readRoutes({ db }: TrackingRouteDeps): MlflowRoute[] {
     {
       method: "GET",
       path: "runs/get",
+      access: "read",
       handle: ({ fields }) =>
         db.read(async (tx) => ({ run: (await runMessages(tx, [await runRow(tx, runId(fields))]))[0] })),
     },
     {
       method: "POST",
       path: "runs/search",
+      access: "read",
       handle: ({ fields }) =>
         db.read((tx) =>
           searchRuns(tx, {
@@ -117,25 +119,29 @@ function logRoutes({ db, logged }: TrackingRouteDeps): MlflowRoute[] {
   const one = (fields: Fields, what: Partial<LogArgs>): Promise<object> =>
     log({ runId: runId(fields), metrics: [], params: [], tags: [], ...what });
   return [
-    { method: "POST", path: "runs/log-batch", maxBody: LIMITS.batchBytes, handle: logBatch },
+    { method: "POST", path: "runs/log-batch", access: "write", maxBody: LIMITS.batchBytes, handle: logBatch },
     {
       method: "POST",
       path: "runs/log-metric",
+      access: "write",
       handle: ({ fields }) => one(fields, { metrics: [metricPoint(fields)] }),
     },
     {
       method: "POST",
       path: "runs/log-parameter",
+      access: "write",
       handle: ({ fields }) => one(fields, { params: [paramOf(fields)] }),
     },
     {
       method: "POST",
       path: "runs/set-tag",
+      access: "write",
       handle: ({ fields }) => one(fields, { tags: [tagOf(fields)] }),
     },
     {
       method: "POST",
       path: "runs/delete-tag",
+      access: "write",
       async handle({ fields }) {
         await db.write(deleteRunTag, { runId: runId(fields), key: string(fields, "key") });
         return {};
@@ -144,6 +150,7 @@ function logRoutes({ db, logged }: TrackingRouteDeps): MlflowRoute[] {
     {
       method: "POST",
       path: "runs/log-model",
+      access: "write",
       async handle({ fields }) {
         const modelJson = string(fields, "model_json");
         if (!isJsonObject(modelJson)) throw invalid("Malformed model info: it is not a JSON object.");

@@ -2,6 +2,8 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
 import { isDeeperThan, MAX_JSON_DEPTH } from "../../http/json-depth.ts";
+import type { Access } from "../../http/access.ts";
+import type { Caller } from "../../http/identity.ts";
 import { invalid, toMlflowAnswer } from "./errors.ts";
 import type { Fields } from "./fields.ts";
 import { toWire } from "./json.ts";
@@ -12,6 +14,8 @@ export interface MlflowRoute {
   method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Below `/mlflow/`, such as `runs/create`. */
   path: string;
+  /** What it asks of its caller. */
+  access: Access;
   /** Bytes; the default is 1 MiB. */
   maxBody?: number;
   handle: (call: MlflowCall) => Promise<object>;
@@ -22,6 +26,10 @@ export interface MlflowCall {
   fields: Fields;
   /** Parts of the path. */
   params: Readonly<Record<string, string>>;
+  /** The tenant whose things the call is about. Everything that is read or written is looked for in it alone. */
+  workspace: string;
+  /** Who calls. */
+  caller: Caller;
   /** Sets a header of the answer. */
   header(name: string, value: string): void;
 }
@@ -154,6 +162,8 @@ async function answer(
   const result = await route.handle({
     fields: sent as Fields,
     params,
+    workspace: request.identity.tenant,
+    caller: request.identity.caller,
     header: (name, value) => void reply.header(name, value),
   });
   return reply.type("application/json").send(toWire(result));

@@ -1,5 +1,5 @@
 import type { RolloutEvidence } from "../../src/rollout/evidence.ts";
-import { count, milliseconds, percent, sentence } from "../view/format.ts";
+import { count, milliseconds, percent, sentence, wealth } from "../view/format.ts";
 import { latencyColumns, marginInPoints, rateColumns, shareChanges } from "../view/series.ts";
 import { Chart } from "./chart.tsx";
 import { Term } from "./term.tsx";
@@ -29,10 +29,50 @@ export function Metrics({ evidence }: { evidence: RolloutEvidence }) {
         evidence.metrics.map((metric) => (
           <MetricCard key={metric.metric} metric={metric} evidence={evidence} />
         ))}
+      <Leavers evidence={evidence} />
       <Latency evidence={evidence} />
     </div>
   );
 }
+
+/** Callers who leave before the answer: nobody's metric, and a harm all the same. */
+function Leavers({ evidence }: { evidence: RolloutEvidence }) {
+  const { left, rollout, harmThreshold, metrics, guard, verdict } = evidence;
+  if (left === undefined || !evidence.compares) return null;
+  const isBlamed =
+    verdict === "worse" && guard === null && !metrics.some((metric) => metric.verdict === "worse");
+  const rows = [
+    { name: `version ${rollout.version}`, arm: "challenger", of: left.challenger },
+    { name: championName(evidence), arm: "champion", of: left.champion },
+  ] as const;
+  return (
+    <section className="card metric" aria-labelledby="left">
+      <header>
+        <h3 id="left">Callers who left</h3>
+        {isBlamed && (
+          <span className="verdict is-worse">
+            <span aria-hidden="true">✕</span> worse
+          </span>
+        )}
+      </header>
+      <p className="quiet">
+        Requests whose caller was gone before the answer. Evidence that they leave the version on trial more
+        often: <b>{wealth(left.harm)}</b> of {wealth(harmThreshold * LEFT_SHARE)} that take it out by itself.
+      </p>
+      <ul className="plain">
+        {rows.map(({ name, arm, of }) => (
+          <li key={arm}>
+            <i className={`dot is-${arm}`} />
+            {name}: {told(of)}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** Of the wealth against harm a tenth stands for callers who leave. */
+const LEFT_SHARE = 10;
 
 function MetricCard({ metric, evidence }: { metric: Metric; evidence: RolloutEvidence }) {
   const { rollout, history } = evidence;

@@ -79,6 +79,15 @@ describe("the page of a service", () => {
     expect(problems).toEqual([]);
   });
 
+  it("shows who left before the answer, a harm that no metric counts", async () => {
+    const { page, problems } = await open(scenes.left(Date.now()));
+    const card = page.getByRole("region", { name: "Callers who left" });
+    await card.getByText("version 3: 21 of 130").waitFor();
+    await card.getByText("version 2: 3 of 2,400").waitFor();
+    await card.getByText("412 of 1,000 that take it out by itself").waitFor();
+    expect(problems).toEqual([]);
+  });
+
   it("rolls back with a reason, after saying what will happen", async () => {
     const { page, problems } = await open(scenes.undecided(Date.now()));
     await button(page, "Roll back version 3").click();

@@ -1,9 +1,8 @@
 import { defineCommand } from "../store/database.ts";
-import { modelRow, versionRow } from "./queries.ts";
+import { modelRow, versionRow, type ModelId } from "./queries.ts";
 import { served } from "./served.ts";
 
-interface AliasArgs {
-  name: string;
+interface AliasArgs extends ModelId {
   alias: string;
   /** Null removes the alias. */
   version: number | null;
@@ -13,23 +12,28 @@ interface AliasArgs {
 
 export const setAlias = defineCommand(
   "registry.set-alias",
-  async (tx, { name, alias, version, projected }: AliasArgs): Promise<void> => {
-    await modelRow(tx, name);
-    if (version !== null) await versionRow(tx, name, version);
+  async (tx, { workspace, name, alias, version, projected }: AliasArgs): Promise<void> => {
+    await modelRow(tx, { workspace, name });
+    if (version !== null) await versionRow(tx, { workspace, name, version });
     const known = await tx.get<{ projected: number }>(
-      "SELECT projected FROM model_aliases WHERE name = ? AND alias = ?",
-      [name, alias],
+      "SELECT projected FROM model_aliases WHERE workspace = ? AND name = ? AND alias = ?",
+      [workspace, name, alias],
     );
     if (known?.projected === 1 && !projected) {
       throw served(`The alias ${alias} of ${name} says what is served; a rollout changes it, not a client.`);
     }
     if (version === null) {
-      await tx.run("DELETE FROM model_aliases WHERE name = ? AND alias = ?", [name, alias]);
+      await tx.run("DELETE FROM model_aliases WHERE workspace = ? AND name = ? AND alias = ?", [
+        workspace,
+        name,
+        alias,
+      ]);
     } else {
       await tx.run(
-        `INSERT INTO model_aliases (name, alias, version, projected) VALUES (?, ?, ?, ?)
-         ON CONFLICT (name, alias) DO UPDATE SET version = excluded.version, projected = excluded.projected`,
-        [name, alias, version, projected ? 1 : 0],
+        `INSERT INTO model_aliases (workspace, name, alias, version, projected) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (workspace, name, alias)
+           DO UPDATE SET version = excluded.version, projected = excluded.projected`,
+        [workspace, name, alias, version, projected ? 1 : 0],
       );
     }
   },

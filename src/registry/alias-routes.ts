@@ -1,3 +1,4 @@
+import { DEFAULT_TENANT } from "../http/identity.ts";
 import { string } from "../tracking/wire/fields.ts";
 import type { MlflowCall, MlflowRoute } from "../tracking/wire/routes.ts";
 import { setAlias } from "./alias-commands.ts";
@@ -11,16 +12,17 @@ import { aliasedVersion, versionRow } from "./queries.ts";
 const NOTE = "x-slipway-note";
 
 export function aliasRoutes({ db, registry }: RegistryDeps & { registry: RegistryCore }): MlflowRoute[] {
-  async function set({ fields, header }: MlflowCall): Promise<object> {
+  async function set({ fields, workspace, header }: MlflowCall): Promise<object> {
     const [name, alias, version] = [string(fields, "name"), aliasName(fields), versionNumber(fields)];
-    if (alias === "champion") {
+    // What serves is the default tenant's; elsewhere the alias is one like any other.
+    if (alias === "champion" && workspace === DEFAULT_TENANT) {
       const note = await requestChampion(name, version);
       if (note !== undefined) {
         header(NOTE, note);
         return {};
       }
     }
-    await db.write(setAlias, { name, alias, version, projected: false });
+    await db.write(setAlias, { workspace, name, alias, version, projected: false });
     return {};
   }
 
@@ -28,7 +30,7 @@ export function aliasRoutes({ db, registry }: RegistryDeps & { registry: Registr
   async function requestChampion(name: string, version: number): Promise<string | undefined> {
     const handler = registry.championHandler();
     if (!handler) return undefined;
-    await db.read((tx) => versionRow(tx, name, version));
+    await db.read((tx) => versionRow(tx, { workspace: DEFAULT_TENANT, name, version }));
     const answer = await handler(name, version);
     if (answer === "no-service") return undefined;
     return (
@@ -36,16 +38,16 @@ export function aliasRoutes({ db, registry }: RegistryDeps & { registry: Registr
     );
   }
 
-  async function remove({ fields }: MlflowCall): Promise<object> {
-    const args = { name: string(fields, "name"), alias: aliasName(fields), version: null, projected: false };
-    await db.write(setAlias, args);
+  async function remove({ fields, workspace }: MlflowCall): Promise<object> {
+    const [name, alias] = [string(fields, "name"), aliasName(fields)];
+    await db.write(setAlias, { workspace, name, alias, version: null, projected: false });
     return {};
   }
 
-  async function get({ fields }: MlflowCall): Promise<object> {
+  async function get({ fields, workspace }: MlflowCall): Promise<object> {
     const [name, alias] = [string(fields, "name"), string(fields, "alias")];
     return db.read(async (tx) => {
-      const [message] = await versionMessages(tx, [await aliasedVersion(tx, name, alias)]);
+      const [message] = await versionMessages(tx, [await aliasedVersion(tx, { workspace, name }, alias)]);
       return { model_version: message };
     });
   }

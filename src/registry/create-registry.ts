@@ -1,3 +1,4 @@
+import { DEFAULT_TENANT } from "../http/identity.ts";
 import { SlipwayError } from "../http/errors.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
 import { setAlias } from "./alias-commands.ts";
@@ -12,6 +13,7 @@ import type { ReadTx } from "../store/database.ts";
 
 /** What a client or the platform registers. */
 interface NewVersion {
+  workspace: string;
   name: string;
   source: string;
   runId: string;
@@ -29,20 +31,23 @@ export interface RegistryCore extends Registry {
   championHandler(): ChampionHandler | undefined;
 }
 
-export function createRegistry(deps: RegistryDeps): RegistryCore {
-  const { db, clock } = deps;
-  const lookups: SourceLookups = {
-    runArtifactUri: deps.artifactUris.ofRun,
-    loggedModelArtifactUri: deps.artifactUris.ofLoggedModel,
-    versionPath: async (model, version) =>
-      (await db.read((tx) => findVersion(tx, model, version)))?.artifact_path,
-  };
+/** The registry; the interface is that of one tenant, the default one unless another is named. */
+export function createRegistry(deps: RegistryDeps & { workspace?: string }): RegistryCore {
+  const { db, clock, workspace = DEFAULT_TENANT } = deps;
+  const lookups = (tenant: string): SourceLookups => ({
+    workspace: tenant,
+    runArtifactUri: (id) => deps.artifactUris.ofRun(tenant, id),
+    loggedModelArtifactUri: (id) => deps.artifactUris.ofLoggedModel(tenant, id),
+    versionPath: async (name, version) =>
+      (await db.read((tx) => findVersion(tx, { workspace: tenant, name, version })))?.artifact_path,
+  });
   let handler: ChampionHandler | undefined;
 
   async function register(version: NewVersion): Promise<number> {
     const isPrompt = version.tags.some(({ key, value }) => key === PROMPT_TAG && value === "true");
-    const artifactPath = await resolveSource(version.source, isPrompt, lookups);
+    const artifactPath = await resolveSource(version.source, isPrompt, lookups(version.workspace));
     return db.write(createVersion, {
+      workspace: version.workspace,
       name: version.name,
       source: version.source,
       artifactPath,
@@ -57,6 +62,9 @@ export function createRegistry(deps: RegistryDeps): RegistryCore {
     });
   }
 
+  const get = (name: string, version: number): Promise<ModelVersion | undefined> =>
+    db.read(async (tx) => (await asVersions(tx, [await findVersion(tx, { workspace, name, version })]))[0]);
+
   return {
     register,
     championHandler: () => handler,
@@ -65,24 +73,38 @@ export function createRegistry(deps: RegistryDeps): RegistryCore {
       handler = given;
     },
     ensureModel: (name) =>
-      db.write(createModel, { name, description: "", tags: [], now: clock.now(), ifMissing: true }),
+      db.write(createModel, {
+        workspace,
+        name,
+        description: "",
+        tags: [],
+        now: clock.now(),
+        ifMissing: true,
+      }),
     async createVersion({ model, source, runId, tags }) {
-      const version = await register({ name: model, source, runId, tags: entries(tags), reuse: true });
-      const [made] = await db.read(async (tx) => asVersions(tx, [await findVersion(tx, model, version)]));
+      const version = await register({
+        workspace,
+        name: model,
+        source,
+        runId,
+        tags: entries(tags),
+        reuse: true,
+      });
+      const made = await get(model, version);
       if (!made) throw new SlipwayError("NOT_FOUND", `version ${version} of ${model} was deleted meanwhile`);
       return made;
     },
-    getVersion: (model, version) =>
-      db.read(async (tx) => (await asVersions(tx, [await findVersion(tx, model, version)]))[0]),
+    getVersion: get,
     listVersions: (model, limit) =>
       db.read(async (tx) => {
-        const sql = `SELECT ${VERSION_COLUMNS} FROM model_versions v WHERE name = ? ORDER BY version DESC LIMIT ?`;
-        return asVersions(tx, await tx.all<VersionRow>(sql, [model, limit]));
+        const sql = `SELECT ${VERSION_COLUMNS} FROM model_versions v WHERE workspace = ? AND name = ?
+          ORDER BY version DESC LIMIT ?`;
+        return asVersions(tx, await tx.all<VersionRow>(sql, [workspace, model, limit]));
       }),
     setVersionTags: (model, version, tags) =>
-      db.write(setVersionTags, { name: model, version, tags: entries(tags) }),
+      db.write(setVersionTags, { workspace, name: model, version, tags: entries(tags) }),
     projectAlias: (model, alias, version) =>
-      db.write(setAlias, { name: model, alias, version, projected: true }),
+      db.write(setAlias, { workspace, name: model, alias, version, projected: true }),
   };
 }
 

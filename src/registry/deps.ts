@@ -7,7 +7,7 @@ export interface RegistryDeps {
   clock: Clock;
   /** Of tracking runs and logged models, to resolve `runs:/` and `models:/m-` sources. */
   artifactUris: {
-    ofRun(runId: string): Promise<string | undefined>;
-    ofLoggedModel(modelId: string): Promise<string | undefined>;
+    ofRun(workspace: string, runId: string): Promise<string | undefined>;
+    ofLoggedModel(workspace: string, modelId: string): Promise<string | undefined>;
   };
 }

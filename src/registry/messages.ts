@@ -26,19 +26,19 @@ export async function versionMessages(tx: ReadTx, rows: readonly VersionRow[]): 
 /** MLflow's RegisteredModel message with its latest versions, tags and aliases. */
 export async function modelMessage(tx: ReadTx, row: ModelRow): Promise<object> {
   const tags = await tx.all<KeyValue>(
-    "SELECT key, value FROM registered_model_tags WHERE name = ? ORDER BY key",
-    [row.name],
+    "SELECT key, value FROM registered_model_tags WHERE workspace = ? AND name = ? ORDER BY key",
+    [row.workspace, row.name],
   );
   const aliases = await tx.all<{ alias: string; version: number }>(
-    "SELECT alias, version FROM model_aliases WHERE name = ? ORDER BY alias",
-    [row.name],
+    "SELECT alias, version FROM model_aliases WHERE workspace = ? AND name = ? ORDER BY alias",
+    [row.workspace, row.name],
   );
   return {
     name: row.name,
     creation_timestamp: row.creation_time,
     last_updated_timestamp: row.last_update_time,
     description: row.description,
-    latest_versions: await versionMessages(tx, await latestVersions(tx, row.name)),
+    latest_versions: await versionMessages(tx, await latestVersions(tx, row)),
     tags,
     aliases: aliases.map(({ alias, version }) => ({ alias, version: String(version) })),
   };

@@ -1,11 +1,10 @@
 import { defineCommand, type Tx } from "../store/database.ts";
 import { exists } from "../tracking/wire/errors.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
-import { findModel, modelRow } from "./queries.ts";
+import { findModel, modelRow, type ModelId } from "./queries.ts";
 import { served } from "./served.ts";
 
-interface CreateArgs {
-  name: string;
+interface CreateArgs extends ModelId {
   description: string;
   tags: KeyValue[];
   now: number;
@@ -16,28 +15,27 @@ interface CreateArgs {
 export const createModel = defineCommand(
   "registry.create-model",
   async (tx, args: CreateArgs): Promise<void> => {
-    if (await findModel(tx, args.name)) {
+    if (await findModel(tx, args)) {
       if (args.ifMissing) return;
       throw exists(`Registered Model (name=${args.name}) already exists.`);
     }
     await tx.run(
-      `INSERT INTO registered_models (name, description, creation_time, last_update_time, last_version)
-     VALUES (?, ?, ?, ?, 0)`,
-      [args.name, args.description, args.now, args.now],
+      `INSERT INTO registered_models (workspace, name, description, creation_time, last_update_time, last_version)
+     VALUES (?, ?, ?, ?, ?, 0)`,
+      [args.workspace, args.name, args.description, args.now, args.now],
     );
-    for (const tag of args.tags) await upsertTag(tx, args.name, tag);
+    for (const tag of args.tags) await upsertTag(tx, args, tag);
   },
 );
 
 export const describeModel = defineCommand(
   "registry.describe-model",
-  async (tx, args: { name: string; description: string; now: number }): Promise<void> => {
-    await modelRow(tx, args.name);
-    await tx.run("UPDATE registered_models SET description = ?, last_update_time = ? WHERE name = ?", [
-      args.description,
-      args.now,
-      args.name,
-    ]);
+  async (tx, args: ModelId & { description: string; now: number }): Promise<void> => {
+    await modelRow(tx, args);
+    await tx.run(
+      "UPDATE registered_models SET description = ?, last_update_time = ? WHERE workspace = ? AND name = ?",
+      [args.description, args.now, args.workspace, args.name],
+    );
   },
 );
 
@@ -46,55 +44,58 @@ const OWNED = ["registered_model_tags", "model_versions", "model_version_tags", 
 
 export const renameModel = defineCommand(
   "registry.rename-model",
-  async (tx, args: { name: string; newName: string; now: number }): Promise<void> => {
-    await modelRow(tx, args.name);
-    if (await findModel(tx, args.newName)) {
-      throw exists(`Registered Model (name=${args.newName}) already exists.`);
+  async (tx, args: ModelId & { newName: string; now: number }): Promise<void> => {
+    const { workspace, name, newName } = args;
+    await modelRow(tx, args);
+    if (await findModel(tx, { workspace, name: newName })) {
+      throw exists(`Registered Model (name=${newName}) already exists.`);
     }
-    await notServing(tx, args.name, "renamed");
-    await tx.run("UPDATE registered_models SET name = ?, last_update_time = ? WHERE name = ?", [
-      args.newName,
-      args.now,
-      args.name,
-    ]);
+    await notServing(tx, args, "renamed");
+    await tx.run(
+      "UPDATE registered_models SET name = ?, last_update_time = ? WHERE workspace = ? AND name = ?",
+      [newName, args.now, workspace, name],
+    );
     for (const table of OWNED) {
-      await tx.run(`UPDATE ${table} SET name = ? WHERE name = ?`, [args.newName, args.name]);
+      const sql = `UPDATE ${table} SET name = ? WHERE workspace = ? AND name = ?`;
+      await tx.run(sql, [newName, workspace, name]);
     }
   },
 );
 
-export const deleteModel = defineCommand(
-  "registry.delete-model",
-  async (tx, { name }: { name: string }): Promise<void> => {
-    await modelRow(tx, name);
-    await notServing(tx, name, "deleted");
-    for (const table of [...OWNED, "registered_models"]) {
-      await tx.run(`DELETE FROM ${table} WHERE name = ?`, [name]);
-    }
-  },
-);
+export const deleteModel = defineCommand("registry.delete-model", async (tx, id: ModelId): Promise<void> => {
+  await modelRow(tx, id);
+  await notServing(tx, id, "deleted");
+  for (const table of [...OWNED, "registered_models"]) {
+    await tx.run(`DELETE FROM ${table} WHERE workspace = ? AND name = ?`, [id.workspace, id.name]);
+  }
+});
 
 export const setModelTag = defineCommand(
   "registry.set-model-tag",
-  async (tx, args: { name: string; key: string; value: string | null }): Promise<void> => {
-    await modelRow(tx, args.name);
-    if (args.value !== null) return upsertTag(tx, args.name, { key: args.key, value: args.value });
-    await tx.run("DELETE FROM registered_model_tags WHERE name = ? AND key = ?", [args.name, args.key]);
+  async (tx, args: ModelId & { key: string; value: string | null }): Promise<void> => {
+    await modelRow(tx, args);
+    if (args.value !== null) return upsertTag(tx, args, { key: args.key, value: args.value });
+    await tx.run("DELETE FROM registered_model_tags WHERE workspace = ? AND name = ? AND key = ?", [
+      args.workspace,
+      args.name,
+      args.key,
+    ]);
   },
 );
 
 export const modelCommands = [createModel, describeModel, renameModel, deleteModel, setModelTag];
 
-async function upsertTag(tx: Tx, name: string, { key, value }: KeyValue): Promise<void> {
+async function upsertTag(tx: Tx, { workspace, name }: ModelId, { key, value }: KeyValue): Promise<void> {
   await tx.run(
-    `INSERT INTO registered_model_tags (name, key, value) VALUES (?, ?, ?)
-     ON CONFLICT (name, key) DO UPDATE SET value = excluded.value`,
-    [name, key, value],
+    `INSERT INTO registered_model_tags (workspace, name, key, value) VALUES (?, ?, ?, ?)
+     ON CONFLICT (workspace, name, key) DO UPDATE SET value = excluded.value`,
+    [workspace, name, key, value],
   );
 }
 
 /** A service has its model's name: while a version serves, the name must stay. */
-async function notServing(tx: Tx, name: string, what: string): Promise<void> {
-  const row = await tx.get("SELECT alias FROM model_aliases WHERE name = ? AND projected = 1", [name]);
+async function notServing(tx: Tx, { workspace, name }: ModelId, what: string): Promise<void> {
+  const sql = "SELECT alias FROM model_aliases WHERE workspace = ? AND name = ? AND projected = 1";
+  const row = await tx.get(sql, [workspace, name]);
   if (row) throw served(`The model ${name} is served and can't be ${what}; take its service away first.`);
 }

@@ -1,72 +1,67 @@
-import {
-  count,
-  messages,
-  optionalString,
-  string,
-  stringOrEmpty,
-  strings,
-  type Fields,
-} from "../tracking/wire/fields.ts";
+import { count, messages, optionalString, string, stringOrEmpty, strings } from "../tracking/wire/fields.ts";
 import { keyValue, LIMITS } from "../tracking/wire/limits.ts";
 import type { MlflowCall, MlflowRoute } from "../tracking/wire/routes.ts";
 import type { RegistryDeps } from "./deps.ts";
 import { description, newModelName, stageName } from "./fields.ts";
 import { modelMessage, versionMessages } from "./messages.ts";
 import { createModel, deleteModel, describeModel, renameModel, setModelTag } from "./model-commands.ts";
-import { latestVersions, modelRow } from "./queries.ts";
+import { latestVersions, modelRow, type ModelId } from "./queries.ts";
 import { searchModels, type RegistrySearch } from "./search.ts";
 
 export function modelRoutes({ db, clock }: RegistryDeps): MlflowRoute[] {
-  const get = (name: string): Promise<object> =>
-    db.read(async (tx) => ({ registered_model: await modelMessage(tx, await modelRow(tx, name)) }));
+  const get = (id: ModelId): Promise<object> =>
+    db.read(async (tx) => ({ registered_model: await modelMessage(tx, await modelRow(tx, id)) }));
+  const idOf = ({ fields, workspace }: MlflowCall): ModelId => ({ workspace, name: string(fields, "name") });
 
-  async function create({ fields }: MlflowCall): Promise<object> {
+  async function create({ fields, workspace }: MlflowCall): Promise<object> {
     const name = newModelName(fields);
     const tags = messages(fields, "tags").map((tag) => keyValue(tag, "tag", LIMITS.registryTagValue));
     await db.write(createModel, {
+      workspace,
       name,
       description: description(fields),
       tags,
       now: clock.now(),
       ifMissing: false,
     });
-    return get(name);
+    return get({ workspace, name });
   }
 
-  async function rename({ fields }: MlflowCall): Promise<object> {
+  async function rename(call: MlflowCall): Promise<object> {
+    const { fields, workspace } = call;
     const newName = newModelName(fields, "new_name");
-    await db.write(renameModel, { name: string(fields, "name"), newName, now: clock.now() });
-    return get(newName);
+    await db.write(renameModel, { ...idOf(call), newName, now: clock.now() });
+    return get({ workspace, name: newName });
   }
 
-  async function update({ fields }: MlflowCall): Promise<object> {
-    const name = string(fields, "name");
-    await db.write(describeModel, { name, description: description(fields), now: clock.now() });
-    return get(name);
+  async function update(call: MlflowCall): Promise<object> {
+    const text = description(call.fields);
+    await db.write(describeModel, { ...idOf(call), description: text, now: clock.now() });
+    return get(idOf(call));
   }
 
-  async function remove({ fields }: MlflowCall): Promise<object> {
-    await db.write(deleteModel, { name: string(fields, "name") });
+  async function remove(call: MlflowCall): Promise<object> {
+    await db.write(deleteModel, idOf(call));
     return {};
   }
 
-  async function latest({ fields }: MlflowCall): Promise<object> {
-    const name = string(fields, "name");
-    const stages = strings(fields, "stages").map(stageName);
+  async function latest(call: MlflowCall): Promise<object> {
+    const id = idOf(call);
+    const stages = strings(call.fields, "stages").map(stageName);
     return db.read(async (tx) => {
-      await modelRow(tx, name);
-      return { model_versions: await versionMessages(tx, await latestVersions(tx, name, stages)) };
+      await modelRow(tx, id);
+      return { model_versions: await versionMessages(tx, await latestVersions(tx, id, stages)) };
     });
   }
 
-  async function setTag({ fields }: MlflowCall): Promise<object> {
-    const tag = keyValue(fields, "tag", LIMITS.registryTagValue);
-    await db.write(setModelTag, { name: string(fields, "name"), ...tag });
+  async function setTag(call: MlflowCall): Promise<object> {
+    const tag = keyValue(call.fields, "tag", LIMITS.registryTagValue);
+    await db.write(setModelTag, { ...idOf(call), ...tag });
     return {};
   }
 
-  async function deleteTag({ fields }: MlflowCall): Promise<object> {
-    await db.write(setModelTag, { name: string(fields, "name"), key: string(fields, "key"), value: null });
+  async function deleteTag(call: MlflowCall): Promise<object> {
+    await db.write(setModelTag, { ...idOf(call), key: string(call.fields, "key"), value: null });
     return {};
   }
 
@@ -76,12 +71,12 @@ export function modelRoutes({ db, clock }: RegistryDeps): MlflowRoute[] {
     { method: "POST", path: path("rename"), access: "write", handle: rename },
     { method: "PATCH", path: path("update"), access: "write", handle: update },
     { method: "DELETE", path: path("delete"), access: "write", handle: remove },
-    { method: "GET", path: path("get"), access: "read", handle: ({ fields }) => get(string(fields, "name")) },
+    { method: "GET", path: path("get"), access: "read", handle: (call) => get(idOf(call)) },
     {
       method: "GET",
       path: path("search"),
       access: "read",
-      handle: ({ fields }) => db.read((tx) => searchModels(tx, searchOf(fields, 100, 1000))),
+      handle: (call) => db.read((tx) => searchModels(tx, searchOf(call, 100, 1000))),
     },
     { method: "POST", path: path("get-latest-versions"), access: "read", handle: latest },
     { method: "GET", path: path("get-latest-versions"), access: "read", handle: latest },
@@ -90,8 +85,9 @@ export function modelRoutes({ db, clock }: RegistryDeps): MlflowRoute[] {
   ];
 }
 
-export function searchOf(fields: Fields, byDefault: number, max: number): RegistrySearch {
+export function searchOf({ fields, workspace }: MlflowCall, byDefault: number, max: number): RegistrySearch {
   return {
+    workspace,
     filter: stringOrEmpty(fields, "filter"),
     orderBy: strings(fields, "order_by"),
     limit: count(fields, "max_results", byDefault, max),

@@ -4,6 +4,7 @@ import { missing } from "../tracking/wire/errors.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
 
 export interface ModelRow {
+  workspace: string;
   name: string;
   description: string;
   creation_time: number;
@@ -11,6 +12,7 @@ export interface ModelRow {
 }
 
 export interface VersionRow {
+  workspace: string;
   name: string;
   version: number;
   description: string;
@@ -26,42 +28,51 @@ export interface VersionRow {
   last_update_time: number;
 }
 
-export const MODEL_COLUMNS = "m.name, m.description, m.creation_time, m.last_update_time";
-export const VERSION_COLUMNS = `v.name, v.version, v.description, v.user_id, v.stage, v.source, v.artifact_path,
-  v.run_id, v.run_link, v.model_id, v.status, v.creation_time, v.last_update_time`;
+export const MODEL_COLUMNS = "m.workspace, m.name, m.description, m.creation_time, m.last_update_time";
+export const VERSION_COLUMNS = `v.workspace, v.name, v.version, v.description, v.user_id, v.stage, v.source,
+  v.artifact_path, v.run_id, v.run_link, v.model_id, v.status, v.creation_time, v.last_update_time`;
 
-export function findModel(tx: ReadTx, name: string): Promise<ModelRow | undefined> {
-  return tx.get(`SELECT ${MODEL_COLUMNS} FROM registered_models m WHERE workspace = 'default' AND name = ?`, [
-    name,
-  ]);
+/** What names a registered model: its tenant and its name there. */
+export interface ModelId {
+  workspace: string;
+  name: string;
 }
 
-export async function modelRow(tx: ReadTx, name: string): Promise<ModelRow> {
-  const row = await findModel(tx, name);
-  if (!row) throw missing(`Registered Model with name=${name} not found`);
+/** What names one version of it. */
+export interface VersionId extends ModelId {
+  version: number;
+}
+
+export function findModel(tx: ReadTx, { workspace, name }: ModelId): Promise<ModelRow | undefined> {
+  const sql = `SELECT ${MODEL_COLUMNS} FROM registered_models m WHERE m.workspace = ? AND m.name = ?`;
+  return tx.get(sql, [workspace, name]);
+}
+
+export async function modelRow(tx: ReadTx, id: ModelId): Promise<ModelRow> {
+  const row = await findModel(tx, id);
+  if (!row) throw missing(`Registered Model with name=${id.name} not found`);
   return row;
 }
 
-export function findVersion(tx: ReadTx, name: string, version: number): Promise<VersionRow | undefined> {
-  return tx.get(`SELECT ${VERSION_COLUMNS} FROM model_versions v WHERE name = ? AND version = ?`, [
-    name,
-    version,
-  ]);
+export function findVersion(tx: ReadTx, id: VersionId): Promise<VersionRow | undefined> {
+  const sql = `SELECT ${VERSION_COLUMNS} FROM model_versions v WHERE v.workspace = ? AND v.name = ? AND v.version = ?`;
+  return tx.get(sql, [id.workspace, id.name, id.version]);
 }
 
-export async function versionRow(tx: ReadTx, name: string, version: number): Promise<VersionRow> {
-  const row = await findVersion(tx, name, version);
-  if (!row) throw missing(`Model Version (name=${name}, version=${version}) not found`);
+export async function versionRow(tx: ReadTx, id: VersionId): Promise<VersionRow> {
+  const row = await findVersion(tx, id);
+  if (!row) throw missing(`Model Version (name=${id.name}, version=${id.version}) not found`);
   return row;
 }
 
 /** The version that an alias names. */
-export async function aliasedVersion(tx: ReadTx, name: string, alias: string): Promise<VersionRow> {
-  await modelRow(tx, name);
+export async function aliasedVersion(tx: ReadTx, id: ModelId, alias: string): Promise<VersionRow> {
+  await modelRow(tx, id);
   const row = await tx.get<VersionRow>(
-    `SELECT ${VERSION_COLUMNS} FROM model_aliases a JOIN model_versions v ON v.name = a.name AND v.version = a.version
-     WHERE a.name = ? AND a.alias = ?`,
-    [name, alias],
+    `SELECT ${VERSION_COLUMNS} FROM model_aliases a
+     JOIN model_versions v ON v.workspace = a.workspace AND v.name = a.name AND v.version = a.version
+     WHERE a.workspace = ? AND a.name = ? AND a.alias = ?`,
+    [id.workspace, id.name, alias],
   );
   if (!row) throw missing(`Registered model alias ${alias} not found.`);
   return row;
@@ -70,41 +81,43 @@ export async function aliasedVersion(tx: ReadTx, name: string, alias: string): P
 /** The newest version of each stage, or of the stages asked for. */
 export async function latestVersions(
   tx: ReadTx,
-  name: string,
+  { workspace, name }: ModelId,
   stages: readonly string[] = [],
 ): Promise<VersionRow[]> {
   const rows = await tx.all<VersionRow>(
     `SELECT ${VERSION_COLUMNS} FROM model_versions v
-     WHERE v.name = ? AND v.version IN (SELECT MAX(version) FROM model_versions WHERE name = ? GROUP BY stage)
+     WHERE v.workspace = ? AND v.name = ? AND v.version IN
+       (SELECT MAX(version) FROM model_versions WHERE workspace = ? AND name = ? GROUP BY stage)
      ORDER BY v.version`,
-    [name, name],
+    [workspace, name, workspace, name],
   );
   return stages.length === 0 ? rows : rows.filter((row) => stages.includes(row.stage));
 }
 
-type VersionEntry = KeyValue & { name: string; version: number };
+type VersionEntry = KeyValue & VersionId;
 
-/** Tags and aliases of versions of one or many models, by `name/version`. */
+/** Tags and aliases of versions of one or many models, by versionKey. */
 export async function versionExtras(
   tx: ReadTx,
   rows: readonly VersionRow[],
 ): Promise<{ tags: Map<string, KeyValue[]>; aliases: Map<string, string[]> }> {
   const tags: VersionEntry[] = [];
-  const aliases: { name: string; version: number; alias: string }[] = [];
-  for (const [name, group] of groupBy(rows, (row) => row.name)) {
+  const aliases: (VersionId & { alias: string })[] = [];
+  for (const group of groupBy(rows, (row) => JSON.stringify([row.workspace, row.name])).values()) {
+    const [{ workspace, name } = { workspace: "", name: "" }] = group;
     for (let at = 0; at < group.length; at += 500) {
       const versions = group.slice(at, at + 500).map((row) => row.version);
-      const where = `name = ? AND version IN (${versions.map(() => "?").join(", ")})`;
-      const params = [name, ...versions];
+      const where = `workspace = ? AND name = ? AND version IN (${versions.map(() => "?").join(", ")})`;
+      const params = [workspace, name, ...versions];
       tags.push(
         ...(await tx.all<VersionEntry>(
-          `SELECT name, version, key, value FROM model_version_tags WHERE ${where} ORDER BY key`,
+          `SELECT workspace, name, version, key, value FROM model_version_tags WHERE ${where} ORDER BY key`,
           params,
         )),
       );
       aliases.push(
-        ...(await tx.all<{ name: string; version: number; alias: string }>(
-          `SELECT name, version, alias FROM model_aliases WHERE ${where} ORDER BY alias`,
+        ...(await tx.all<VersionId & { alias: string }>(
+          `SELECT workspace, name, version, alias FROM model_aliases WHERE ${where} ORDER BY alias`,
           params,
         )),
       );
@@ -117,6 +130,7 @@ export async function versionExtras(
   };
 }
 
-export function versionKey({ name, version }: { name: string; version: number }): string {
-  return `${name}/${version}`;
+/** Neither a tenant's nor a model's name holds a slash. */
+export function versionKey({ workspace, name, version }: VersionId): string {
+  return `${workspace}/${name}/${version}`;
 }

@@ -1,5 +1,17 @@
 import type { Migration } from "../store/database.ts";
 
+/** A table as it was, with its rows, behind a key that begins with workspace and name. */
+function rekeyed(table: string, columns: string, key: string): string[] {
+  const kept = ["name", ...columns.split(",").map((column) => column.trim().split(" ")[0])].join(", ");
+  return [
+    `CREATE TABLE ${table}_002 (workspace TEXT NOT NULL DEFAULT 'default', name TEXT NOT NULL, ${columns},
+      PRIMARY KEY (workspace, name, ${key}))`,
+    `INSERT INTO ${table}_002 (${kept}) SELECT ${kept} FROM ${table}`,
+    `DROP TABLE ${table}`,
+    `ALTER TABLE ${table}_002 RENAME TO ${table}`,
+  ];
+}
+
 /** Names are unique within a workspace; versions count from 1 within a model and are never given twice. */
 export const registryMigrations: readonly Migration[] = [
   {
@@ -21,6 +33,33 @@ export const registryMigrations: readonly Migration[] = [
       `CREATE TABLE model_aliases (name TEXT NOT NULL, alias TEXT NOT NULL, version BIGINT NOT NULL,
         projected SMALLINT NOT NULL, PRIMARY KEY (name, alias))`,
       "CREATE INDEX model_aliases_of_version ON model_aliases (name, version)",
+    ],
+  },
+  {
+    // The tables of what models own get their tenant as the first part of their keys.
+    id: "registry-002",
+    statements: [
+      ...rekeyed("registered_model_tags", "key TEXT NOT NULL, value TEXT NOT NULL", "key"),
+      ...rekeyed(
+        "model_versions",
+        `version BIGINT NOT NULL, description TEXT NOT NULL, user_id TEXT NOT NULL, stage TEXT NOT NULL,
+         source TEXT NOT NULL, artifact_path TEXT NOT NULL, run_id TEXT NOT NULL, run_link TEXT NOT NULL,
+         model_id TEXT NOT NULL, status TEXT NOT NULL, creation_time BIGINT NOT NULL,
+         last_update_time BIGINT NOT NULL`,
+        "version",
+      ),
+      "CREATE INDEX model_versions_of_run ON model_versions (run_id, name)",
+      ...rekeyed(
+        "model_version_tags",
+        "version BIGINT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL",
+        "version, key",
+      ),
+      ...rekeyed(
+        "model_aliases",
+        "alias TEXT NOT NULL, version BIGINT NOT NULL, projected SMALLINT NOT NULL",
+        "alias",
+      ),
+      "CREATE INDEX model_aliases_of_version ON model_aliases (workspace, name, version)",
     ],
   },
 ];

@@ -8,6 +8,7 @@ import { modelMessage, versionMessages } from "./messages.ts";
 import { MODEL_COLUMNS, VERSION_COLUMNS, type ModelRow, type VersionRow } from "./queries.ts";
 
 export interface RegistrySearch {
+  workspace: string;
   filter: string;
   orderBy: string[];
   limit: number;
@@ -18,6 +19,8 @@ export interface RegistrySearch {
 export const PROMPT_TAG = "mlflow.prompt.is_prompt";
 
 interface Kind {
+  /** Column of the tenant. */
+  workspace: string;
   conditions: (comparison: Comparison) => Sql;
   orders: Record<string, string>;
   defaults: readonly OrderTerm[];
@@ -26,6 +29,7 @@ interface Kind {
 }
 
 const MODELS: Kind = {
+  workspace: "m.workspace",
   conditions(comparison) {
     if (comparison.key === "name") return compareText("m.name", comparison);
     throw unknownKey(comparison, "name and tags");
@@ -38,10 +42,11 @@ const MODELS: Kind = {
   },
   defaults: [{ sql: "m.name", params: [], descending: false }],
   tagTable: "registered_model_tags",
-  tagOwner: "t.name = m.name",
+  tagOwner: "t.workspace = m.workspace AND t.name = m.name",
 };
 
 const VERSIONS: Kind = {
+  workspace: "v.workspace",
   conditions(comparison) {
     switch (comparison.key) {
       case "name":
@@ -68,7 +73,7 @@ const VERSIONS: Kind = {
     { sql: "v.version", params: [], descending: true },
   ],
   tagTable: "model_version_tags",
-  tagOwner: "t.name = v.name AND t.version = v.version",
+  tagOwner: "t.workspace = v.workspace AND t.name = v.name AND t.version = v.version",
 };
 
 export async function searchModels(tx: ReadTx, search: RegistrySearch): Promise<object> {
@@ -91,7 +96,11 @@ async function find<Row>(
   table: string,
 ): Promise<{ rows: Row[]; token: { next_page_token?: string } }> {
   const page = pageBy(orderTerms(kind, search.orderBy), search.pageToken);
-  const conditions = [...filterConditions(kind, search.filter), ...(page.after ? [page.after] : [])];
+  const conditions = [
+    { sql: `${kind.workspace} = ?`, params: [search.workspace] },
+    ...filterConditions(kind, search.filter),
+    ...(page.after ? [page.after] : []),
+  ];
   const { sql, params } = joinSql(conditions, " AND ");
   const rows = await tx.all<Row & Record<string, unknown>>(
     `SELECT ${columns}, ${page.columns.sql} FROM ${table} WHERE ${sql} ORDER BY ${page.orderBy} LIMIT ?`,

@@ -1,8 +1,11 @@
+import { isOfTenant } from "../tracking/artifacts/tenant-root.ts";
 import { artifactPathOf, checkedPath, joinUri } from "../tracking/artifacts/uri.ts";
 import { invalid, missing } from "../tracking/wire/errors.ts";
 
 /** What a version's source may point at. */
 export interface SourceLookups {
+  /** The tenant within which everything is looked for. */
+  workspace: string;
   runArtifactUri(runId: string): Promise<string | undefined>;
   loggedModelArtifactUri(modelId: string): Promise<string | undefined>;
   /** Path below the artifact root of another version. */
@@ -27,6 +30,7 @@ export async function resolveSource(
   const direct = artifactPathOf(source);
   if (direct !== undefined) {
     if (direct === "") throw refused(source, "it names the whole artifact root");
+    if (!isOfTenant(direct, lookups.workspace)) throw refused(source, "it belongs to another workspace");
     return direct;
   }
   const run = /^runs:\/([\w-]{1,256})\/(.+)$/.exec(source);

@@ -1,10 +1,9 @@
 import { defineCommand, type Tx } from "../store/database.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
-import { modelRow, versionRow } from "./queries.ts";
+import { modelRow, versionRow, type ModelId, type VersionId } from "./queries.ts";
 import { served } from "./served.ts";
 
-interface CreateArgs {
-  name: string;
+interface CreateArgs extends ModelId {
   source: string;
   artifactPath: string;
   runId: string;
@@ -22,18 +21,18 @@ interface CreateArgs {
 export const createVersion = defineCommand(
   "registry.create-version",
   async (tx, args: CreateArgs): Promise<number> => {
-    await modelRow(tx, args.name);
+    await modelRow(tx, args);
     const version = (args.reuse ? await sameVersion(tx, args) : undefined) ?? (await insertVersion(tx, args));
-    for (const tag of args.tags) await upsertTag(tx, args.name, version, tag);
+    for (const tag of args.tags) await upsertTag(tx, { ...args, version }, tag);
     return version;
   },
 );
 
-async function sameVersion(tx: Tx, { name, runId, artifactPath }: CreateArgs): Promise<number | undefined> {
+async function sameVersion(tx: Tx, args: CreateArgs): Promise<number | undefined> {
   const row = await tx.get<{ version: number }>(
-    `SELECT version FROM model_versions WHERE run_id = ? AND name = ? AND artifact_path = ?
+    `SELECT version FROM model_versions WHERE run_id = ? AND name = ? AND workspace = ? AND artifact_path = ?
      ORDER BY version DESC LIMIT 1`,
-    [runId, name, artifactPath],
+    [args.runId, args.name, args.workspace, args.artifactPath],
   );
   return row?.version;
 }
@@ -41,15 +40,16 @@ async function sameVersion(tx: Tx, { name, runId, artifactPath }: CreateArgs): P
 async function insertVersion(tx: Tx, args: CreateArgs): Promise<number> {
   const row = await tx.get<{ last_version: number }>(
     `UPDATE registered_models SET last_version = last_version + 1, last_update_time = ?
-     WHERE workspace = 'default' AND name = ? RETURNING last_version`,
-    [args.now, args.name],
+     WHERE workspace = ? AND name = ? RETURNING last_version`,
+    [args.now, args.workspace, args.name],
   );
   const version = row?.last_version ?? 0;
   await tx.run(
-    `INSERT INTO model_versions (name, version, description, user_id, stage, source, artifact_path, run_id, run_link,
+    `INSERT INTO model_versions (workspace, name, version, description, user_id, stage, source, artifact_path, run_id, run_link,
        model_id, status, creation_time, last_update_time)
-     VALUES (?, ?, ?, ?, 'None', ?, ?, ?, ?, ?, 'READY', ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, 'None', ?, ?, ?, ?, ?, 'READY', ?, ?)`,
     [
+      args.workspace,
       args.name,
       version,
       args.description,
@@ -68,18 +68,17 @@ async function insertVersion(tx: Tx, args: CreateArgs): Promise<number> {
 
 export const describeVersion = defineCommand(
   "registry.describe-version",
-  async (tx, args: { name: string; version: number; description: string; now: number }): Promise<void> => {
-    await versionRow(tx, args.name, args.version);
+  async (tx, args: VersionId & { description: string; now: number }): Promise<void> => {
+    await versionRow(tx, args);
     await tx.run(
-      "UPDATE model_versions SET description = ?, last_update_time = ? WHERE name = ? AND version = ?",
-      [args.description, args.now, args.name, args.version],
+      `UPDATE model_versions SET description = ?, last_update_time = ?
+       WHERE workspace = ? AND name = ? AND version = ?`,
+      [args.description, args.now, args.workspace, args.name, args.version],
     );
   },
 );
 
-interface StageArgs {
-  name: string;
-  version: number;
+interface StageArgs extends VersionId {
   stage: string;
   archiveOthers: boolean;
   now: number;
@@ -87,55 +86,56 @@ interface StageArgs {
 
 export const setVersionStage = defineCommand(
   "registry.set-version-stage",
-  async (tx, { name, version, stage, archiveOthers, now }: StageArgs): Promise<void> => {
-    await versionRow(tx, name, version);
+  async (tx, args: StageArgs): Promise<void> => {
+    const { workspace, name, version, stage, archiveOthers, now } = args;
+    await versionRow(tx, args);
     if (archiveOthers) {
       await tx.run(
-        "UPDATE model_versions SET stage = 'Archived', last_update_time = ? WHERE name = ? AND stage = ? AND version <> ?",
-        [now, name, stage, version],
+        `UPDATE model_versions SET stage = 'Archived', last_update_time = ?
+         WHERE workspace = ? AND name = ? AND stage = ? AND version <> ?`,
+        [now, workspace, name, stage, version],
       );
     }
-    await tx.run("UPDATE model_versions SET stage = ?, last_update_time = ? WHERE name = ? AND version = ?", [
-      stage,
-      now,
-      name,
-      version,
-    ]);
+    await tx.run(
+      `UPDATE model_versions SET stage = ?, last_update_time = ?
+       WHERE workspace = ? AND name = ? AND version = ?`,
+      [stage, now, workspace, name, version],
+    );
   },
 );
 
 export const deleteVersion = defineCommand(
   "registry.delete-version",
-  async (tx, { name, version }: { name: string; version: number }): Promise<void> => {
-    await versionRow(tx, name, version);
+  async (tx, { workspace, name, version }: VersionId): Promise<void> => {
+    await versionRow(tx, { workspace, name, version });
     const serving = await tx.get(
-      "SELECT alias FROM model_aliases WHERE name = ? AND version = ? AND projected = 1",
-      [name, version],
+      "SELECT alias FROM model_aliases WHERE workspace = ? AND name = ? AND version = ? AND projected = 1",
+      [workspace, name, version],
     );
     if (serving) throw served(`Version ${version} of ${name} is served and can't be deleted.`);
     for (const table of ["model_version_tags", "model_aliases", "model_versions"]) {
-      await tx.run(`DELETE FROM ${table} WHERE name = ? AND version = ?`, [name, version]);
+      const sql = `DELETE FROM ${table} WHERE workspace = ? AND name = ? AND version = ?`;
+      await tx.run(sql, [workspace, name, version]);
     }
   },
 );
 
 export const setVersionTags = defineCommand(
   "registry.set-version-tags",
-  async (tx, args: { name: string; version: number; tags: KeyValue[] }): Promise<void> => {
-    await versionRow(tx, args.name, args.version);
-    for (const tag of args.tags) await upsertTag(tx, args.name, args.version, tag);
+  async (tx, args: VersionId & { tags: KeyValue[] }): Promise<void> => {
+    await versionRow(tx, args);
+    for (const tag of args.tags) await upsertTag(tx, args, tag);
   },
 );
 
 export const deleteVersionTag = defineCommand(
   "registry.delete-version-tag",
-  async (tx, args: { name: string; version: number; key: string }): Promise<void> => {
-    await versionRow(tx, args.name, args.version);
-    await tx.run("DELETE FROM model_version_tags WHERE name = ? AND version = ? AND key = ?", [
-      args.name,
-      args.version,
-      args.key,
-    ]);
+  async (tx, args: VersionId & { key: string }): Promise<void> => {
+    await versionRow(tx, args);
+    await tx.run(
+      "DELETE FROM model_version_tags WHERE workspace = ? AND name = ? AND version = ? AND key = ?",
+      [args.workspace, args.name, args.version, args.key],
+    );
   },
 );
 
@@ -148,10 +148,10 @@ export const versionCommands = [
   deleteVersionTag,
 ];
 
-async function upsertTag(tx: Tx, name: string, version: number, { key, value }: KeyValue): Promise<void> {
+async function upsertTag(tx: Tx, id: VersionId, { key, value }: KeyValue): Promise<void> {
   await tx.run(
-    `INSERT INTO model_version_tags (name, version, key, value) VALUES (?, ?, ?, ?)
-     ON CONFLICT (name, version, key) DO UPDATE SET value = excluded.value`,
-    [name, version, key, value],
+    `INSERT INTO model_version_tags (workspace, name, version, key, value) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (workspace, name, version, key) DO UPDATE SET value = excluded.value`,
+    [id.workspace, id.name, id.version, key, value],
   );
 }

@@ -6,7 +6,7 @@ import type { RegistryDeps } from "./deps.ts";
 import { description, stageName, versionNumber } from "./fields.ts";
 import { versionMessages } from "./messages.ts";
 import { searchOf } from "./model-routes.ts";
-import { versionRow } from "./queries.ts";
+import { versionRow, type VersionId } from "./queries.ts";
 import { searchVersions } from "./search.ts";
 import {
   deleteVersion,
@@ -21,20 +21,22 @@ export function versionRoutes({
   clock,
   registry,
 }: RegistryDeps & { registry: RegistryCore }): MlflowRoute[] {
-  const idOf = ({ fields }: MlflowCall): { name: string; version: number } => ({
+  const idOf = ({ fields, workspace }: MlflowCall): VersionId => ({
+    workspace,
     name: string(fields, "name"),
     version: versionNumber(fields),
   });
-  const get = async (id: { name: string; version: number }): Promise<object> =>
+  const get = async (id: VersionId): Promise<object> =>
     db.read(async (tx) => {
-      const [message] = await versionMessages(tx, [await versionRow(tx, id.name, id.version)]);
+      const [message] = await versionMessages(tx, [await versionRow(tx, id)]);
       return { model_version: message };
     });
 
-  async function create({ fields }: MlflowCall): Promise<object> {
+  async function create({ fields, workspace }: MlflowCall): Promise<object> {
     const name = string(fields, "name");
     const modelId = optionalString(fields, "model_id");
     const version = await registry.register({
+      workspace,
       name,
       source: string(fields, "source"),
       runId: stringOrEmpty(fields, "run_id"),
@@ -44,7 +46,7 @@ export function versionRoutes({
       tags: messages(fields, "tags").map((tag) => keyValue(tag, "tag", LIMITS.registryTagValue)),
       reuse: false,
     });
-    return get({ name, version });
+    return get({ workspace, name, version });
   }
 
   async function update(call: MlflowCall): Promise<object> {
@@ -69,8 +71,7 @@ export function versionRoutes({
   }
 
   async function downloadUri(call: MlflowCall): Promise<object> {
-    const { name, version } = idOf(call);
-    const row = await db.read((tx) => versionRow(tx, name, version));
+    const row = await db.read((tx) => versionRow(tx, idOf(call)));
     return { artifact_uri: row.artifact_path === "" ? row.source : `mlflow-artifacts:/${row.artifact_path}` };
   }
 
@@ -96,7 +97,7 @@ export function versionRoutes({
       method: "GET",
       path: path("search"),
       access: "read",
-      handle: ({ fields }) => db.read((tx) => searchVersions(tx, searchOf(fields, 10_000, 200_000))),
+      handle: (call) => db.read((tx) => searchVersions(tx, searchOf(call, 10_000, 200_000))),
     },
     { method: "GET", path: path("get-download-uri"), access: "read", handle: downloadUri },
     { method: "POST", path: path("set-tag"), access: "write", handle: setTag },

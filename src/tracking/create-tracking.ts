@@ -1,3 +1,4 @@
+import { DEFAULT_TENANT } from "../http/identity.ts";
 import type { ReadTx } from "../store/database.ts";
 import type { TrackingDeps } from "./deps.ts";
 import { createExperiment, ensureDefaultExperiment, setExperimentStage } from "./experiments/commands.ts";
@@ -13,39 +14,41 @@ import type { KeyValue } from "./wire/limits.ts";
 
 /** Where a tracking run's and a logged model's files lie, for whoever must resolve `runs:/` and `models:/m-` URIs. */
 export interface ArtifactUris {
-  ofRun(runId: string): Promise<string | undefined>;
-  ofLoggedModel(modelId: string): Promise<string | undefined>;
+  ofRun(workspace: string, runId: string): Promise<string | undefined>;
+  ofLoggedModel(workspace: string, modelId: string): Promise<string | undefined>;
 }
 
-/** Tracking for the rest of the platform. Makes sure that experiment 0 is there. */
+/** Tracking for the rest of the platform, within one tenant. Makes sure that its experiment `Default` is there. */
 export async function createTracking(
-  deps: TrackingDeps & { logged: Logged },
+  deps: TrackingDeps & { logged: Logged; workspace?: string },
 ): Promise<Tracking & { artifactUris: ArtifactUris }> {
-  const { db, clock, ids, artifactRoot, logged } = deps;
-  await db.write(ensureDefaultExperiment, { artifactRoot, now: clock.now() });
+  const { db, clock, ids, artifactRoot, logged, workspace = DEFAULT_TENANT } = deps;
+  await db.write(ensureDefaultExperiment, { workspace, artifactRoot, now: clock.now() });
 
   const write = async (
     runId: string,
     what: { metrics?: MetricPoint[]; params?: KeyValue[]; tags?: KeyValue[] },
   ): Promise<void> => {
-    await db.write(logToRun, { runId, metrics: [], params: [], tags: [], ...what });
+    await db.write(logToRun, { workspace, runId, metrics: [], params: [], tags: [], ...what });
   };
 
   return {
     async ensureExperiment(name) {
-      const known = await db.read((tx) => byName(tx, name));
+      const known = await db.read((tx) => byName(tx, workspace, name));
       const now = clock.now();
       if (!known) {
-        const args = { name, artifactLocation: null, artifactRoot, tags: [], now };
+        const args = { workspace, name, artifactLocation: null, artifactRoot, tags: [], now };
         return { experimentId: String(await db.write(createExperiment, args)) };
       }
       if (known.lifecycle_stage === "deleted") {
-        await db.write(setExperimentStage, { experimentId: known.experiment_id, stage: "active", now });
+        const experimentId = known.experiment_id;
+        await db.write(setExperimentStage, { workspace, experimentId, stage: "active", now });
       }
       return { experimentId: String(known.experiment_id) };
     },
     async createRun({ experimentId, runName, tags, runId = ids.hex() }) {
       const { artifactUri } = await db.write(createRun, {
+        workspace,
         runId,
         experimentId: Number(experimentId),
         runName,
@@ -55,7 +58,7 @@ export async function createTracking(
       });
       return { runId, artifactUri };
     },
-    getRun: (runId) => db.read((tx) => trackingRun(tx, runId)),
+    getRun: (runId) => db.read((tx) => trackingRun(tx, workspace, runId)),
     setTags: (runId, tags) => write(runId, { tags: entries(tags) }),
     async logMetrics(runId, metrics) {
       const timestamp = clock.now();
@@ -69,18 +72,27 @@ export async function createTracking(
       logged.publish(runId, { metrics: {}, params });
     },
     async finishRun(runId, status) {
-      await db.write(updateRun, { runId, status, endTime: clock.now() });
+      await db.write(updateRun, { workspace, runId, status, endTime: clock.now() });
     },
     onLogged: (listener) => logged.subscribe(listener),
     artifactUris: {
-      ofRun: (runId) => uriOf(deps, "SELECT artifact_uri FROM runs WHERE run_id = ?", runId),
-      ofLoggedModel: (id) => uriOf(deps, "SELECT artifact_uri FROM logged_models WHERE model_id = ?", id),
+      ofRun: (tenant, id) =>
+        uriOf(deps, "SELECT artifact_uri FROM runs WHERE workspace = ? AND run_id = ?", [tenant, id]),
+      ofLoggedModel: (tenant, id) =>
+        uriOf(deps, "SELECT artifact_uri FROM logged_models WHERE workspace = ? AND model_id = ?", [
+          tenant,
+          id,
+        ]),
     },
   };
 }
 
-async function uriOf({ db }: TrackingDeps, sql: string, id: string): Promise<string | undefined> {
-  return (await db.read((tx) => tx.get<{ artifact_uri: string }>(sql, [id])))?.artifact_uri;
+async function uriOf(
+  { db }: TrackingDeps,
+  sql: string,
+  params: [workspace: string, id: string],
+): Promise<string | undefined> {
+  return (await db.read((tx) => tx.get<{ artifact_uri: string }>(sql, params)))?.artifact_uri;
 }
 
 function entries(record: Record<string, string>): KeyValue[] {
@@ -92,8 +104,9 @@ function point(key: string, value: number, timestamp: number): MetricPoint {
   return { key, ...storedDouble(value), timestamp, step: 0, ...nothing };
 }
 
-async function trackingRun(tx: ReadTx, runId: string): Promise<TrackingRun | undefined> {
-  const row = await tx.get<RunRow>(`SELECT ${RUN_COLUMNS} FROM runs r WHERE r.run_id = ?`, [runId]);
+async function trackingRun(tx: ReadTx, workspace: string, runId: string): Promise<TrackingRun | undefined> {
+  const sql = `SELECT ${RUN_COLUMNS} FROM runs r WHERE r.run_id = ? AND r.workspace = ?`;
+  const row = await tx.get<RunRow>(sql, [runId, workspace]);
   if (!row) return undefined;
   const metrics = await tx.all<{ key: string; value: number; is_nan: number }>(
     "SELECT key, value, is_nan FROM latest_metrics WHERE rid = ?",
@@ -105,8 +118,8 @@ async function trackingRun(tx: ReadTx, runId: string): Promise<TrackingRun | und
   };
   const models = await tx.all<{ model_id: string; name: string; artifact_uri: string }>(
     `SELECT model_id, name, artifact_uri FROM logged_models
-     WHERE source_run_id = ? AND lifecycle_stage = 'active' ORDER BY creation_time, model_id`,
-    [runId],
+     WHERE source_run_id = ? AND workspace = ? AND lifecycle_stage = 'active' ORDER BY creation_time, model_id`,
+    [runId, workspace],
   );
   return {
     runId,

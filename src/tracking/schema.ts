@@ -83,4 +83,14 @@ export const trackingMigrations: readonly Migration[] = [
         PRIMARY KEY (rid, model_id))`),
     ],
   },
+  {
+    // Until here there was only the default tenant. The tenant's name stands in the row itself, so that looking
+    // for a run in its tenant costs no join.
+    id: "tracking-002",
+    statements: [
+      "ALTER TABLE runs ADD COLUMN workspace TEXT NOT NULL DEFAULT 'default'",
+      "ALTER TABLE logged_models ADD COLUMN workspace TEXT NOT NULL DEFAULT 'default'",
+      "CREATE INDEX logged_models_of_workspace ON logged_models (workspace, lifecycle_stage, creation_time DESC, model_id)",
+    ],
+  },
 ];

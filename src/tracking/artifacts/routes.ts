@@ -20,8 +20,8 @@ export function runArtifactRoutes({ db, blobs }: TrackingRouteDeps): MlflowRoute
       method: "GET",
       path: "artifacts/list",
       access: "read",
-      async handle({ fields }) {
-        const { artifact_uri: uri } = await db.read((tx) => runRow(tx, runId(fields)));
+      async handle({ fields, workspace }) {
+        const { artifact_uri: uri } = await db.read((tx) => runRow(tx, workspace, runId(fields)));
         const folder = stringOrEmpty(fields, "path");
         return listArtifacts(blobs, { uri, root: artifactPathOf(uri), folder });
       },
@@ -41,6 +41,7 @@ export function proxiedArtifactRoutes(app: FastifyInstance, deps: TrackingRouteD
       const file = { url: `${prefix}/artifacts/*`, schema: { hide: true } };
       scope.route({
         ...file,
+        config: { access: "write" },
         method: "PUT",
         async handler(request) {
           const path = pathOf(request);
@@ -54,6 +55,7 @@ export function proxiedArtifactRoutes(app: FastifyInstance, deps: TrackingRouteD
       });
       scope.route({
         ...file,
+        config: { access: "read" },
         method: "GET",
         async handler(request, reply) {
           const path = pathOf(request);
@@ -63,6 +65,7 @@ export function proxiedArtifactRoutes(app: FastifyInstance, deps: TrackingRouteD
       });
       scope.route({
         ...file,
+        config: { access: "write" },
         method: "DELETE",
         async handler(request) {
           await blobs.delete(pathOf(request));
@@ -72,6 +75,7 @@ export function proxiedArtifactRoutes(app: FastifyInstance, deps: TrackingRouteD
       scope.route({
         url: `${prefix}/artifacts`,
         schema: { hide: true },
+        config: { access: "read" },
         method: "GET",
         async handler(request) {
           const given = (request.query as Record<string, unknown>)["path"] ?? "";

@@ -1,12 +1,15 @@
 import { defineCommand, type ReadTx } from "../../store/database.ts";
+import { DEFAULT_TENANT } from "../../http/identity.ts";
 import { joinUri } from "../artifacts/uri.ts";
+import { tenantRoot } from "../artifacts/tenant-root.ts";
 import { exists, invalid, missing } from "../wire/errors.ts";
 import type { KeyValue } from "../wire/limits.ts";
 import { byId, byName, type ExperimentRow } from "./queries.ts";
 
 interface CreateArgs {
+  workspace: string;
   name: string;
-  /** Null: `<artifactRoot>/<experiment_id>`. */
+  /** Null: `<root of the tenant>/<experiment_id>`. */
   artifactLocation: string | null;
   artifactRoot: string;
   tags: KeyValue[];
@@ -17,18 +20,18 @@ interface CreateArgs {
 export const createExperiment = defineCommand(
   "tracking.create-experiment",
   async (tx, args: CreateArgs): Promise<number> => {
-    const { name, now } = args;
-    const known = await byName(tx, name);
+    const { workspace, name, now } = args;
+    const known = await byName(tx, workspace, name);
     if (known) throw nameTaken(known);
     const inserted = await tx.get<{ experiment_id: number }>(
-      `INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, last_update_time)
-       VALUES (?, ?, 'active', ?, ?) RETURNING experiment_id`,
-      [name, args.artifactLocation ?? "", now, now],
+      `INSERT INTO experiments (workspace, name, artifact_location, lifecycle_stage, creation_time, last_update_time)
+       VALUES (?, ?, ?, 'active', ?, ?) RETURNING experiment_id`,
+      [workspace, name, args.artifactLocation ?? "", now, now],
     );
     const id = inserted?.experiment_id ?? 0;
     if (args.artifactLocation === null) {
       await tx.run("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", [
-        joinUri(args.artifactRoot, String(id)),
+        joinUri(tenantRoot(args.artifactRoot, workspace), String(id)),
         id,
       ]);
     }
@@ -39,10 +42,28 @@ export const createExperiment = defineCommand(
   },
 );
 
-/** Experiment 0, which MLflow's clients use when they name none. */
+/**
+ * The experiment `Default` of a tenant. The default tenant's has the id 0, which MLflow's clients use when they
+ * name none; as in MLflow, that of every other tenant is a name like any other.
+ */
 export const ensureDefaultExperiment = defineCommand(
   "tracking.ensure-default-experiment",
-  async (tx, { artifactRoot, now }: { artifactRoot: string; now: number }): Promise<void> => {
+  async (
+    tx,
+    { workspace, artifactRoot, now }: { workspace: string; artifactRoot: string; now: number },
+  ): Promise<void> => {
+    if (workspace !== DEFAULT_TENANT) {
+      if (await byName(tx, workspace, "Default")) return;
+      await createExperiment.run(tx, {
+        workspace,
+        name: "Default",
+        artifactLocation: null,
+        artifactRoot,
+        tags: [],
+        now,
+      });
+      return;
+    }
     await tx.run(
       `INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time)
        VALUES (0, 'Default', ?, 'active', ?, ?) ON CONFLICT DO NOTHING`,
@@ -52,6 +73,7 @@ export const ensureDefaultExperiment = defineCommand(
 );
 
 interface StageArgs {
+  workspace: string;
   experimentId: number;
   stage: "active" | "deleted";
   now: number;
@@ -60,8 +82,8 @@ interface StageArgs {
 /** Deletes or restores an experiment together with its tracking runs. */
 export const setExperimentStage = defineCommand(
   "tracking.set-experiment-stage",
-  async (tx, { experimentId, stage, now }: StageArgs): Promise<void> => {
-    const known = await existing(tx, experimentId);
+  async (tx, { workspace, experimentId, stage, now }: StageArgs): Promise<void> => {
+    const known = await existing(tx, workspace, experimentId);
     if (known.lifecycle_stage === stage) {
       throw missing(`No experiment with id=${experimentId} exists that is not ${stage} already.`);
     }
@@ -79,9 +101,9 @@ export const setExperimentStage = defineCommand(
 
 export const renameExperiment = defineCommand(
   "tracking.rename-experiment",
-  async (tx, args: { experimentId: number; name: string; now: number }): Promise<void> => {
-    active(await existing(tx, args.experimentId));
-    const taken = await byName(tx, args.name);
+  async (tx, args: { workspace: string; experimentId: number; name: string; now: number }): Promise<void> => {
+    active(await existing(tx, args.workspace, args.experimentId));
+    const taken = await byName(tx, args.workspace, args.name);
     if (taken && taken.experiment_id !== args.experimentId) throw nameTaken(taken);
     await tx.run("UPDATE experiments SET name = ?, last_update_time = ? WHERE experiment_id = ?", [
       args.name,
@@ -92,6 +114,7 @@ export const renameExperiment = defineCommand(
 );
 
 interface TagArgs {
+  workspace: string;
   experimentId: number;
   key: string;
   /** Null removes the tag. */
@@ -101,8 +124,8 @@ interface TagArgs {
 
 export const setExperimentTag = defineCommand(
   "tracking.set-experiment-tag",
-  async (tx, { experimentId, key, value, now }: TagArgs): Promise<void> => {
-    active(await existing(tx, experimentId));
+  async (tx, { workspace, experimentId, key, value, now }: TagArgs): Promise<void> => {
+    active(await existing(tx, workspace, experimentId));
     if (value === null) {
       const sql = "DELETE FROM experiment_tags WHERE experiment_id = ? AND key = ?";
       const { changes } = await tx.run(sql, [experimentId, key]);
@@ -126,12 +149,16 @@ const UPSERT_TAG = `INSERT INTO experiment_tags (experiment_id, key, value) VALU
   ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value`;
 
 /** The experiment in which something new may be made. */
-export async function activeExperiment(tx: ReadTx, experimentId: number): Promise<ExperimentRow> {
-  return active(await existing(tx, experimentId));
+export async function activeExperiment(
+  tx: ReadTx,
+  workspace: string,
+  experimentId: number,
+): Promise<ExperimentRow> {
+  return active(await existing(tx, workspace, experimentId));
 }
 
-async function existing(tx: ReadTx, experimentId: number): Promise<ExperimentRow> {
-  const row = await byId(tx, experimentId);
+async function existing(tx: ReadTx, workspace: string, experimentId: number): Promise<ExperimentRow> {
+  const row = await byId(tx, workspace, experimentId);
   if (!row) throw missing(`No Experiment with id=${experimentId} exists`);
   return row;
 }

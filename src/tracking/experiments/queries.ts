@@ -5,6 +5,7 @@ import type { KeyValue } from "../wire/limits.ts";
 
 export interface ExperimentRow {
   experiment_id: number;
+  workspace: string;
   name: string;
   artifact_location: string;
   lifecycle_stage: "active" | "deleted";
@@ -13,16 +14,38 @@ export interface ExperimentRow {
 }
 
 export const EXPERIMENT_COLUMNS =
-  "experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time";
+  "experiment_id, workspace, name, artifact_location, lifecycle_stage, creation_time, last_update_time";
 
-export function byId(tx: ReadTx, experimentId: number): Promise<ExperimentRow | undefined> {
-  return tx.get(`SELECT ${EXPERIMENT_COLUMNS} FROM experiments WHERE experiment_id = ?`, [experimentId]);
+export function byId(
+  tx: ReadTx,
+  workspace: string,
+  experimentId: number,
+): Promise<ExperimentRow | undefined> {
+  const sql = `SELECT ${EXPERIMENT_COLUMNS} FROM experiments WHERE experiment_id = ? AND workspace = ?`;
+  return tx.get(sql, [experimentId, workspace]);
 }
 
-export function byName(tx: ReadTx, name: string): Promise<ExperimentRow | undefined> {
-  return tx.get(`SELECT ${EXPERIMENT_COLUMNS} FROM experiments WHERE workspace = 'default' AND name = ?`, [
-    name,
-  ]);
+export function byName(tx: ReadTx, workspace: string, name: string): Promise<ExperimentRow | undefined> {
+  const sql = `SELECT ${EXPERIMENT_COLUMNS} FROM experiments WHERE workspace = ? AND name = ?`;
+  return tx.get(sql, [workspace, name]);
+}
+
+/** Those of the experiments that the tenant has. */
+export async function experimentsOf(
+  tx: ReadTx,
+  workspace: string,
+  experimentIds: readonly number[],
+): Promise<number[]> {
+  const found: number[] = [];
+  for (let at = 0; at < experimentIds.length; at += 500) {
+    const ids = experimentIds.slice(at, at + 500);
+    const rows = await tx.all<{ experiment_id: number }>(
+      `SELECT experiment_id FROM experiments WHERE workspace = ? AND experiment_id IN (${ids.map(() => "?").join(", ")})`,
+      [workspace, ...ids],
+    );
+    found.push(...rows.map((row) => row.experiment_id));
+  }
+  return found;
 }
 
 /** Experiments as MLflow's message, with their tags. */

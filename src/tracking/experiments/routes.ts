@@ -1,6 +1,8 @@
-import { checkArtifactLocation } from "../artifacts/uri.ts";
+import { DEFAULT_TENANT } from "../../http/identity.ts";
+import { isOfTenant } from "../artifacts/tenant-root.ts";
+import { artifactPathOf, checkArtifactLocation } from "../artifacts/uri.ts";
 import type { TrackingDeps } from "../deps.ts";
-import { missing } from "../wire/errors.ts";
+import { invalid, missing } from "../wire/errors.ts";
 import {
   count,
   messages,
@@ -28,9 +30,10 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
       return { experiment };
     });
 
-  async function search({ fields }: MlflowCall): Promise<object> {
+  async function search({ fields, workspace }: MlflowCall): Promise<object> {
     return db.read((tx) =>
       searchExperiments(tx, {
+        workspace,
         filter: stringOrEmpty(fields, "filter"),
         orderBy: strings(fields, "order_by"),
         view: optionalEnum(fields, "view_type", VIEW_TYPES) ?? "ACTIVE_ONLY",
@@ -42,9 +45,9 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
 
   const setStage =
     (stage: "active" | "deleted") =>
-    async ({ fields }: MlflowCall): Promise<object> => {
+    async ({ fields, workspace }: MlflowCall): Promise<object> => {
       const experimentId = experimentNumber(string(fields, "experiment_id"));
-      await db.write(setExperimentStage, { experimentId, stage, now: clock.now() });
+      await db.write(setExperimentStage, { workspace, experimentId, stage, now: clock.now() });
       return {};
     };
 
@@ -53,11 +56,12 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
       method: "POST",
       path: "experiments/create",
       access: "write",
-      async handle({ fields }) {
+      async handle({ fields, workspace }) {
         const location = optionalString(fields, "artifact_location") || null;
         const id = await db.write(createExperiment, {
+          workspace,
           name: experimentName(string(fields, "name")),
-          artifactLocation: location === null ? null : checkArtifactLocation(location),
+          artifactLocation: location === null ? null : ownLocation(workspace, location),
           artifactRoot,
           tags: messages(fields, "tags").map((tag) => keyValue(tag, "tag", LIMITS.experimentTagValue)),
           now: clock.now(),
@@ -69,18 +73,21 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
       method: "GET",
       path: "experiments/get",
       access: "read",
-      handle({ fields }) {
+      handle({ fields, workspace }) {
         const id = string(fields, "experiment_id");
-        return message((tx) => byId(tx, experimentNumber(id)), `No Experiment with id=${id} exists`);
+        return message(
+          (tx) => byId(tx, workspace, experimentNumber(id)),
+          `No Experiment with id=${id} exists`,
+        );
       },
     },
     {
       method: "GET",
       path: "experiments/get-by-name",
       access: "read",
-      handle({ fields }) {
+      handle({ fields, workspace }) {
         const name = string(fields, "experiment_name");
-        return message((tx) => byName(tx, name), `Could not find experiment with name '${name}'`);
+        return message((tx) => byName(tx, workspace, name), `Could not find experiment with name '${name}'`);
       },
     },
     { method: "POST", path: "experiments/search", access: "read", handle: search },
@@ -91,11 +98,16 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
       method: "POST",
       path: "experiments/update",
       access: "write",
-      async handle({ fields }) {
+      async handle({ fields, workspace }) {
         const experimentId = experimentNumber(string(fields, "experiment_id"));
         const name = optionalString(fields, "new_name");
         if (name)
-          await db.write(renameExperiment, { experimentId, name: experimentName(name), now: clock.now() });
+          await db.write(renameExperiment, {
+            workspace,
+            experimentId,
+            name: experimentName(name),
+            now: clock.now(),
+          });
         return {};
       },
     },
@@ -103,10 +115,10 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
       method: "POST",
       path: "experiments/set-experiment-tag",
       access: "write",
-      async handle({ fields }) {
+      async handle({ fields, workspace }) {
         const experimentId = experimentNumber(string(fields, "experiment_id"));
         const tag = keyValue(fields, "tag", LIMITS.experimentTagValue);
-        await db.write(setExperimentTag, { experimentId, ...tag, now: clock.now() });
+        await db.write(setExperimentTag, { workspace, experimentId, ...tag, now: clock.now() });
         return {};
       },
     },
@@ -114,14 +126,25 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
       method: "POST",
       path: "experiments/delete-experiment-tag",
       access: "write",
-      async handle({ fields }) {
+      async handle({ fields, workspace }) {
         const experimentId = experimentNumber(string(fields, "experiment_id"));
         const key = string(fields, "key");
-        await db.write(setExperimentTag, { experimentId, key, value: null, now: clock.now() });
+        await db.write(setExperimentTag, { workspace, experimentId, key, value: null, now: clock.now() });
         return {};
       },
     },
   ];
+}
+
+/** As in MLflow, only the default tenant may choose; the other tenants' parts of the root are not its own. */
+function ownLocation(workspace: string, location: string): string {
+  if (workspace !== DEFAULT_TENANT) {
+    throw invalid("artifact_location cannot be specified when workspaces are enabled");
+  }
+  const uri = checkArtifactLocation(location);
+  const path = artifactPathOf(uri);
+  if (path === undefined || isOfTenant(path, workspace)) return uri;
+  throw invalid(`Invalid artifact location: '${location}'. It belongs to another workspace.`);
 }
 
 function experimentName(name: string): string {

@@ -10,6 +10,7 @@ export const VIEW_TYPES = ["ACTIVE_ONLY", "DELETED_ONLY", "ALL"] as const;
 export type ViewType = (typeof VIEW_TYPES)[number];
 
 export interface ExperimentSearch {
+  workspace: string;
   filter: string;
   orderBy: string[];
   view: ViewType;
@@ -20,7 +21,7 @@ export interface ExperimentSearch {
 export async function searchExperiments(tx: ReadTx, search: ExperimentSearch): Promise<object> {
   const page = pageBy(orderTerms(search.orderBy), search.pageToken);
   const where = [
-    { sql: "workspace = 'default'", params: [] },
+    { sql: "workspace = ?", params: [search.workspace] },
     ...stageCondition("lifecycle_stage", search.view),
     ...parseFilter(search.filter).map(condition),
     ...(page.after ? [page.after] : []),
@@ -34,6 +35,7 @@ export async function searchExperiments(tx: ReadTx, search: ExperimentSearch): P
   const last = kept.at(-1);
   const plain = kept.map((row): ExperimentRow => ({
     experiment_id: row.experiment_id,
+    workspace: row.workspace,
     name: row.name,
     artifact_location: row.artifact_location,
     lifecycle_stage: row.lifecycle_stage,

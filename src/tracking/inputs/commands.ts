@@ -12,6 +12,7 @@ export interface Dataset {
 }
 
 interface LogInputsArgs {
+  workspace: string;
   runId: string;
   datasets: { dataset: Dataset; tags: KeyValue[] }[];
   modelIds: string[];
@@ -21,7 +22,7 @@ interface LogInputsArgs {
 export const logInputs = defineCommand(
   "tracking.log-inputs",
   async (tx, args: LogInputsArgs): Promise<void> => {
-    const { rid, experiment_id } = await activeRun(tx, args.runId);
+    const { rid, experiment_id } = await activeRun(tx, args.workspace, args.runId);
     for (const { dataset, tags } of args.datasets) {
       const id = await datasetId(tx, experiment_id, dataset);
       await insertInput(tx, rid, id, "");
@@ -38,6 +39,7 @@ export const logInputs = defineCommand(
 );
 
 interface LogOutputsArgs {
+  workspace: string;
   runId: string;
   models: { modelId: string; step: number | bigint }[];
 }
@@ -45,8 +47,8 @@ interface LogOutputsArgs {
 /** The logged models that a tracking run made. */
 export const logOutputs = defineCommand(
   "tracking.log-outputs",
-  async (tx, { runId, models }: LogOutputsArgs): Promise<void> => {
-    const { rid } = await activeRun(tx, runId);
+  async (tx, { workspace, runId, models }: LogOutputsArgs): Promise<void> => {
+    const { rid } = await activeRun(tx, workspace, runId);
     for (const { modelId, step } of models) {
       await tx.run(
         `INSERT INTO outputs (rid, model_id, step) VALUES (?, ?, ?)

@@ -25,10 +25,11 @@ export function inputRoutes({ db }: TrackingDeps): MlflowRoute[] {
       path: "runs/log-inputs",
       access: "write",
       maxBody: MAX_BODY,
-      async handle({ fields }) {
+      async handle({ fields, workspace }) {
         const datasets = bounded(messages(fields, "datasets"), "datasets");
         const models = bounded(messages(fields, "models"), "models");
         await db.write(logInputs, {
+          workspace,
           runId: runId(fields),
           datasets: datasets.map(datasetInput),
           modelIds: models.map((model) => string(model, "model_id")),
@@ -40,9 +41,10 @@ export function inputRoutes({ db }: TrackingDeps): MlflowRoute[] {
       method: "POST",
       path: "runs/outputs",
       access: "write",
-      async handle({ fields }) {
+      async handle({ fields, workspace }) {
         const models = bounded(messages(fields, "models"), "models");
         await db.write(logOutputs, {
+          workspace,
           runId: runId(fields),
           models: models.map((model) => ({
             modelId: string(model, "model_id"),

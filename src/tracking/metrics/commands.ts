@@ -18,12 +18,16 @@ const UPSERT_LATEST = `INSERT INTO latest_metrics
 
 const INSERT_OF_MODEL = `INSERT INTO logged_model_metrics
     (model_id, rid, key, timestamp, step, value, is_nan, dataset_name, dataset_digest)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+  SELECT m.model_id, ?, ?, ?, ?, ?, ?, ?, ? FROM logged_models m WHERE m.model_id = ? AND m.workspace = ?
   ON CONFLICT (model_id, rid, key, dataset_name, dataset_digest, timestamp, step)
     DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan`;
 
 /** Keeps the points, and the latest of each key. The same point again changes nothing: clients repeat calls. */
-export async function insertMetrics(tx: Tx, rid: number, points: readonly MetricPoint[]): Promise<void> {
+export async function insertMetrics(
+  tx: Tx,
+  { rid, workspace }: { rid: number; workspace: string },
+  points: readonly MetricPoint[],
+): Promise<void> {
   const latest = new Map<string, MetricPoint>();
   let rows: SqlValue[] = [];
   for (const point of points) {
@@ -34,7 +38,7 @@ export async function insertMetrics(tx: Tx, rid: number, points: readonly Metric
       await tx.run(INSERT_POINTS, rows);
       rows = [];
     }
-    if (point.modelId !== null) await insertOfModel(tx, rid, point, point.modelId);
+    if (point.modelId !== null) await insertOfModel(tx, { rid, workspace }, point, point.modelId);
   }
   for (let at = 0; at < rows.length; at += 6) await tx.run(INSERT_POINT, rows.slice(at, at + 6));
   for (const point of latest.values()) {
@@ -52,9 +56,13 @@ export async function insertMetrics(tx: Tx, rid: number, points: readonly Metric
   }
 }
 
-async function insertOfModel(tx: Tx, rid: number, point: MetricPoint, modelId: string): Promise<void> {
+async function insertOfModel(
+  tx: Tx,
+  { rid, workspace }: { rid: number; workspace: string },
+  point: MetricPoint,
+  modelId: string,
+): Promise<void> {
   await tx.run(INSERT_OF_MODEL, [
-    modelId,
     rid,
     point.key,
     point.timestamp,
@@ -63,6 +71,8 @@ async function insertOfModel(tx: Tx, rid: number, point: MetricPoint, modelId: s
     point.isNan,
     point.datasetName ?? "",
     point.datasetDigest ?? "",
+    modelId,
+    workspace,
   ]);
 }
 

@@ -21,9 +21,9 @@ const ORDER: readonly OrderTerm[] = ["timestamp", "step", "value", "is_nan"].map
 /** All points of one metric, a page of them, oldest first. */
 export async function metricHistory(
   tx: ReadTx,
-  history: { runId: string; key: string; limit: number; pageToken: string | undefined },
+  history: { workspace: string; runId: string; key: string; limit: number; pageToken: string | undefined },
 ): Promise<object> {
-  const { rid } = await runRow(tx, history.runId);
+  const { rid } = await runRow(tx, history.workspace, history.runId);
   const page = pageBy(ORDER, history.pageToken);
   const where = joinSql(
     [{ sql: "rid = ? AND key = ?", params: [rid, history.key] }, ...(page.after ? [page.after] : [])],

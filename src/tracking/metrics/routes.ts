@@ -9,9 +9,10 @@ export function metricRoutes({ db }: TrackingDeps): MlflowRoute[] {
       method: "GET",
       path: "metrics/get-history",
       access: "read",
-      handle: ({ fields }) =>
+      handle: ({ fields, workspace }) =>
         db.read((tx) =>
           metricHistory(tx, {
+            workspace,
             runId: runId(fields),
             key: string(fields, "metric_key"),
             limit: count(fields, "max_results", 25_000, 25_000),

@@ -30,10 +30,15 @@ export const MODEL_COLUMNS = `m.model_id, m.experiment_id, m.name, m.artifact_ur
   m.status, m.status_message, m.model_type, m.source_run_id, m.lifecycle_stage`;
 
 /** The logged model, unless it is deleted. */
-export async function loggedModelRow(tx: ReadTx, modelId: string): Promise<LoggedModelRow> {
+export async function loggedModelRow(
+  tx: ReadTx,
+  workspace: string,
+  modelId: string,
+): Promise<LoggedModelRow> {
   const row = await tx.get<LoggedModelRow>(
-    `SELECT ${MODEL_COLUMNS} FROM logged_models m WHERE m.model_id = ? AND m.lifecycle_stage = 'active'`,
-    [modelId],
+    `SELECT ${MODEL_COLUMNS} FROM logged_models m WHERE m.model_id = ? AND m.workspace = ?
+       AND m.lifecycle_stage = 'active'`,
+    [modelId, workspace],
   );
   if (!row) throw missing(`Logged model with ID '${modelId}' not found.`);
   return row;

@@ -23,12 +23,16 @@ import { searchLoggedModels } from "./search.ts";
 
 export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
   const { db, clock, ids, blobs } = deps;
-  const get = (id: string): Promise<object> =>
-    db.read(async (tx) => ({ model: (await loggedModelMessages(tx, [await loggedModelRow(tx, id)]))[0] }));
+  const get = (workspace: string, id: string): Promise<object> =>
+    db.read(async (tx) => {
+      const row = await loggedModelRow(tx, workspace, id);
+      return { model: (await loggedModelMessages(tx, [row]))[0] };
+    });
 
-  async function create({ fields }: MlflowCall): Promise<object> {
+  async function create({ fields, workspace }: MlflowCall): Promise<object> {
     const modelId = `m-${ids.hex()}`;
     await db.write(createLoggedModel, {
+      workspace,
       modelId,
       experimentId: experimentNumber(string(fields, "experiment_id")),
       name: modelName(optionalString(fields, "name") || runNameFrom(modelId.slice(2))),
@@ -38,12 +42,13 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
       tags: tags(fields),
       now: clock.now(),
     });
-    return get(modelId);
+    return get(workspace, modelId);
   }
 
-  async function search({ fields }: MlflowCall): Promise<object> {
+  async function search({ fields, workspace }: MlflowCall): Promise<object> {
     return db.read((tx) =>
       searchLoggedModels(tx, {
+        workspace,
         experimentIds: strings(fields, "experiment_ids").map(experimentNumber),
         filter: stringOrEmpty(fields, "filter"),
         orderBy: messages(fields, "order_by").map((order) => ({
@@ -59,23 +64,23 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
   async function finalize(call: MlflowCall): Promise<object> {
     const status = optionalEnum(call.fields, "status", MODEL_STATUSES);
     if (!status) throw invalid("Missing value for required parameter 'status'.");
-    await db.write(updateLoggedModel, { modelId: idOf(call), status, now: clock.now() });
-    return get(idOf(call));
+    await db.write(updateLoggedModel, { ...placeOf(call), status, now: clock.now() });
+    return get(call.workspace, idOf(call));
   }
 
   async function remove(call: MlflowCall): Promise<object> {
-    await db.write(updateLoggedModel, { modelId: idOf(call), stage: "deleted", now: clock.now() });
+    await db.write(updateLoggedModel, { ...placeOf(call), stage: "deleted", now: clock.now() });
     return {};
   }
 
   async function log(call: MlflowCall): Promise<object> {
     const { fields } = call;
-    await db.write(logToModel, { modelId: idOf(call), params: params(fields), tags: tags(fields) });
+    await db.write(logToModel, { ...placeOf(call), params: params(fields), tags: tags(fields) });
     return {};
   }
 
   async function directories(call: MlflowCall): Promise<object> {
-    const { artifact_uri: uri } = await db.read((tx) => loggedModelRow(tx, idOf(call)));
+    const { artifact_uri: uri } = await db.read((tx) => loggedModelRow(tx, call.workspace, idOf(call)));
     const folder = stringOrEmpty(call.fields, "artifact_directory_path");
     return listArtifacts(blobs, { uri, root: artifactPathOf(uri), folder });
   }
@@ -83,7 +88,12 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
   return [
     { method: "POST", path: "logged-models", access: "write", handle: create },
     { method: "POST", path: "logged-models/search", access: "read", handle: search },
-    { method: "GET", path: "logged-models/:model_id", access: "read", handle: (call) => get(idOf(call)) },
+    {
+      method: "GET",
+      path: "logged-models/:model_id",
+      access: "read",
+      handle: (call) => get(call.workspace, idOf(call)),
+    },
     { method: "PATCH", path: "logged-models/:model_id", access: "write", handle: finalize },
     { method: "DELETE", path: "logged-models/:model_id", access: "write", handle: remove },
     { method: "PATCH", path: "logged-models/:model_id/tags", access: "write", handle: log },
@@ -93,7 +103,7 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
       path: "logged-models/:model_id/tags/:key",
       access: "write",
       async handle(call) {
-        await db.write(deleteModelTag, { modelId: idOf(call), key: call.params["key"] ?? "" });
+        await db.write(deleteModelTag, { ...placeOf(call), key: call.params["key"] ?? "" });
         return {};
       },
     },
@@ -108,6 +118,10 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
 
 function idOf({ params }: MlflowCall): string {
   return params["model_id"] ?? "";
+}
+
+function placeOf(call: MlflowCall): { workspace: string; modelId: string } {
+  return { workspace: call.workspace, modelId: idOf(call) };
 }
 
 function params(fields: Fields): KeyValue[] {

@@ -6,6 +6,7 @@ import { invalid } from "../wire/errors.ts";
 import { loggedModelMessages, MODEL_COLUMNS, type LoggedModelRow } from "./queries.ts";
 
 export interface LoggedModelSearch {
+  workspace: string;
   /** Empty: all experiments, which the client asks for when it lists the artifacts of a run. */
   experimentIds: number[];
   filter: string;
@@ -27,7 +28,7 @@ export async function searchLoggedModels(tx: ReadTx, search: LoggedModelSearch):
         ];
   const { sql, params } = joinSql(
     [
-      { sql: "m.lifecycle_stage = 'active'", params: [] },
+      { sql: "m.workspace = ? AND m.lifecycle_stage = 'active'", params: [search.workspace] },
       ...experiments,
       ...parseFilter(search.filter).map(condition),
       ...(page.after ? [page.after] : []),

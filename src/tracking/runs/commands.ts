@@ -7,6 +7,7 @@ import type { KeyValue } from "../wire/limits.ts";
 import { activeRun, runInfo, runRow, type RunStatus } from "./queries.ts";
 
 interface CreateArgs {
+  workspace: string;
   runId: string;
   experimentId: number;
   runName: string;
@@ -19,16 +20,17 @@ interface CreateArgs {
 export const createRun = defineCommand(
   "tracking.create-run",
   async (tx, args: CreateArgs): Promise<{ artifactUri: string }> => {
-    const known = await tx.get<{ artifact_uri: string }>("SELECT artifact_uri FROM runs WHERE run_id = ?", [
-      args.runId,
-    ]);
+    const known = await tx.get<{ artifact_uri: string }>(
+      "SELECT artifact_uri FROM runs WHERE run_id = ? AND workspace = ?",
+      [args.runId, args.workspace],
+    );
     if (known) return { artifactUri: known.artifact_uri };
-    const experiment = await activeExperiment(tx, args.experimentId);
+    const experiment = await activeExperiment(tx, args.workspace, args.experimentId);
     const artifactUri = joinUri(experiment.artifact_location, args.runId, "artifacts");
     const row = await tx.get<{ rid: number }>(
-      `INSERT INTO runs (run_id, experiment_id, run_name, user_id, status, start_time, artifact_uri, lifecycle_stage)
-       VALUES (?, ?, ?, ?, 'RUNNING', ?, ?, 'active') RETURNING rid`,
-      [args.runId, args.experimentId, args.runName, args.userId, args.startTime, artifactUri],
+      `INSERT INTO runs (run_id, experiment_id, run_name, user_id, status, start_time, artifact_uri, lifecycle_stage,
+         workspace) VALUES (?, ?, ?, ?, 'RUNNING', ?, ?, 'active', ?) RETURNING rid`,
+      [args.runId, args.experimentId, args.runName, args.userId, args.startTime, artifactUri, args.workspace],
     );
     for (const tag of args.tags) await setRunTag(tx, row?.rid ?? 0, tag);
     return { artifactUri };
@@ -36,6 +38,7 @@ export const createRun = defineCommand(
 );
 
 interface UpdateArgs {
+  workspace: string;
   runId: string;
   status?: RunStatus | undefined;
   endTime?: number | bigint | undefined;
@@ -46,7 +49,7 @@ interface UpdateArgs {
 export const updateRun = defineCommand(
   "tracking.update-run",
   async (tx, args: UpdateArgs): Promise<object> => {
-    const { rid } = await activeRun(tx, args.runId);
+    const { rid } = await activeRun(tx, args.workspace, args.runId);
     if (args.status !== undefined) {
       await tx.run("UPDATE runs SET status = ? WHERE rid = ?", [args.status, rid]);
     }
@@ -54,15 +57,18 @@ export const updateRun = defineCommand(
       await tx.run("UPDATE runs SET end_time = ? WHERE rid = ?", [args.endTime, rid]);
     }
     if (args.runName) await setRunTag(tx, rid, { key: "mlflow.runName", value: args.runName });
-    return runInfo(await runRow(tx, args.runId));
+    return runInfo(await runRow(tx, args.workspace, args.runId));
   },
 );
 
 /** Deletes or restores; a repeat is no error. */
 export const setRunStage = defineCommand(
   "tracking.set-run-stage",
-  async (tx, args: { runId: string; stage: "active" | "deleted"; now: number }): Promise<void> => {
-    const run = await runRow(tx, args.runId);
+  async (
+    tx,
+    args: { workspace: string; runId: string; stage: "active" | "deleted"; now: number },
+  ): Promise<void> => {
+    const run = await runRow(tx, args.workspace, args.runId);
     await tx.run("UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE rid = ?", [
       args.stage,
       args.stage === "deleted" ? args.now : null,
@@ -74,8 +80,11 @@ export const setRunStage = defineCommand(
 /** `runs/log-model` of old clients: a list of model descriptions in a tag. */
 export const recordModel = defineCommand(
   "tracking.record-model",
-  async (tx, { runId, modelJson }: { runId: string; modelJson: string }): Promise<void> => {
-    const { rid } = await activeRun(tx, runId);
+  async (
+    tx,
+    { workspace, runId, modelJson }: { workspace: string; runId: string; modelJson: string },
+  ): Promise<void> => {
+    const { rid } = await activeRun(tx, workspace, runId);
     const key = "mlflow.log-model.history";
     const tag = await tx.get<{ value: string }>("SELECT value FROM tags WHERE rid = ? AND key = ?", [
       rid,

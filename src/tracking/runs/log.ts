@@ -8,6 +8,7 @@ import { LIMITS, type KeyValue } from "../wire/limits.ts";
 import { activeRun } from "./queries.ts";
 
 export interface LogArgs {
+  workspace: string;
   runId: string;
   metrics: MetricPoint[];
   params: KeyValue[];
@@ -16,11 +17,11 @@ export interface LogArgs {
 
 /** Everything that one call logs to a tracking run: all of it or nothing. */
 export const logToRun = defineCommand("tracking.log", async (tx, args: LogArgs): Promise<void> => {
-  const { runId } = args;
-  const { rid } = await activeRun(tx, runId);
+  const { workspace, runId } = args;
+  const { rid } = await activeRun(tx, workspace, runId);
   for (const param of args.params) await insertParam(tx, { rid, runId }, param);
   for (const tag of args.tags) await setRunTag(tx, rid, tag);
-  if (args.metrics.length > 0) await insertMetrics(tx, rid, args.metrics);
+  if (args.metrics.length > 0) await insertMetrics(tx, { rid, workspace }, args.metrics);
 });
 
 /** MLflow's limits of one batch. */

@@ -22,8 +22,9 @@ export const RUN_COLUMNS = `r.rid, r.run_id, r.experiment_id, r.run_name, r.user
   r.artifact_uri, r.lifecycle_stage`;
 
 /** The run, deleted or not. */
-export async function runRow(tx: ReadTx, runId: string): Promise<RunRow> {
-  const row = await tx.get<RunRow>(`SELECT ${RUN_COLUMNS} FROM runs r WHERE r.run_id = ?`, [runId]);
+export async function runRow(tx: ReadTx, workspace: string, runId: string): Promise<RunRow> {
+  const sql = `SELECT ${RUN_COLUMNS} FROM runs r WHERE r.run_id = ? AND r.workspace = ?`;
+  const row = await tx.get<RunRow>(sql, [runId, workspace]);
   if (!row) throw missing(`Run with id=${runId} not found`);
   return row;
 }
@@ -31,11 +32,12 @@ export async function runRow(tx: ReadTx, runId: string): Promise<RunRow> {
 /** The run's number, when something may still be logged to it. */
 export async function activeRun(
   tx: ReadTx,
+  workspace: string,
   runId: string,
 ): Promise<Pick<RunRow, "rid" | "experiment_id" | "lifecycle_stage">> {
   const row = await tx.get<Pick<RunRow, "rid" | "experiment_id" | "lifecycle_stage">>(
-    "SELECT rid, experiment_id, lifecycle_stage FROM runs WHERE run_id = ?",
-    [runId],
+    "SELECT rid, experiment_id, lifecycle_stage FROM runs WHERE run_id = ? AND workspace = ?",
+    [runId, workspace],
   );
   if (!row) throw missing(`Run with id=${runId} not found`);
   if (row.lifecycle_stage !== "active") {

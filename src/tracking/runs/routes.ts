@@ -30,11 +30,12 @@ export function runRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
 }
 
 function lifecycleRoutes({ db, clock, ids }: TrackingRouteDeps): MlflowRoute[] {
-  async function create({ fields }: MlflowCall): Promise<object> {
+  async function create({ fields, workspace }: MlflowCall): Promise<object> {
     const id = ids.hex();
     const tags = messages(fields, "tags").map(tagOf);
     const runName = chosenName(optionalString(fields, "run_name"), tags) ?? runNameFrom(id);
     await db.write(createRun, {
+      workspace,
       runId: id,
       experimentId: experimentNumber(optionalString(fields, "experiment_id") || "0"),
       runName,
@@ -42,10 +43,11 @@ function lifecycleRoutes({ db, clock, ids }: TrackingRouteDeps): MlflowRoute[] {
       startTime: optionalInt64(fields, "start_time") ?? clock.now(),
       tags: [...tags.filter((tag) => tag.key !== RUN_NAME), { key: RUN_NAME, value: runName }],
     });
-    return db.read(async (tx) => ({ run: (await runMessages(tx, [await runRow(tx, id)]))[0] }));
+    return db.read(async (tx) => ({ run: (await runMessages(tx, [await runRow(tx, workspace, id)]))[0] }));
   }
-  async function update({ fields }: MlflowCall): Promise<object> {
+  async function update({ fields, workspace }: MlflowCall): Promise<object> {
     const info = await db.write(updateRun, {
+      workspace,
       runId: runId(fields),
       status: optionalEnum(fields, "status", RUN_STATUSES),
       endTime: optionalInt64(fields, "end_time"),
@@ -55,8 +57,8 @@ function lifecycleRoutes({ db, clock, ids }: TrackingRouteDeps): MlflowRoute[] {
   }
   const setStage =
     (stage: "active" | "deleted") =>
-    async ({ fields }: MlflowCall): Promise<object> => {
-      await db.write(setRunStage, { runId: runId(fields), stage, now: clock.now() });
+    async ({ fields, workspace }: MlflowCall): Promise<object> => {
+      await db.write(setRunStage, { workspace, runId: runId(fields), stage, now: clock.now() });
       return {};
     };
   return [
@@ -73,16 +75,19 @@ function readRoutes({ db }: TrackingRouteDeps): MlflowRoute[] {
       method: "GET",
       path: "runs/get",
       access: "read",
-      handle: ({ fields }) =>
-        db.read(async (tx) => ({ run: (await runMessages(tx, [await runRow(tx, runId(fields))]))[0] })),
+      handle: ({ fields, workspace }) =>
+        db.read(async (tx) => ({
+          run: (await runMessages(tx, [await runRow(tx, workspace, runId(fields))]))[0],
+        })),
     },
     {
       method: "POST",
       path: "runs/search",
       access: "read",
-      handle: ({ fields }) =>
+      handle: ({ fields, workspace }) =>
         db.read((tx) =>
           searchRuns(tx, {
+            workspace,
             experimentIds: strings(fields, "experiment_ids").map(experimentNumber),
             filter: stringOrEmpty(fields, "filter"),
             orderBy: strings(fields, "order_by"),
@@ -106,8 +111,9 @@ function logRoutes({ db, logged }: TrackingRouteDeps): MlflowRoute[] {
     }
     return {};
   }
-  async function logBatch({ fields }: MlflowCall): Promise<object> {
+  async function logBatch({ fields, workspace }: MlflowCall): Promise<object> {
     const args: LogArgs = {
+      workspace,
       runId: runId(fields),
       metrics: messages(fields, "metrics").map(metricPoint),
       params: messages(fields, "params").map(paramOf),
@@ -116,34 +122,34 @@ function logRoutes({ db, logged }: TrackingRouteDeps): MlflowRoute[] {
     checkBatch(args);
     return log(args);
   }
-  const one = (fields: Fields, what: Partial<LogArgs>): Promise<object> =>
-    log({ runId: runId(fields), metrics: [], params: [], tags: [], ...what });
+  const one = ({ fields, workspace }: MlflowCall, what: Partial<LogArgs>): Promise<object> =>
+    log({ workspace, runId: runId(fields), metrics: [], params: [], tags: [], ...what });
   return [
     { method: "POST", path: "runs/log-batch", access: "write", maxBody: LIMITS.batchBytes, handle: logBatch },
     {
       method: "POST",
       path: "runs/log-metric",
       access: "write",
-      handle: ({ fields }) => one(fields, { metrics: [metricPoint(fields)] }),
+      handle: (call) => one(call, { metrics: [metricPoint(call.fields)] }),
     },
     {
       method: "POST",
       path: "runs/log-parameter",
       access: "write",
-      handle: ({ fields }) => one(fields, { params: [paramOf(fields)] }),
+      handle: (call) => one(call, { params: [paramOf(call.fields)] }),
     },
     {
       method: "POST",
       path: "runs/set-tag",
       access: "write",
-      handle: ({ fields }) => one(fields, { tags: [tagOf(fields)] }),
+      handle: (call) => one(call, { tags: [tagOf(call.fields)] }),
     },
     {
       method: "POST",
       path: "runs/delete-tag",
       access: "write",
-      async handle({ fields }) {
-        await db.write(deleteRunTag, { runId: runId(fields), key: string(fields, "key") });
+      async handle({ fields, workspace }) {
+        await db.write(deleteRunTag, { workspace, runId: runId(fields), key: string(fields, "key") });
         return {};
       },
     },
@@ -151,10 +157,10 @@ function logRoutes({ db, logged }: TrackingRouteDeps): MlflowRoute[] {
       method: "POST",
       path: "runs/log-model",
       access: "write",
-      async handle({ fields }) {
+      async handle({ fields, workspace }) {
         const modelJson = string(fields, "model_json");
         if (!isJsonObject(modelJson)) throw invalid("Malformed model info: it is not a JSON object.");
-        await db.write(recordModel, { runId: runId(fields), modelJson });
+        await db.write(recordModel, { workspace, runId: runId(fields), modelJson });
         return {};
       },
     },

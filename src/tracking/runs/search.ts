@@ -1,4 +1,5 @@
 import type { ReadTx } from "../../store/database.ts";
+import { experimentsOf } from "../experiments/queries.ts";
 import { stageCondition, type ViewType } from "../experiments/search.ts";
 import { parseFilter, type Comparison } from "../search/filter.ts";
 import { parseOrder, type OrderClause } from "../search/order.ts";
@@ -9,6 +10,7 @@ import { runMessages } from "./messages.ts";
 import { RUN_COLUMNS, type RunRow } from "./queries.ts";
 
 export interface RunSearch {
+  workspace: string;
   experimentIds: number[];
   filter: string;
   orderBy: string[];
@@ -20,12 +22,13 @@ export interface RunSearch {
 export async function searchRuns(tx: ReadTx, search: RunSearch): Promise<object> {
   const conditions = parseFilter(search.filter).map(condition);
   const page = pageBy(orderTerms(search.orderBy), search.pageToken);
-  if (search.experimentIds.length === 0) return { runs: [] };
+  const experimentIds = await experimentsOf(tx, search.workspace, search.experimentIds);
+  if (experimentIds.length === 0) return { runs: [] };
   const { sql, params } = joinSql(
     [
       {
-        sql: `r.experiment_id IN (${search.experimentIds.map(() => "?").join(", ")})`,
-        params: search.experimentIds,
+        sql: `r.experiment_id IN (${experimentIds.map(() => "?").join(", ")})`,
+        params: experimentIds,
       },
       ...stageCondition("r.lifecycle_stage", search.view),
       ...conditions,

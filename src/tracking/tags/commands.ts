@@ -14,8 +14,8 @@ export async function setRunTag(tx: Tx, rid: number, { key, value }: KeyValue): 
 
 export const deleteRunTag = defineCommand(
   "tracking.delete-run-tag",
-  async (tx, { runId, key }: { runId: string; key: string }): Promise<void> => {
-    const { rid } = await activeRun(tx, runId);
+  async (tx, { workspace, runId, key }: { workspace: string; runId: string; key: string }): Promise<void> => {
+    const { rid } = await activeRun(tx, workspace, runId);
     const { changes } = await tx.run("DELETE FROM tags WHERE rid = ? AND key = ?", [rid, key]);
     if (changes === 0) throw missing(`No tag with name: ${key} in run with id ${runId}`);
   },

@@ -26,8 +26,41 @@ export const CATALOGUE = {
   ORIGIN_REFUSED: { status: 403, hint: "Pages of other origins may not call this platform." },
   TOKEN_REQUIRED: {
     status: 401,
-    hint: "Send the token that `slipway up` printed: `Authorization: Bearer …`.",
+    hint: "Sign in with `slipway login`, or send a token: `Authorization: Bearer …`.",
   },
+  CREDENTIALS_REFUSED: {
+    status: 401,
+    hint: "Sign in again with `slipway login`, or ask an admin for a new token.",
+  },
+  SIGN_IN_LIMITED: { status: 429, hint: "Wait a minute and try again with the right password." },
+  SIGN_IN_FAILED: { status: 400, hint: "Begin again at /login; if it fails again, show an admin this message." },
+  SIGN_IN_PENDING: { status: 409, hint: "Open the address and confirm the code in the browser." },
+  OIDC_UNREACHABLE: {
+    status: 502,
+    hint: "Check --oidc-issuer, and that the platform's machine reaches it.",
+  },
+  ACCESS_DENIED: { status: 403, hint: "Ask an admin of the tenant for the role: `slipway tenant grant`." },
+  SCOPE_MISSING: { status: 403, hint: "Make a token with that scope: `slipway token create --scope …`." },
+  TENANT_NOT_FOUND: { status: 404, hint: "`slipway tenant list` shows the tenants you belong to." },
+  TENANT_NAME_INVALID: {
+    status: 400,
+    hint: "Choose 2 to 63 lower-case letters, digits and hyphens, not at the ends.",
+  },
+  TENANT_EXISTS: { status: 409, hint: "Choose another name, or use what exists." },
+  TENANT_RESERVED: { status: 400, hint: "The default tenant is always there." },
+  TENANT_NOT_EMPTY: {
+    status: 409,
+    hint: "Delete what it holds first, or move it to the default tenant: mode SET_DEFAULT.",
+  },
+  PERSON_NOT_FOUND: { status: 404, hint: "`slipway user list` shows who is known." },
+  PERSON_EXISTS: { status: 409, hint: "Choose another name, or use the person that exists." },
+  PERSON_NAME_INVALID: {
+    status: 400,
+    hint: "Choose up to 128 letters, digits and . _ @ + -, beginning with a letter or digit.",
+  },
+  PASSWORD_WEAK: { status: 400, hint: "Choose 12 to 1024 characters that don't contain the name." },
+  TOKEN_NOT_FOUND: { status: 404, hint: "`slipway token list` shows the tokens you may see." },
+  TOKEN_INVALID: { status: 400, hint: "`slipway help token` shows what a token can be." },
   CONSOLE_NOT_BUILT: {
     status: 503,
     hint: "Run `npm run build` in the clone, or install the package again; the commands and the API work without it.",
@@ -52,9 +85,35 @@ export const CATALOGUE = {
     status: 409,
     hint: "Give a data folder of slipway's own with --data, or another file with --store.",
   },
+  STORE_REFUSED: {
+    status: 500,
+    hint: "Check user, password and database of --store: the user must be let in, and may create a schema or owns one.",
+  },
   BLOB_PATH_REFUSED: {
     status: 400,
     hint: "Use a relative path with `/` between names, without `..`, `\\`, control characters or encodings of these.",
+  },
+  RANGE_NOT_SATISFIABLE: { status: 416, hint: "Ask for bytes that the file has: `bytes=0-99`, `bytes=100-`." },
+  ARTIFACTS_UNREACHABLE: {
+    status: 503,
+    hint: "Try again in a moment; if it stays so, check --artifacts-endpoint and the store itself.",
+  },
+  ARTIFACTS_BUCKET_MISSING: {
+    status: 424,
+    hint: "Make the bucket, or name another with --artifacts s3://bucket/prefix.",
+  },
+  ARTIFACTS_REFUSED: {
+    status: 424,
+    hint: "Whoever runs the platform: check the store's keys (AWS_ACCESS_KEY_ID), what they may do, and the clock.",
+  },
+  ARTIFACTS_ELSEWHERE: {
+    status: 424,
+    hint: "Name the bucket's own region with --artifacts-region, or its address with --artifacts-endpoint.",
+  },
+  ARTIFACTS_FAILED: { status: 424, hint: "Read what the artifact store said; it isn't tried again by itself." },
+  ARTIFACTS_CREDENTIALS_MISSING: {
+    status: 424,
+    hint: "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, where `slipway up` is started.",
   },
   MLFLOW_INVALID_PARAMETER_VALUE: { status: 400, hint: "Correct the named parameter and call again." },
   MLFLOW_RESOURCE_DOES_NOT_EXIST: {
@@ -64,7 +123,24 @@ export const CATALOGUE = {
   MLFLOW_RESOURCE_ALREADY_EXISTS: { status: 400, hint: "Choose another name, or use what exists." },
   MLFLOW_RESOURCE_CONFLICT: { status: 409, hint: "Read the current state and decide again." },
   MLFLOW_ENDPOINT_NOT_FOUND: { status: 404, hint: "This part of MLflow's API isn't served here." },
+  MLFLOW_INVALID_STATE: { status: 409, hint: "Read the current state and decide again." },
   MLFLOW_NOT_IMPLEMENTED: { status: 501, hint: "This part of MLflow's API isn't served here." },
+  WEBHOOK_SETTING_INVALID: {
+    status: 400,
+    hint: "Correct the variable, or leave it out for MLflow's default, and start the platform again.",
+  },
+  WEBHOOK_KEY_INVALID: {
+    status: 500,
+    hint: "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY is a Fernet key: 32 random bytes in URL-safe base64.",
+  },
+  WEBHOOK_SECRET_UNREADABLE: {
+    status: 500,
+    hint: "Start the platform with the key that the secret was stored with, or set the webhook's secret again.",
+  },
+  WEBHOOK_ADDRESS_REFUSED: {
+    status: 400,
+    hint: "Name a host of the public internet, or allow private addresses with MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS=true.",
+  },
   GIT_MISSING: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
   GIT_TOO_OLD: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
   GIT_FAILED: { status: 500, hint: "`git fsck` in the named repository says whether it is damaged." },

@@ -22,13 +22,21 @@ export interface Tx extends ReadTx {
 export interface Command<Args, Result> {
   readonly name: string;
   run(tx: Tx, args: Args): Promise<Result>;
+  /**
+   * The one thing that the command is about, such as `run/<id>`. Commands of different things may run at the same
+   * time where the database has several writers (PostgreSQL); a command without a scope runs alone, and so do two of
+   * one scope. Give one only to a command that writes nothing but rows of its thing, and whose decisions turn on
+   * these rows and on rows that only commands without a scope change.
+   */
+  scope?(args: Args): string;
 }
 
 export function defineCommand<Args, Result>(
   name: string,
   run: (tx: Tx, args: Args) => Promise<Result>,
+  options: Pick<Command<Args, Result>, "scope"> = {},
 ): Command<Args, Result> {
-  return { name, run };
+  return { name, run, ...options };
 }
 
 export interface Database {

@@ -15,15 +15,24 @@ try {
   const browserProblem = await prepare("browser", async () =>
     (await import("./browser.mjs")).ensureBrowser(),
   );
+  const s3Problem = await prepare("S3 server", async () =>
+    (await import("./s3-server.mjs")).ensureS3Server(),
+  );
   const vitest = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const status = run("tests", "vitest", [...vitest, ...process.argv.slice(2)]);
   const { passed, failed } = counts(status);
-  const steps = [isChecked, pythonProblem === undefined, browserProblem === undefined];
+  const steps = [
+    isChecked,
+    pythonProblem === undefined,
+    browserProblem === undefined,
+    s3Problem === undefined,
+  ];
   if (!isChecked) console.log("the check failed: see above");
   if (pythonProblem !== undefined)
     console.log(`Python for the tests could not be prepared: ${pythonProblem}`);
   if (browserProblem !== undefined)
     console.log(`the browser for the tests could not be prepared: ${browserProblem}`);
+  if (s3Problem !== undefined) console.log(`the S3 server for the tests could not be prepared: ${s3Problem}`);
   const failures = failed + steps.filter((ok) => !ok).length;
   console.log(`${passed + Number(isChecked)} passed, ${failures} failed`);
   process.exitCode = failures === 0 && status === 0 ? 0 : 1;

@@ -33,7 +33,10 @@ export const CATALOGUE = {
     hint: "Sign in again with `slipway login`, or ask an admin for a new token.",
   },
   SIGN_IN_LIMITED: { status: 429, hint: "Wait a minute and try again with the right password." },
-  SIGN_IN_FAILED: { status: 400, hint: "Begin again at /login; if it fails again, show an admin this message." },
+  SIGN_IN_FAILED: {
+    status: 400,
+    hint: "Begin again at /login; if it fails again, show an admin this message.",
+  },
   SIGN_IN_PENDING: { status: 409, hint: "Open the address and confirm the code in the browser." },
   OIDC_UNREACHABLE: {
     status: 502,
@@ -93,7 +96,10 @@ export const CATALOGUE = {
     status: 400,
     hint: "Use a relative path with `/` between names, without `..`, `\\`, control characters or encodings of these.",
   },
-  RANGE_NOT_SATISFIABLE: { status: 416, hint: "Ask for bytes that the file has: `bytes=0-99`, `bytes=100-`." },
+  RANGE_NOT_SATISFIABLE: {
+    status: 416,
+    hint: "Ask for bytes that the file has: `bytes=0-99`, `bytes=100-`.",
+  },
   ARTIFACTS_UNREACHABLE: {
     status: 503,
     hint: "Try again in a moment; if it stays so, check --artifacts-endpoint and the store itself.",
@@ -110,7 +116,10 @@ export const CATALOGUE = {
     status: 424,
     hint: "Name the bucket's own region with --artifacts-region, or its address with --artifacts-endpoint.",
   },
-  ARTIFACTS_FAILED: { status: 424, hint: "Read what the artifact store said; it isn't tried again by itself." },
+  ARTIFACTS_FAILED: {
+    status: 424,
+    hint: "Read what the artifact store said; it isn't tried again by itself.",
+  },
   ARTIFACTS_CREDENTIALS_MISSING: {
     status: 424,
     hint: "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, where `slipway up` is started.",

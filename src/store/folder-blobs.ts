@@ -1,11 +1,21 @@
 import { createHash, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir, realpath, rename, rm, type FileHandle } from "node:fs/promises";
+import {
+  lstat,
+  mkdir,
+  open,
+  opendir,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  type FileHandle,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { SlipwayError } from "../http/errors.ts";
 import { checkBlobPath } from "./blob-path.ts";
-import type { BlobInfo, BlobStore } from "./blobs.ts";
+import type { BlobContent, BlobInfo, BlobStore, ByteRange } from "./blobs.ts";
 
 /** Holds files that are still being written, in the root so that the rename stays on one file system. */
 const UPLOADS = ".uploads";
@@ -19,6 +29,8 @@ export function createFolderBlobs(root: string): BlobStore {
 }
 
 class FolderBlobs implements BlobStore {
+  /** Nobody but this process reaches the folder. */
+  readonly direct = null;
   readonly #root: string;
   #ready: Promise<string> | undefined;
 
@@ -47,14 +59,23 @@ class FolderBlobs implements BlobStore {
     }
   }
 
-  async get(path: string, range?: { start: number; end: number }): Promise<{ body: Readable; size: number }> {
+  async get(path: string, range?: ByteRange): Promise<BlobContent> {
     const file = await this.#locate(path);
     let handle: FileHandle | undefined;
     try {
-      handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
-      const { size, isFile } = await handle.stat().then((s) => ({ size: s.size, isFile: s.isFile() }));
-      if (!isFile) throw notFound(path);
-      return { body: handle.createReadStream({ ...range, autoClose: true }), size };
+      handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      const found = await handle.stat({ bigint: true });
+      if (!found.isFile()) throw notFound(path);
+      const size = Number(found.size);
+      const part = range === undefined ? undefined : within(range, size, path);
+      return {
+        body: handle.createReadStream({ ...part, autoClose: true }),
+        size,
+        ...(part === undefined ? {} : { range: part }),
+        // A file is replaced by renaming a new one, which has another inode.
+        etag: `"${found.ino.toString(16)}-${found.size.toString(16)}-${found.mtimeNs.toString(16)}"`,
+        modified: Number(found.mtimeMs),
+      };
     } catch (error) {
       await handle?.close();
       throw isMissing(error) ? notFound(path) : asBlobError(error, path);
@@ -79,10 +100,11 @@ class FolderBlobs implements BlobStore {
     try {
       for (const entry of await readdir(folder, { withFileTypes: true })) {
         if (path === "" && entry.name === UPLOADS) continue;
-        const child = path === "" ? entry.name : `${path}/${entry.name}`;
+        const child = joined(path, entry.name);
         if (entry.isDirectory()) found.push({ path: child, isDir: true, size: 0 });
         else if (entry.isFile()) {
-          found.push({ path: child, isDir: false, size: (await lstat(join(folder, entry.name))).size });
+          const size = await sizeOf(join(folder, entry.name));
+          if (size !== undefined) found.push({ path: child, isDir: false, size });
         }
       }
     } catch (error) {
@@ -103,11 +125,25 @@ class FolderBlobs implements BlobStore {
     }
   }
 
-  async localFolder(path: string): Promise<string> {
+  async *walk(path: string): AsyncGenerator<BlobInfo> {
     const folder = await this.#locate(path);
-    const found = await this.stat(path);
-    if (!found?.isDir) throw notFound(path);
-    return folder;
+    const waiting = [{ path, folder }];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { folder: here } = next;
+      const entries = await opendir(here).catch((error: unknown) => {
+        if (isMissing(error)) return [];
+        throw asBlobError(error, path);
+      });
+      for await (const entry of entries) {
+        if (next.path === "" && entry.name === UPLOADS) continue;
+        const child = { path: joined(next.path, entry.name), folder: join(here, entry.name) };
+        if (entry.isDirectory()) waiting.push(child);
+        else if (entry.isFile()) {
+          const size = await sizeOf(child.folder);
+          if (size !== undefined) yield { path: child.path, isDir: false, size };
+        }
+      }
+    }
   }
 
   /** Where a path lies on this machine; refused when a symbolic link is on the way to it. */
@@ -195,6 +231,31 @@ async function flushFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+function joined(folder: string, name: string): string {
+  return folder === "" ? name : `${folder}/${name}`;
+}
+
+/** Undefined when it was removed meanwhile. */
+async function sizeOf(file: string): Promise<number | undefined> {
+  try {
+    return (await lstat(file)).size;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The part of a range that the file has. */
+function within(range: ByteRange, size: number, path: string): { start: number; end: number } {
+  const start = "last" in range ? Math.max(0, size - range.last) : range.start;
+  const end = "last" in range ? size - 1 : Math.min(range.end ?? size - 1, size - 1);
+  if (start <= end) return { start, end };
+  throw new SlipwayError("RANGE_NOT_SATISFIABLE", "no byte of the file is in that range", {
+    where: path,
+    details: { size },
+  });
 }
 
 function isMissing(error: unknown): boolean {

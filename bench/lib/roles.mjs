@@ -23,6 +23,7 @@ function config(dataDir) {
     artifactRoot: "mlflow-artifacts:/",
     artifactsDir: join(dataDir, "artifacts"),
     internalToken: "bench",
+    webhooks: { schemes: ["https"], allowPrivate: false, timeoutMs: 30_000, maxRetries: 3, workers: 10 },
   };
 }
 

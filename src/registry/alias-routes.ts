@@ -11,7 +11,11 @@ import { aliasedVersion, versionRow } from "./queries.ts";
 /** Tells a client, in a header, that its call did something else than it says. */
 const NOTE = "x-slipway-note";
 
-export function aliasRoutes({ db, registry }: RegistryDeps & { registry: RegistryCore }): MlflowRoute[] {
+export function aliasRoutes({
+  db,
+  clock,
+  registry,
+}: RegistryDeps & { registry: RegistryCore }): MlflowRoute[] {
   async function set({ fields, workspace, header }: MlflowCall): Promise<object> {
     const [name, alias, version] = [string(fields, "name"), aliasName(fields), versionNumber(fields)];
     // What serves is the default tenant's; elsewhere the alias is one like any other.
@@ -22,7 +26,7 @@ export function aliasRoutes({ db, registry }: RegistryDeps & { registry: Registr
         return {};
       }
     }
-    await db.write(setAlias, { workspace, name, alias, version, projected: false });
+    await db.write(setAlias, { workspace, name, alias, version, projected: false, now: clock.now() });
     return {};
   }
 
@@ -40,7 +44,14 @@ export function aliasRoutes({ db, registry }: RegistryDeps & { registry: Registr
 
   async function remove({ fields, workspace }: MlflowCall): Promise<object> {
     const [name, alias] = [string(fields, "name"), aliasName(fields)];
-    await db.write(setAlias, { workspace, name, alias, version: null, projected: false });
+    await db.write(setAlias, {
+      workspace,
+      name,
+      alias,
+      version: null,
+      projected: false,
+      now: clock.now(),
+    });
     return {};
   }
 

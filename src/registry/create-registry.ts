@@ -6,7 +6,7 @@ import type { RegistryDeps } from "./deps.ts";
 import { createModel } from "./model-commands.ts";
 import { findVersion, VERSION_COLUMNS, versionExtras, versionKey, type VersionRow } from "./queries.ts";
 import type { ChampionHandler, ModelVersion, Registry } from "./registry.ts";
-import { PROMPT_TAG } from "./search.ts";
+import { PROMPT_TAG } from "./prompts.ts";
 import { resolveSource, type SourceLookups } from "./source.ts";
 import { createVersion, setVersionTags } from "./version-commands.ts";
 import type { ReadTx } from "../store/database.ts";
@@ -102,9 +102,9 @@ export function createRegistry(deps: RegistryDeps & { workspace?: string }): Reg
         return asVersions(tx, await tx.all<VersionRow>(sql, [workspace, model, limit]));
       }),
     setVersionTags: (model, version, tags) =>
-      db.write(setVersionTags, { workspace, name: model, version, tags: entries(tags) }),
+      db.write(setVersionTags, { workspace, name: model, version, tags: entries(tags), now: clock.now() }),
     projectAlias: (model, alias, version) =>
-      db.write(setAlias, { workspace, name: model, alias, version, projected: true }),
+      db.write(setAlias, { workspace, name: model, alias, version, projected: true, now: clock.now() }),
   };
 }
 

@@ -3,6 +3,7 @@ import { exists } from "../tracking/wire/errors.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
 import { findModel, modelRow, type ModelId } from "./queries.ts";
 import { served } from "./served.ts";
+import { tellModelCreated, tellModelTag } from "./webhooks/tell.ts";
 
 interface CreateArgs extends ModelId {
   description: string;
@@ -25,6 +26,7 @@ export const createModel = defineCommand(
       [args.workspace, args.name, args.description, args.now, args.now],
     );
     for (const tag of args.tags) await upsertTag(tx, args, tag);
+    await tellModelCreated(tx, args);
   },
 );
 
@@ -72,8 +74,10 @@ export const deleteModel = defineCommand("registry.delete-model", async (tx, id:
 
 export const setModelTag = defineCommand(
   "registry.set-model-tag",
-  async (tx, args: ModelId & { key: string; value: string | null }): Promise<void> => {
+  async (tx, args: ModelId & { key: string; value: string | null; now: number }): Promise<void> => {
     await modelRow(tx, args);
+    // Before the tag that says it is a prompt can go.
+    await tellModelTag(tx, args);
     if (args.value !== null) return upsertTag(tx, args, { key: args.key, value: args.value });
     await tx.run("DELETE FROM registered_model_tags WHERE workspace = ? AND name = ? AND key = ?", [
       args.workspace,

@@ -56,12 +56,13 @@ export function modelRoutes({ db, clock }: RegistryDeps): MlflowRoute[] {
 
   async function setTag(call: MlflowCall): Promise<object> {
     const tag = keyValue(call.fields, "tag", LIMITS.registryTagValue);
-    await db.write(setModelTag, { ...idOf(call), ...tag });
+    await db.write(setModelTag, { ...idOf(call), ...tag, now: clock.now() });
     return {};
   }
 
   async function deleteTag(call: MlflowCall): Promise<object> {
-    await db.write(setModelTag, { ...idOf(call), key: string(call.fields, "key"), value: null });
+    const key = string(call.fields, "key");
+    await db.write(setModelTag, { ...idOf(call), key, value: null, now: clock.now() });
     return {};
   }
 

@@ -1,4 +1,5 @@
 import type { Migration } from "../store/database.ts";
+import { webhookMigrations } from "./webhooks/schema.ts";
 
 /** A table as it was, with its rows, behind a key that begins with workspace and name. */
 function rekeyed(table: string, columns: string, key: string): string[] {
@@ -62,4 +63,5 @@ export const registryMigrations: readonly Migration[] = [
       "CREATE INDEX model_aliases_of_version ON model_aliases (workspace, name, version)",
     ],
   },
+  ...webhookMigrations,
 ];

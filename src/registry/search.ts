@@ -5,6 +5,7 @@ import { pageBy, type OrderTerm } from "../tracking/search/paging.ts";
 import { compareEntry, compareNumber, compareText, joinSql, name, type Sql } from "../tracking/search/sql.ts";
 import { invalid } from "../tracking/wire/errors.ts";
 import { modelMessage, versionMessages } from "./messages.ts";
+import { PROMPT_TAG } from "./prompts.ts";
 import { MODEL_COLUMNS, VERSION_COLUMNS, type ModelRow, type VersionRow } from "./queries.ts";
 
 export interface RegistrySearch {
@@ -14,9 +15,6 @@ export interface RegistrySearch {
   limit: number;
   pageToken: string | undefined;
 }
-
-/** Prompts are registered models with this tag. */
-export const PROMPT_TAG = "mlflow.prompt.is_prompt";
 
 interface Kind {
   /** Column of the tenant. */

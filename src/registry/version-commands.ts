@@ -2,6 +2,7 @@ import { defineCommand, type Tx } from "../store/database.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
 import { modelRow, versionRow, type ModelId, type VersionId } from "./queries.ts";
 import { served } from "./served.ts";
+import { tellVersionCreated, tellVersionTag } from "./webhooks/tell.ts";
 
 interface CreateArgs extends ModelId {
   source: string;
@@ -22,8 +23,10 @@ export const createVersion = defineCommand(
   "registry.create-version",
   async (tx, args: CreateArgs): Promise<number> => {
     await modelRow(tx, args);
-    const version = (args.reuse ? await sameVersion(tx, args) : undefined) ?? (await insertVersion(tx, args));
+    const same = args.reuse ? await sameVersion(tx, args) : undefined;
+    const version = same ?? (await insertVersion(tx, args));
     for (const tag of args.tags) await upsertTag(tx, { ...args, version }, tag);
+    if (same === undefined) await tellVersionCreated(tx, { ...args, version });
     return version;
   },
 );
@@ -122,20 +125,24 @@ export const deleteVersion = defineCommand(
 
 export const setVersionTags = defineCommand(
   "registry.set-version-tags",
-  async (tx, args: VersionId & { tags: KeyValue[] }): Promise<void> => {
+  async (tx, args: VersionId & { tags: KeyValue[]; now: number }): Promise<void> => {
     await versionRow(tx, args);
-    for (const tag of args.tags) await upsertTag(tx, args, tag);
+    for (const tag of args.tags) {
+      await upsertTag(tx, args, tag);
+      await tellVersionTag(tx, { ...args, ...tag });
+    }
   },
 );
 
 export const deleteVersionTag = defineCommand(
   "registry.delete-version-tag",
-  async (tx, args: VersionId & { key: string }): Promise<void> => {
+  async (tx, args: VersionId & { key: string; now: number }): Promise<void> => {
     await versionRow(tx, args);
     await tx.run(
       "DELETE FROM model_version_tags WHERE workspace = ? AND name = ? AND version = ? AND key = ?",
       [args.workspace, args.name, args.version, args.key],
     );
+    await tellVersionTag(tx, { ...args, value: null });
   },
 );
 

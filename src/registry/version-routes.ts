@@ -77,12 +77,13 @@ export function versionRoutes({
 
   async function setTag(call: MlflowCall): Promise<object> {
     const tag = keyValue(call.fields, "tag", LIMITS.registryTagValue);
-    await db.write(setVersionTags, { ...idOf(call), tags: [tag] });
+    await db.write(setVersionTags, { ...idOf(call), tags: [tag], now: clock.now() });
     return {};
   }
 
   async function deleteTag(call: MlflowCall): Promise<object> {
-    await db.write(deleteVersionTag, { ...idOf(call), key: string(call.fields, "key") });
+    const key = string(call.fields, "key");
+    await db.write(deleteVersionTag, { ...idOf(call), key, now: clock.now() });
     return {};
   }
 

@@ -29,6 +29,7 @@ import { createTrackingLedger } from "../pipelines/tracking-ledger.ts";
 import { createRegistry } from "../registry/create-registry.ts";
 import { registryRoutes } from "../registry/routes.ts";
 import { registryMigrations } from "../registry/schema.ts";
+import { createWebhooks } from "../registry/webhooks/create-webhooks.ts";
 import { createAdvisor } from "../rollout/advice.ts";
 import { createEvidenceReader } from "../rollout/evidence-reader.ts";
 import { evidenceRoutes } from "../rollout/evidence-routes.ts";
@@ -106,7 +107,17 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   const blobs = createFolderBlobs(config.artifactsDir);
   const logged = createLogged();
   const tracking = await createTracking({ db, clock, ids, artifactRoot: config.artifactRoot, logged });
-  const registryDeps = { db, clock, artifactUris: tracking.artifactUris };
+  const webhooks = await createWebhooks({
+    db,
+    clock,
+    ids,
+    random: Math.random,
+    dataDir: config.dataDir,
+    settings: config.webhooks,
+    logDefect,
+    note: (line) => logDefect(undefined, line),
+  });
+  const registryDeps = { db: webhooks.watch(db), clock, artifactUris: tracking.artifactUris };
   const registry = createRegistry(registryDeps);
 
   const git = await openGit({ path: config.stepEnv["PATH"] ?? "" });
@@ -200,6 +211,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   specRoutes(app);
   trackingRoutes(app, { db, clock, ids, artifactRoot: config.artifactRoot, blobs, logged, logDefect });
   registryRoutes(app, { ...registryDeps, registry, logDefect });
+  webhooks.routes(app);
   pipelineRoutes(app, { pipelines, ids, projectAt });
   rolloutRoutes(app, { db, rollouts });
   const meter = new TrafficMeter();
@@ -237,6 +249,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   await listen(hooks, socket("hooks"));
   await listen(app, socket("control"));
   rollouts.start(stopping.signal);
+  const delivering = webhooks.run(stopping.signal);
   void watchTraffic({ backend, clock, meter }, stopping.signal);
   await pipelines.resume();
   await projectPushes.reconcile();
@@ -249,7 +262,13 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     async close() {
       stopping.abort();
       clearInterval(reconciling);
-      await Promise.allSettled([app.close(), hooks.close(), rollouts.ended(), pipelines.close()]);
+      await Promise.allSettled([
+        app.close(),
+        hooks.close(),
+        rollouts.ended(),
+        pipelines.close(),
+        delivering,
+      ]);
       backend.close();
       await engine.close();
       await db.close();

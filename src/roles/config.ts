@@ -1,3 +1,4 @@
+import type { WebhookSettings } from "../registry/webhooks/settings.ts";
 import type { LivingWorker } from "../serving/router/worker-host.ts";
 import type { WorkerConfig } from "../serving/worker/config.ts";
 import type { FromChild, ToChildLater } from "../targets/local/supervisor/messages.ts";
@@ -36,6 +37,8 @@ export interface PlatformConfig {
    * that they can reach it where callers need a token. Guards take it beside `tokenSha256`.
    */
   internalToken: string;
+  /** How the registry's webhooks are sent, and the key of their secrets. */
+  webhooks: WebhookSettings;
 }
 
 /** Names of the sockets in `runDir`. */

@@ -6,6 +6,7 @@ import type { Invocation } from "../base/invocation.ts";
 import type { UpOptions } from "../cli/up-options.ts";
 import { SlipwayError } from "../http/errors.ts";
 import { isLoopback } from "../http/guard.ts";
+import { webhookSettings } from "../registry/webhooks/settings.ts";
 import { systemProcessTable } from "../targets/local/engine/process-table.ts";
 import { openDataFolder } from "../targets/local/supervisor/data-folder.ts";
 import { bindPublicAddress } from "../targets/local/supervisor/public-address.ts";
@@ -95,6 +96,7 @@ function configOf(invocation: Invocation, options: UpOptions, found: Found): Pla
     storeFile: options.storeFile ?? join(dataDir, "slipway.db"),
     artifactsDir: options.artifactsDir ?? join(dataDir, "artifacts"),
     internalToken: randomBytes(32).toString("base64url"),
+    webhooks: webhookSettings(invocation.env),
   };
 }
 

@@ -7,6 +7,9 @@ import { createApp } from "../../src/http/server.ts";
 import { createRegistry, type RegistryCore } from "../../src/registry/create-registry.ts";
 import { registryRoutes } from "../../src/registry/routes.ts";
 import { registryMigrations } from "../../src/registry/schema.ts";
+import { createWebhooks } from "../../src/registry/webhooks/create-webhooks.ts";
+import { webhookSettings, type WebhookSettings } from "../../src/registry/webhooks/settings.ts";
+import type { Resolve } from "../../src/registry/webhooks/target.ts";
 import type { BlobStore } from "../../src/store/blobs.ts";
 import { createFolderBlobs } from "../../src/store/folder-blobs.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/store/sqlite.ts";
@@ -26,6 +29,8 @@ export interface TestPlatform {
   registry: RegistryCore;
   /** What was logged as a defect. */
   defects: unknown[];
+  /** Webhook deliveries that were given up. */
+  notes: string[];
   /** A call of MLflow's API below /api/2.0/mlflow; throws unless the status is the expected one. */
   call<Answer = Record<string, never>>(
     method: "GET" | "POST" | "PATCH" | "DELETE",
@@ -37,7 +42,12 @@ export interface TestPlatform {
 }
 
 export async function startPlatform(
-  options: { clock?: Clock; maxArtifactBytes?: number } = {},
+  options: {
+    clock?: Clock;
+    maxArtifactBytes?: number;
+    /** Deliveries begin at the start when it is given. */
+    webhooks?: { settings: Partial<WebhookSettings>; resolve?: Resolve };
+  } = {},
 ): Promise<TestPlatform> {
   const clock = options.clock ?? systemClock;
   const folder = await temporaryFolder();
@@ -54,7 +64,19 @@ export async function startPlatform(
   const logged = createLogged();
   const deps = { db, clock, ids: systemIds(() => clock.now()), artifactRoot: "mlflow-artifacts:/", logged };
   const tracking = await createTracking(deps);
-  const registry = createRegistry({ db, clock, artifactUris: tracking.artifactUris });
+  const notes: string[] = [];
+  const { settings, resolve } = options.webhooks ?? {};
+  const webhooks = await createWebhooks({
+    ...deps,
+    random: () => 0,
+    dataDir: folder.path,
+    settings: { ...webhookSettings({}), ...settings },
+    ...(resolve ? { resolve } : {}),
+    logDefect,
+    note: (line) => void notes.push(line),
+  });
+  const registryDeps = { db: webhooks.watch(db), clock, artifactUris: tracking.artifactUris };
+  const registry = createRegistry(registryDeps);
   const { maxArtifactBytes } = options;
   trackingRoutes(app, {
     ...deps,
@@ -62,8 +84,11 @@ export async function startPlatform(
     logDefect,
     ...(maxArtifactBytes === undefined ? {} : { maxArtifactBytes }),
   });
-  registryRoutes(app, { db, clock, artifactUris: tracking.artifactUris, registry, logDefect });
+  registryRoutes(app, { ...registryDeps, registry, logDefect });
+  webhooks.routes(app);
   await app.ready();
+  const ending = new AbortController();
+  const delivering = options.webhooks ? webhooks.run(ending.signal) : undefined;
   return {
     app,
     db,
@@ -72,9 +97,11 @@ export async function startPlatform(
     tracking,
     registry,
     defects,
+    notes,
     call: (method, path, fields = {}, status = 200) => call(app, method, path, fields, status),
     async close() {
-      await app.close();
+      ending.abort();
+      await Promise.all([app.close(), delivering]);
       await db.close();
       await folder.dispose();
     },

@@ -2,7 +2,6 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     exclude: ["test/cluster/**"],
     pool: "threads",
     isolate: false,
@@ -10,6 +9,22 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    globalSetup: ["test/build-once.ts"],
+    globalSetup: ["test/build-once.ts", "test/postgres-once.ts"],
+    projects: [
+      {
+        extends: true,
+        test: { name: "sqlite", include: ["test/**/*.test.ts"], provide: { database: "sqlite" } },
+      },
+      {
+        extends: true,
+        test: {
+          name: "postgres",
+          // What answers MLflow's API out of the database, once more over the other one.
+          include: ["test/tracking/**/*.test.ts", "test/registry/**/*.test.ts"],
+          exclude: ["**/mlflow-client.test.ts", "**/artifacts*.test.ts", "**/filter.test.ts"],
+          provide: { database: "postgres" },
+        },
+      },
+    ],
   },
 });

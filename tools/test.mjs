@@ -18,6 +18,9 @@ try {
   const s3Problem = await prepare("S3 server", async () =>
     (await import("./s3-server.mjs")).ensureS3Server(),
   );
+  const postgresProblem = await prepare("PostgreSQL", async () =>
+    (await import("./postgres.mjs")).ensurePostgres(),
+  );
   const vitest = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const status = run("tests", "vitest", [...vitest, ...process.argv.slice(2)]);
   const { passed, failed } = counts(status);
@@ -26,6 +29,7 @@ try {
     pythonProblem === undefined,
     browserProblem === undefined,
     s3Problem === undefined,
+    postgresProblem === undefined,
   ];
   if (!isChecked) console.log("the check failed: see above");
   if (pythonProblem !== undefined)
@@ -33,6 +37,8 @@ try {
   if (browserProblem !== undefined)
     console.log(`the browser for the tests could not be prepared: ${browserProblem}`);
   if (s3Problem !== undefined) console.log(`the S3 server for the tests could not be prepared: ${s3Problem}`);
+  if (postgresProblem !== undefined)
+    console.log(`PostgreSQL for the tests could not be prepared: ${postgresProblem}`);
   const failures = failed + steps.filter((ok) => !ok).length;
   console.log(`${passed + Number(isChecked)} passed, ${failures} failed`);
   process.exitCode = failures === 0 && status === 0 ? 0 : 1;

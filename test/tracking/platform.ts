@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { systemIds } from "../../src/base/ids.ts";
@@ -12,17 +11,18 @@ import { webhookSettings, type WebhookSettings } from "../../src/registry/webhoo
 import type { Resolve } from "../../src/registry/webhooks/target.ts";
 import type { BlobStore } from "../../src/store/blobs.ts";
 import { createFolderBlobs } from "../../src/store/folder-blobs.ts";
-import { openSqlite, type SqliteDatabase } from "../../src/store/sqlite.ts";
+import type { Database } from "../../src/store/database.ts";
 import { createLogged } from "../../src/tracking/logged.ts";
 import { createTracking } from "../../src/tracking/create-tracking.ts";
 import { trackingRoutes } from "../../src/tracking/routes.ts";
 import { trackingMigrations } from "../../src/tracking/schema.ts";
 import { temporaryFolder } from "../store/support.ts";
+import { openTestDatabase } from "../support/database.ts";
 
 /** Tracking and registry as the control process serves them, on a real database in a folder of their own. */
 export interface TestPlatform {
   app: FastifyInstance;
-  db: SqliteDatabase;
+  db: Database;
   blobs: BlobStore;
   folder: string;
   tracking: Awaited<ReturnType<typeof createTracking>>;
@@ -51,9 +51,8 @@ export async function startPlatform(
 ): Promise<TestPlatform> {
   const clock = options.clock ?? systemClock;
   const folder = await temporaryFolder();
-  const db = await openSqlite({
-    file: join(folder.path, "slipway.db"),
-    writerFile: fileURLToPath(new URL("../../dist/writer-thread.js", import.meta.url)),
+  const db = await openTestDatabase({
+    folder: folder.path,
     migrations: [...trackingMigrations, ...registryMigrations],
     clock,
   });
@@ -82,6 +81,7 @@ export async function startPlatform(
     ...deps,
     blobs,
     logDefect,
+    versionPath: registry.versionPath,
     ...(maxArtifactBytes === undefined ? {} : { maxArtifactBytes }),
   });
   registryRoutes(app, { ...registryDeps, registry, logDefect });

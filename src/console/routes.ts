@@ -39,7 +39,7 @@ export function consoleRoutes(app: FastifyInstance, { assetsDir }: ConsoleRoutes
     });
     return reading;
   };
-  const open = { schema: { hide: true }, config: { isOpen: true as const } };
+  const open = { schema: { hide: true }, config: { access: "open" as const } };
   for (const path of ["/services", "/services/*"]) {
     app.get(path, open, async (request, reply) =>
       sendPage(reply, await files(), request.headers["if-none-match"]?.toString()),

@@ -82,7 +82,7 @@ const ONE = {
 export function projectRoutes(app: FastifyInstance, deps: ProjectRoutesDeps): void {
   app.get<{ Querystring: { after?: string; limit: number } }>(
     "/api/slipway/v1/projects",
-    { schema: LIST },
+    { schema: LIST, config: { access: "read" } },
     async ({ query }) => {
       const names = (await deps.repositories.projects()).filter((name) => name > (query.after ?? ""));
       const page = names.slice(0, query.limit);
@@ -94,7 +94,7 @@ export function projectRoutes(app: FastifyInstance, deps: ProjectRoutesDeps): vo
   );
   app.get<{ Params: { name: string } }>(
     "/api/slipway/v1/projects/:name",
-    { schema: ONE },
+    { schema: ONE, config: { access: "read" } },
     async (request) => {
       const { name } = request.params;
       checkRepositoryName(name);

@@ -2,6 +2,7 @@ import { PassThrough } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../base/clock.ts";
 import type { Ids } from "../base/ids.ts";
+import { accessError } from "../http/access.ts";
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
 import { PUSH_VARIABLE } from "./hook-protocol.ts";
 import { startBackend, type Backend } from "./http-backend.ts";
@@ -73,24 +74,27 @@ export function gitRoutes(app: FastifyInstance, deps: GitRoutesDeps): void {
     scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
     scope.setErrorHandler((error, request, reply) => answerGit(deps, toSlipwayError(error), request, reply));
     const schema = { hide: true };
-    scope.get("/git/:repository/info/refs", { schema }, async (request: GitRequest, reply) => {
+    const fetching = { schema, config: { access: "read" as const, scope: "git" as const } };
+    const pushing = { schema, config: { access: "write" as const, scope: "git" as const } };
+    scope.get("/git/:repository/info/refs", fetching, async (request: GitRequest, reply) => {
       const wants = request.query.service === "git-receive-pack" ? "push" : "fetch";
+      if (wants === "push") requireToPush(request);
       const name = await repositoryOf(deps, request, wants === "push");
       return serve(deps, served, request, reply, { name, path: "info/refs", push: false });
     });
-    scope.post("/git/:repository/git-upload-pack", { schema }, async (request: GitRequest, reply) => {
+    scope.post("/git/:repository/git-upload-pack", fetching, async (request: GitRequest, reply) => {
       const name = await repositoryOf(deps, request, false);
       return serve(deps, served, request, reply, { name, path: "git-upload-pack", push: false });
     });
-    scope.post("/git/:repository/git-receive-pack", { schema }, async (request: GitRequest, reply) => {
+    scope.post("/git/:repository/git-receive-pack", pushing, async (request: GitRequest, reply) => {
       const name = await repositoryOf(deps, request, false);
       return serve(deps, served, request, reply, { name, path: "git-receive-pack", push: true });
     });
-    scope.get("/git/:repository/HEAD", { schema }, async (request: GitRequest, reply) => {
+    scope.get("/git/:repository/HEAD", fetching, async (request: GitRequest, reply) => {
       const name = await repositoryOf(deps, request, false);
       return serve(deps, served, request, reply, { name, path: "HEAD", push: false });
     });
-    scope.get("/git/:repository/objects/*", { schema }, async (request: GitRequest, reply) => {
+    scope.get("/git/:repository/objects/*", fetching, async (request: GitRequest, reply) => {
       const name = await repositoryOf(deps, request, false);
       const path = `objects/${request.params["*"]}`;
       if (!/^objects\/[0-9a-zA-Z/.-]+$/.test(path) || path.includes("..")) throw unknownPath(path);
@@ -99,6 +103,12 @@ export function gitRoutes(app: FastifyInstance, deps: GitRoutesDeps): void {
     scope.addHook("preClose", async () => deps.pushes.leaveAll());
     scope.addHook("onClose", () => drain(served, clock));
   });
+}
+
+/** The first request of a push only reads, but it makes a repository and must not promise what the second refuses. */
+function requireToPush({ identity }: FastifyRequest): void {
+  const refused = accessError(identity.caller, identity.tenant, "write", "git");
+  if (refused !== null) throw refused;
 }
 
 /** The repository that a request names; a push makes a project's on its first time. */
@@ -254,7 +264,7 @@ function answerGit(
     deps.logDefect(error, `${request.method} ${request.url}`);
   }
   if (error.status === 503) reply.header("retry-after", "1");
-  if (error.code === "TOKEN_REQUIRED") reply.header("www-authenticate", 'Basic realm="slipway"');
+  if (error.status === 401) reply.header("www-authenticate", 'Basic realm="slipway"');
   const { given, allowed } = error.facts;
   const advice = `${error.hint} (${error.code})`;
   const facts = [given && `given: ${given}`, allowed && `allowed: ${allowed}`, advice].filter(Boolean);

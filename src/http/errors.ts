@@ -150,6 +150,14 @@ export const CATALOGUE = {
     status: 400,
     hint: "Name a host of the public internet, or allow private addresses with MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS=true.",
   },
+  TRACE_SPAN_INVALID: {
+    status: 422,
+    hint: "Send spans with a trace_id of 16 bytes, a span_id of 8 bytes and times in nanoseconds.",
+  },
+  TRACE_EXPERIMENT_MISSING: {
+    status: 422,
+    hint: "Name the experiment's id in the header x-mlflow-experiment-id, as in OTEL_EXPORTER_OTLP_TRACES_HEADERS.",
+  },
   GIT_MISSING: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
   GIT_TOO_OLD: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
   GIT_FAILED: { status: 500, hint: "`git fsck` in the named repository says whether it is damaged." },

@@ -1,7 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
-import { bytesOf } from "../base/bytes.ts";
 import { SlipwayError } from "./errors.ts";
 
 export interface GuardOptions {
@@ -9,14 +7,10 @@ export interface GuardOptions {
   host: string;
   /** Further names that the Host header may carry. */
   allowedHosts: readonly string[];
-  /** SHA-256 (hex) of the token that callers must send; null: none is asked for. */
-  tokenSha256: string | null;
-  /** SHA-256 (hex) of a second token, which the platform gives to its own steps. */
-  internalTokenSha256?: string;
 }
 
-/** Says why a request is refused, or null. An open route needs no token; host and origin are checked all the same. */
-export type Guard = (headers: IncomingHttpHeaders, method: string, isOpen?: boolean) => SlipwayError | null;
+/** Says why a request is refused, or null. Who calls is another question. */
+export type Guard = (headers: IncomingHttpHeaders, method: string) => SlipwayError | null;
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "::1"];
 const READING = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -30,7 +24,7 @@ export function isLoopback(host: string): boolean {
 /**
  * Checks of every request, before anything else looks at it. The Host header must name this platform, or a
  * page elsewhere could reach it by a name that it points at loopback (DNS rebinding). A browser's Origin must
- * be the very host that it calls. Off loopback a token is asked for, compared in constant time.
+ * be the very host that it calls.
  */
 export function createGuard(options: GuardOptions): Guard {
   const names = new Set([...LOOPBACK_NAMES, bareHost(options.host), ...options.allowedHosts.map(bareHost)]);
@@ -38,17 +32,10 @@ export function createGuard(options: GuardOptions): Guard {
   const anyAddress = !isLoopback(options.host);
   const hostAllowed = (host: string) =>
     names.has(host) || (anyAddress && isIP(host) !== 0) || (!anyAddress && isLoopback(host));
-  const digests = [options.tokenSha256, options.internalTokenSha256].flatMap((hex) =>
-    typeof hex === "string" ? [Buffer.from(hex, "hex")] : [],
-  );
-  return (headers, method, isOpen = false) => {
+  return (headers, method) => {
     const host = headers.host;
     if (host === undefined || !hostAllowed(bareHost(host))) return hostRefused(host, names);
-    const origin = originError(headers, method, host);
-    if (origin !== null) return origin;
-    if (options.tokenSha256 === null || isOpen) return null;
-    const token = tokenOf(headers.authorization);
-    return token !== undefined && matches(token, digests) ? null : tokenRequired(token);
+    return originError(headers, method, host);
   };
 }
 
@@ -71,24 +58,6 @@ function originError(headers: IncomingHttpHeaders, method: string, host: string)
   return from?.toLowerCase() === host.toLowerCase() ? null : originRefused(origin);
 }
 
-function tokenOf(authorization: string | undefined): string | undefined {
-  if (authorization === undefined) return undefined;
-  const [, scheme, value] = /^(bearer|basic)\s+(\S+)\s*$/i.exec(authorization) ?? [];
-  if (scheme === undefined || value === undefined) return undefined;
-  if (scheme.toLowerCase() === "bearer") return value;
-  const decoded = Buffer.from(value, "base64").toString("utf8");
-  const colon = decoded.indexOf(":");
-  return colon === -1 ? undefined : decoded.slice(colon + 1);
-}
-
-function matches(token: string, digests: readonly Buffer[]): boolean {
-  const digest = createHash("sha256").update(token).digest();
-  let found = false;
-  for (const wanted of digests)
-    if (wanted.length === digest.length && timingSafeEqual(bytesOf(wanted), bytesOf(digest))) found = true;
-  return found;
-}
-
 function hostRefused(given: string | undefined, names: ReadonlySet<string>): SlipwayError {
   return new SlipwayError("HOST_REFUSED", "this platform doesn't answer to that host name", {
     where: "Host header",
@@ -102,9 +71,4 @@ function originRefused(given: string): SlipwayError {
     where: "Origin header",
     given: given.slice(0, 200),
   });
-}
-
-function tokenRequired(token: string | undefined): SlipwayError {
-  const message = token === undefined ? "a token is needed" : "this token isn't the platform's";
-  return new SlipwayError("TOKEN_REQUIRED", message, { where: "Authorization header" });
 }

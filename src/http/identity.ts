@@ -1,5 +1,6 @@
-/** What a person or a token may do in one tenant: see; see, log and predict; all of it and its settings. */
-export type Role = "viewer" | "member" | "admin";
+/** What a person or a token may do in one tenant: see and predict; log and change; all of it and its settings. */
+export const ROLES = ["viewer", "member", "admin"] as const;
+export type Role = (typeof ROLES)[number];
 
 /** The tenant that is always there. A tenant is what MLflow calls a workspace. */
 export const DEFAULT_TENANT = "default";
@@ -8,8 +9,8 @@ export const DEFAULT_TENANT = "default";
 export interface Caller {
   /** Stable; what the audit log and `user_id` name. */
   name: string;
-  /** `local`: loopback without a login. `step`: one of the platform's own pipeline steps. */
-  kind: "local" | "person" | "token" | "step";
+  /** `local`: loopback without a login. `step`: one of the platform's own pipeline steps. `nobody`: of an open route. */
+  kind: "local" | "person" | "token" | "step" | "nobody";
   isPlatformAdmin: boolean;
   /** Per tenant; a platform admin is admin in all. */
   roles: Readonly<Record<string, Role>>;
@@ -36,4 +37,16 @@ export const LOCAL_CALLER: Caller = {
   roles: {},
   scopes: null,
   tokenId: null,
+};
+
+/** Of a route that asks for nothing. */
+export const NOBODY: Caller = { ...LOCAL_CALLER, name: "nobody", kind: "nobody", isPlatformAdmin: false };
+
+/** One of the platform's own pipeline steps. Pipelines belong to the default tenant. */
+export const STEP_CALLER: Caller = {
+  ...LOCAL_CALLER,
+  name: "step",
+  kind: "step",
+  isPlatformAdmin: false,
+  roles: { [DEFAULT_TENANT]: "member" },
 };

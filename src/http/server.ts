@@ -1,25 +1,17 @@
+import type { IncomingHttpHeaders } from "node:http";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import swagger from "@fastify/swagger";
-import { DEFAULT_TENANT, LOCAL_CALLER } from "./identity.ts";
 import { answerClientError } from "./client-error.ts";
 import { SlipwayError, toSlipwayError } from "./errors.ts";
 import { hostsError } from "./one-host.ts";
 import { originForm } from "./request-target.ts";
-
-declare module "fastify" {
-  interface FastifyContextConfig {
-    /** The route needs no token: it holds no data, as a page that asks for the token must. */
-    isOpen?: true;
-  }
-}
+import { openSentry, standSentry, type Sentry } from "./sentry.ts";
 
 export interface AppDeps {
-  /** Refuses a request by its headers: host, origin, and the token where the route isn't open. */
-  guard: (
-    headers: Record<string, string | string[] | undefined>,
-    method: string,
-    isOpen: boolean,
-  ) => SlipwayError | null;
+  /** Refuses a request by its headers: host and origin. */
+  guard: (headers: IncomingHttpHeaders, method: string) => SlipwayError | null;
+  /** Who calls, and for which tenant; default: whoever reaches it is the local caller. */
+  sentry?: Sentry;
   /** Where defects go, with their stack: the process's log, never the caller. */
   logDefect: (error: unknown, where: string) => void;
   version: string;
@@ -45,19 +37,16 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: true } },
   });
-  app.decorateRequest("identity");
-  app.addHook("onRequest", async (request) => {
-    const isOpen = request.routeOptions.config.isOpen === true;
-    const refusal = hostsError(request.raw.rawHeaders) ?? deps.guard(request.headers, request.method, isOpen);
-    if (refusal) throw refusal;
-    request.identity = { caller: LOCAL_CALLER, tenant: DEFAULT_TENANT };
+  app.addHook("onRequest", (request, _reply, done) => {
+    done(hostsError(request.raw.rawHeaders) ?? deps.guard(request.headers, request.method) ?? undefined);
   });
+  standSentry(app, deps.sentry ?? openSentry);
   letUnreadBodiesGoBy(app);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = fromFastify(thrown);
     if (error.code === "INTERNAL") deps.logDefect(thrown, `${request.method} ${request.url}`);
     if (error.status === 503) reply.header("retry-after", "1");
-    if (error.code === "TOKEN_REQUIRED") reply.header("www-authenticate", 'Basic realm="slipway"');
+    if (error.status === 401) reply.header("www-authenticate", 'Basic realm="slipway"');
     return reply.status(error.status).send({ error: error.toJSON() });
   });
   app.setNotFoundHandler((request, reply) => {
@@ -118,7 +107,8 @@ function fromFastify(thrown: FastifyError): SlipwayError {
 
 /** Where our own API is described; registered after all routes so that it names them all. */
 export function openApiRoute(app: FastifyInstance): void {
-  app.get("/api/slipway/v1/openapi.json", { schema: { hide: true } }, async () => {
+  const open = { schema: { hide: true }, config: { access: "open" as const } };
+  app.get("/api/slipway/v1/openapi.json", open, async () => {
     const document = app.swagger() as { paths?: Record<string, unknown> };
     const paths = Object.entries(document.paths ?? {}).filter(([path]) => path.startsWith("/api/slipway/"));
     return { ...document, paths: Object.fromEntries(paths) };

@@ -33,6 +33,7 @@ export function pipelineRoutes(app: FastifyInstance, deps: PipelineRoutesDeps): 
   app.get<{ Querystring: { project?: string; limit: number } }>(
     `${ROOT}/pipeline-runs`,
     {
+      config: { access: "read" },
       schema: {
         summary: "Pipeline runs, newest first",
         querystring: LIST_QUERY,
@@ -44,13 +45,17 @@ export function pipelineRoutes(app: FastifyInstance, deps: PipelineRoutesDeps): 
 
   app.get<{ Params: { id: string } }>(
     `${ROOT}/pipeline-runs/:id`,
-    { schema: { summary: "One pipeline run with its steps", params: PARAMS, response: { 200: ANSWER } } },
+    {
+      config: { access: "read" },
+      schema: { summary: "One pipeline run with its steps", params: PARAMS, response: { 200: ANSWER } },
+    },
     async ({ params }) => view(await found(pipelines, params.id)),
   );
 
   app.post<{ Params: { id: string } }>(
     `${ROOT}/pipeline-runs/:id/cancel`,
     {
+      config: { access: "write" },
       schema: {
         summary: "End a pipeline run with all its processes",
         params: PARAMS,
@@ -66,6 +71,7 @@ export function pipelineRoutes(app: FastifyInstance, deps: PipelineRoutesDeps): 
   app.post<{ Params: { name: string }; Body: { commit?: string; cache?: boolean } | undefined }>(
     `${ROOT}/projects/:name/pipeline-runs`,
     {
+      config: { access: "write" },
       schema: {
         summary: "Run a project's pipeline again, without a push",
         params: PROJECT_PARAMS,
@@ -73,13 +79,13 @@ export function pipelineRoutes(app: FastifyInstance, deps: PipelineRoutesDeps): 
         response: { 201: ANSWER },
       },
     },
-    async ({ params, body }, reply) => {
+    async ({ params, body, identity }, reply) => {
       const { commit, ref, spec } = await deps.projectAt(params.name, body?.commit);
       const { id } = await pipelines.trigger({
         project: params.name,
         commit,
         ref,
-        pusher: "api",
+        pusher: identity.caller.kind === "local" ? "api" : identity.caller.name,
         spec,
         cache: body?.cache ?? true,
         key: deps.ids.sortable("ask"),
@@ -91,6 +97,7 @@ export function pipelineRoutes(app: FastifyInstance, deps: PipelineRoutesDeps): 
   app.get<{ Params: { id: string }; Querystring: { step?: string; follow: boolean } }>(
     `${ROOT}/pipeline-runs/:id/logs`,
     {
+      config: { access: "read" },
       schema: {
         summary: "Output of the steps, as lines `step | line`",
         params: PARAMS,

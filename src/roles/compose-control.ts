@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { mkdir, rm } from "node:fs/promises";
 import type { Server } from "node:http";
@@ -19,6 +18,7 @@ import { projectRoutes } from "../git/project-routes.ts";
 import { Pushes } from "../git/pushes.ts";
 import { openRepositories } from "../git/repositories.ts";
 import { GIT_LIMITS, gitRoutes } from "../git/smart-http.ts";
+import { digestOf } from "../http/credentials.ts";
 import type { SlipwayError } from "../http/errors.ts";
 import { createGuard } from "../http/guard.ts";
 import { createApp, openApiRoute } from "../http/server.ts";
@@ -51,6 +51,8 @@ import { createFolderBlobs } from "../store/folder-blobs.ts";
 import { openSqlite } from "../store/sqlite.ts";
 import { createLocalEngine } from "../targets/local/engine/engine.ts";
 import { createLocalServingBackend } from "../targets/local/serving-backend.ts";
+import { createTenancy } from "../tenancy/create-tenancy.ts";
+import { tenancyMigrations } from "../tenancy/schema.ts";
 import { createTracking } from "../tracking/create-tracking.ts";
 import { createLogged } from "../tracking/logged.ts";
 import { trackingRoutes } from "../tracking/routes.ts";
@@ -58,6 +60,7 @@ import { trackingMigrations } from "../tracking/schema.ts";
 import { MLFLOW_VERSION } from "../tracking/server-routes.ts";
 import { whyRoutes } from "../why/routes.ts";
 import { SOCKETS, type PlatformConfig } from "./config.ts";
+import { callerName, identify } from "./identify.ts";
 import { policyDefaults } from "./policy-defaults.ts";
 import { predictionRoutes } from "./prediction-routes.ts";
 import { platformRoutes } from "./platform-routes.ts";
@@ -99,6 +102,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
       ...gitMigrations,
       ...pipelineMigrations,
       ...rolloutMigrations,
+      ...tenancyMigrations,
     ],
     clock,
     onFatal: deps.onFatal,
@@ -195,8 +199,18 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     logDefect,
   });
 
+  const tenancy = createTenancy({
+    db,
+    clock,
+    ids,
+    platformSha256: config.tokenSha256,
+    stepSha256: digestOf(config.internalToken),
+    admit: backend.admit,
+    log: logDefect,
+  });
   const app = await createApp({
-    guard: createGuard({ ...config, internalTokenSha256: sha256(config.internalToken) }),
+    guard: createGuard(config),
+    sentry: tenancy.authenticator,
     logDefect,
     version: config.version,
   });
@@ -213,7 +227,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   registryRoutes(app, { ...registryDeps, registry, logDefect });
   webhooks.routes(app);
   pipelineRoutes(app, { pipelines, ids, projectAt });
-  rolloutRoutes(app, { db, rollouts });
+  rolloutRoutes(app, { db, rollouts, identify });
   const meter = new TrafficMeter();
   const advisor = createAdvisor({ db, clock, meter, log: (line, error) => logDefect(error, line) });
   planRoutes(app, { advisor });
@@ -228,7 +242,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     pipelineRun: (id) => pipelines.get(id),
   });
   whyRoutes(app, { sources: whySources({ db, pipelines, registry, backend, events }) });
-  gitRoutes(app, { repositories, pushes, clock, ids, limits: GIT_LIMITS, pusher: () => "local", logDefect });
+  gitRoutes(app, { repositories, pushes, clock, ids, limits: GIT_LIMITS, pusher: callerName, logDefect });
   predictionRoutes(app, socket("predict"));
   servingLogRoutes(app, { backend });
   metricsRoutes(app, { backend });
@@ -249,6 +263,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   await listen(hooks, socket("hooks"));
   await listen(app, socket("control"));
   rollouts.start(stopping.signal);
+  const minding = tenancy.run(stopping.signal);
   const delivering = webhooks.run(stopping.signal);
   void watchTraffic({ backend, clock, meter }, stopping.signal);
   await pipelines.resume();
@@ -264,6 +279,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
       clearInterval(reconciling);
       await Promise.allSettled([
         app.close(),
+        minding,
         hooks.close(),
         rollouts.ended(),
         pipelines.close(),
@@ -271,13 +287,10 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
       ]);
       backend.close();
       await engine.close();
+      await tenancy.close();
       await db.close();
     },
   };
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 async function listen(app: FastifyInstance, path: string): Promise<void> {

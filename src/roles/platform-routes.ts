@@ -26,14 +26,18 @@ const eventsQuery = z.object({
 
 /** What belongs to the platform as a whole: who it is, what happened. */
 export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): void {
-  app.get(`${BASE}/info`, { schema: { summary: "Which Slipway this is" } }, async () => ({
-    name: "slipway",
-    version: deps.version,
-    mlflowVersion: deps.mlflowVersion,
-    target: "local",
-    dataDir: deps.dataDir,
-  }));
-  app.get("/", { schema: { hide: true } }, async (request, reply) => {
+  app.get(
+    `${BASE}/info`,
+    { schema: { summary: "Which Slipway this is" }, config: { access: "signed-in" } },
+    async () => ({
+      name: "slipway",
+      version: deps.version,
+      mlflowVersion: deps.mlflowVersion,
+      target: "local",
+      dataDir: deps.dataDir,
+    }),
+  );
+  app.get("/", { schema: { hide: true }, config: { access: "read" } }, async (request, reply) => {
     // The guard has checked the host's name.
     const base = `${request.protocol}://${request.headers.host ?? request.host}`;
     const page = { base, version: deps.version, services: await deps.services() };
@@ -45,6 +49,7 @@ export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): 
   app.get(
     `${BASE}/events`,
     {
+      config: { access: "read" },
       schema: {
         summary: "What happened to one subject, oldest first",
         description: "With `follow` the answer goes on as one JSON object per line until the caller leaves.",

@@ -1,14 +1,15 @@
-import { createHash } from "node:crypto";
 import { chmodSync, rmSync } from "node:fs";
 import type { Server } from "node:net";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import { digestOf } from "../http/credentials.ts";
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
 import { createGuard } from "../http/guard.ts";
 import { createAdminServer } from "../serving/admin/admin-server.ts";
 import { adminHandlers } from "../serving/admin/handlers.ts";
 import { createForward } from "../serving/front/forward.ts";
 import { createFront } from "../serving/front/front.ts";
+import { CallerBook } from "../serving/router/caller-book.ts";
 import { createRouter } from "../serving/router/router.ts";
 import type { Router } from "../serving/router/router.ts";
 import { createIpcWorkerHost } from "../targets/local/ipc-worker-host.ts";
@@ -65,7 +66,13 @@ async function composeServe(
     logsDir: join(config.dataDir, "logs"),
     host,
     clock: systemClock,
-    guard: createGuard({ ...config, internalTokenSha256: sha256(config.internalToken) }),
+    guard: createGuard(config),
+    callers: new CallerBook({
+      path: join(config.dataDir, "serve", "tokens.json"),
+      platformSha256: config.tokenSha256,
+      stepSha256: digestOf(config.internalToken),
+      now: () => systemClock.now(),
+    }),
     version: config.version,
     forward,
   });
@@ -137,10 +144,6 @@ function started(): Promise<{ start: Start; handle: unknown }> {
       if (message.type === "start") resolve({ start: message, handle });
     });
   });
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 function tell(message: FromChild): void {

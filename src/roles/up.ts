@@ -4,9 +4,10 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Invocation } from "../base/invocation.ts";
 import type { UpOptions } from "../cli/up-options.ts";
+import { TOKEN_PREFIX } from "../http/credentials.ts";
 import { SlipwayError } from "../http/errors.ts";
-import { isLoopback } from "../http/guard.ts";
 import { webhookSettings } from "../registry/webhooks/settings.ts";
+import { isLoopback } from "../http/guard.ts";
 import { systemProcessTable } from "../targets/local/engine/process-table.ts";
 import { openDataFolder } from "../targets/local/supervisor/data-folder.ts";
 import { bindPublicAddress } from "../targets/local/supervisor/public-address.ts";
@@ -95,7 +96,7 @@ function configOf(invocation: Invocation, options: UpOptions, found: Found): Pla
     writerFile: invocation.writerFile,
     storeFile: options.storeFile ?? join(dataDir, "slipway.db"),
     artifactsDir: options.artifactsDir ?? join(dataDir, "artifacts"),
-    internalToken: randomBytes(32).toString("base64url"),
+    internalToken: `${TOKEN_PREFIX}${randomBytes(32).toString("base64url")}`,
     webhooks: webhookSettings(invocation.env),
   };
 }
@@ -172,7 +173,7 @@ function takeToken(dataDir: string, host: string): { sha256: string; fresh?: str
         cause: error,
       });
   }
-  const fresh = `slipway_${randomBytes(32).toString("base64url")}`;
+  const fresh = `${TOKEN_PREFIX}${randomBytes(32).toString("base64url")}`;
   const sha256 = createHash("sha256").update(fresh).digest("hex");
   mkdirSync(dataDir, { recursive: true });
   writeFileSync(path, `${JSON.stringify({ sha256 })}\n`, { mode: 0o600, flush: true } as object);

@@ -4,6 +4,7 @@ import { commands as registryCommands } from "../registry/commands.ts";
 import { rolloutCommands } from "../rollout/commands.ts";
 import { commands as eventCommands } from "../store/events.ts";
 import { runWriterThread } from "../store/sqlite/writer.ts";
+import { tenancyCommands } from "../tenancy/commands.ts";
 import { commands as trackingCommands } from "../tracking/commands.ts";
 
 runWriterThread([
@@ -13,4 +14,5 @@ runWriterThread([
   ...gitCommands,
   ...pipelineCommands,
   ...rolloutCommands,
+  ...tenancyCommands,
 ]);

@@ -20,6 +20,7 @@ export function evidenceRoutes(app: FastifyInstance, deps: EvidenceRoutesDeps): 
   app.get(
     `${BASE}/services/:model/evidence`,
     {
+      config: { access: "read" },
       schema: {
         params: draft7(modelParams),
         summary: "Evidence of a service's running rollout, or of the last one",
@@ -39,7 +40,7 @@ export function evidenceRoutes(app: FastifyInstance, deps: EvidenceRoutesDeps): 
   );
   app.get(
     `${BASE}/rollouts/:id/evidence`,
-    { schema: { params: draft7(idParams), summary: "Evidence of one rollout" } },
+    { config: { access: "read" }, schema: { params: draft7(idParams), summary: "Evidence of one rollout" } },
     async (request) => {
       const { id } = idParams.parse(request.params);
       const evidence = await deps.evidence.ofRollout(id);
@@ -54,6 +55,7 @@ function streamRoute(app: FastifyInstance, { evidence, streams }: EvidenceRoutes
   app.get(
     `${BASE}/services/:model/evidence/stream`,
     {
+      config: { access: "read" },
       schema: {
         params: draft7(modelParams),
         summary: "Evidence as it grows, as server-sent events",

@@ -28,6 +28,7 @@ export function planRoutes(app: FastifyInstance, deps: PlanRoutesDeps): void {
   app.post(
     "/api/slipway/v1/plan",
     {
+      config: { access: "read" },
       schema: {
         tags: ["spec"],
         summary: "What a push of slipway.yaml would do",

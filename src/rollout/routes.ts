@@ -11,7 +11,7 @@ export interface RolloutRoutesDeps {
   db: Database;
   rollouts: Rollouts;
   /** Who calls, and that person's roles; left out where nobody is told apart. */
-  identify?: (request: FastifyRequest) => { name: string; roles: readonly string[] };
+  identify?: (request: FastifyRequest) => { name: string; roles: readonly string[] | "all" } | undefined;
 }
 
 const BASE = "/api/slipway/v1";
@@ -55,6 +55,7 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
   app.post(
     `${BASE}/services/:model/:act`,
     {
+      config: { access: "write" },
       schema: {
         params: draft7(actParams),
         body: draft7(reasonBody.nullish()),
@@ -73,6 +74,7 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
     `${BASE}/services/:model/labels`,
     {
       bodyLimit: LABELS_BODY_BYTES,
+      config: { access: "write" },
       schema: {
         params: draft7(modelParams),
         summary: "Tell the true answers of predictions",
@@ -90,12 +92,19 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
 }
 
 function readRoutes(app: FastifyInstance, { db }: RolloutRoutesDeps): void {
-  app.get(`${BASE}/services`, { schema: { summary: "All services" } }, async () => ({
-    services: await db.read(serviceViews),
-  }));
+  app.get(
+    `${BASE}/services`,
+    { config: { access: "read" }, schema: { summary: "All services" } },
+    async () => ({
+      services: await db.read(serviceViews),
+    }),
+  );
   app.get(
     `${BASE}/services/:model`,
-    { schema: { params: draft7(modelParams), summary: "One service with its history" } },
+    {
+      config: { access: "read" },
+      schema: { params: draft7(modelParams), summary: "One service with its history" },
+    },
     async (request) => {
       const { model } = modelParams.parse(request.params);
       return found(await db.read((tx) => oneServiceView(tx, model)), `service ${model}`);
@@ -104,7 +113,7 @@ function readRoutes(app: FastifyInstance, { db }: RolloutRoutesDeps): void {
   const query = z.object({ model: name.optional() });
   app.get(
     `${BASE}/rollouts`,
-    { schema: { querystring: draft7(query), summary: "Rollouts, newest first" } },
+    { config: { access: "read" }, schema: { querystring: draft7(query), summary: "Rollouts, newest first" } },
     async (request) => {
       const { model } = query.parse(request.query);
       return { rollouts: await db.read((tx) => rolloutViews(tx, model)) };
@@ -112,7 +121,10 @@ function readRoutes(app: FastifyInstance, { db }: RolloutRoutesDeps): void {
   );
   app.get(
     `${BASE}/rollouts/:id`,
-    { schema: { params: draft7(idParams), summary: "One rollout with its evidence" } },
+    {
+      config: { access: "read" },
+      schema: { params: draft7(idParams), summary: "One rollout with its evidence" },
+    },
     async (request) => {
       const { id } = idParams.parse(request.params);
       return found(await db.read((tx) => oneRolloutView(tx, id)), `rollout ${id}`);

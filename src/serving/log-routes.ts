@@ -11,6 +11,7 @@ export function servingLogRoutes(app: FastifyInstance, deps: { backend: ServingB
   app.get(
     "/api/slipway/v1/services/:model/logs",
     {
+      config: { access: "read" },
       schema: {
         summary: "Last log lines of a service's workers",
         params: z.toJSONSchema(params, { target: "draft-7" }),

@@ -7,7 +7,7 @@ export function metricsRoutes(
   app: FastifyInstance,
   deps: { backend: Pick<ServingBackend, "outcomes"> },
 ): void {
-  app.get("/metrics", { schema: { hide: true } }, async (_request, reply) => {
+  app.get("/metrics", { schema: { hide: true }, config: { access: "read" } }, async (_request, reply) => {
     const report = await deps.backend.outcomes();
     return reply.type("text/plain; version=0.0.4; charset=utf-8").send(exposition(report));
   });

@@ -1,11 +1,14 @@
 import type { FastifyInstance } from "fastify";
+import type { BlobStore } from "../store/blobs.ts";
 import type { MlflowRoute } from "./wire/routes.ts";
 
 /** The MLflow version whose contract is kept. Clients send spans only to a server of at least 3.4. */
 export const MLFLOW_VERSION = "3.17.2";
 
 /** What the server can do, as clients ask before large transfers and when a workspace is set. */
-export function serverInfoRoutes(): MlflowRoute[] {
+export function serverInfoRoutes({ blobs }: { blobs: BlobStore }): MlflowRoute[] {
+  // Clients then go past this server, so it must be true of the store that is there.
+  const isDirect = blobs.direct !== null;
   return [
     {
       method: "GET",
@@ -15,10 +18,10 @@ export function serverInfoRoutes(): MlflowRoute[] {
         store_type: "SqlStore",
         workspaces_enabled: false,
         trace_archival_enabled: false,
-        multipart_uploads_enabled: false,
-        multipart_downloads_enabled: false,
-        presigned_upload_run_id_supported: false,
-        presigned_upload_model_id_supported: false,
+        multipart_uploads_enabled: isDirect,
+        multipart_downloads_enabled: isDirect,
+        presigned_upload_run_id_supported: isDirect,
+        presigned_upload_model_id_supported: isDirect,
         features_enabled: { gateway: false },
       }),
     },
@@ -27,9 +30,9 @@ export function serverInfoRoutes(): MlflowRoute[] {
 
 /** `/version` and `/health` as MLflow's server has them. */
 export function plainRoutes(app: FastifyInstance): void {
-  const schema = { hide: true };
-  app.get("/version", { schema }, (_, reply) => reply.type("text/plain; charset=utf-8").send(MLFLOW_VERSION));
-  app.get("/health", { schema, exposeHeadRoute: true }, (_, reply) =>
+  const open = { schema: { hide: true }, config: { access: "open" as const } };
+  app.get("/version", open, (_, reply) => reply.type("text/plain; charset=utf-8").send(MLFLOW_VERSION));
+  app.get("/health", { ...open, exposeHeadRoute: true }, (_, reply) =>
     reply.type("text/plain; charset=utf-8").send("OK"),
   );
 }

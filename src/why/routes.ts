@@ -26,7 +26,7 @@ const schema = {
 export function whyRoutes(app: FastifyInstance, deps: { sources: WhySources }): void {
   app.get<{ Params: { kind: string; "*": string } }>(
     "/api/slipway/v1/why/:kind/*",
-    { schema },
+    { schema, config: { access: "read" } },
     async (request) => {
       const subject = parseSubject(request.params.kind, request.params["*"]);
       const answer = explain(subject, await gather(subject, deps.sources));

@@ -6,6 +6,7 @@ import type { FastifyInstance } from "fastify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { bytesOf } from "../../src/base/bytes.ts";
 import { consoleRoutes } from "../../src/console/routes.ts";
+import { SlipwayError } from "../../src/http/errors.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import { createApp } from "../../src/http/server.ts";
 
@@ -24,13 +25,19 @@ beforeEach(async () => {
   await writeFile(join(assets, "app-ABC.js.br"), bytesOf(brotliCompressSync(SCRIPT)));
   await writeFile(join(assets, "notes.txt"), "no file of a page");
   app = await createApp({
-    // Off loopback, so that everything that isn't open asks for the token.
-    guard: createGuard({ host: "0.0.0.0", allowedHosts: [], tokenSha256: "00".repeat(32) }),
+    guard: createGuard({ host: "0.0.0.0", allowedHosts: [] }),
+    // Everything that isn't open asks who calls.
+    sentry: {
+      callerOf() {
+        throw new SlipwayError("TOKEN_REQUIRED", "a token is needed");
+      },
+      tenantExists: () => true,
+    },
     logDefect: () => undefined,
     version: "0.0.0",
   });
   consoleRoutes(app, { assetsDir: join(folder, "console") });
-  app.get("/api/slipway/v1/services", async () => ({ services: [] }));
+  app.get("/api/slipway/v1/services", { config: { access: "read" } }, async () => ({ services: [] }));
 });
 
 afterEach(async () => {

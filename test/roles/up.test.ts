@@ -190,11 +190,21 @@ describe("slipway up", () => {
     const status = async (path: string, authorization?: string) =>
       (await fetch(`${local}${path}`, authorization === undefined ? {} : { headers: { authorization } }))
         .status;
-    expect(await status("/v2/health/live")).toBe(401);
-    expect(await status("/v2/health/live", `Bearer ${token}`)).toBe(200);
-    expect(await status("/v2/health/live", "Bearer wrong")).toBe(401);
-    expect(await status("/version")).toBe(401);
-    expect(await status("/version", `Basic ${Buffer.from(`anyone:${token}`).toString("base64")}`)).toBe(200);
+    const basic = `Basic ${Buffer.from(`anyone:${token}`).toString("base64")}`;
+    for (const open of ["/v2/health/live", "/v2/health/ready", "/health", "/version"])
+      expect(await status(open), open).toBe(200);
+    for (const closed of [
+      "/v2/models",
+      "/v2",
+      "/api/slipway/v1/info",
+      "/git/environment.git/HEAD",
+      "/metrics",
+    ]) {
+      expect(await status(closed), closed).toBe(401);
+      expect(await status(closed, "Bearer wrong"), closed).toBe(401);
+      expect(await status(closed, `Bearer ${token}`), closed).toBe(200);
+      expect(await status(closed, basic), closed).toBe(200);
+    }
     process.kill(first.pid, "SIGTERM");
     await once(first.process, "exit");
     for (const name of await readdir(dataDir))

@@ -144,16 +144,6 @@ describe("MLflow's addresses", () => {
     }
   });
 
-  it("refuse a workspace, which nobody would keep apart", async () => {
-    const get = (workspace: string) =>
-      platform.app.inject({
-        url: "/api/2.0/mlflow/experiments/get?experiment_id=0",
-        headers: { "x-mlflow-workspace": workspace },
-      });
-    expect((await get("default")).statusCode).toBe(200);
-    expect((await get("team-a")).json()).toMatchObject({ error_code: "INVALID_PARAMETER_VALUE" });
-  });
-
   it("tell version, health and abilities", async () => {
     expect((await platform.app.inject("/version")).body).toBe("3.17.2");
     expect((await platform.app.inject("/health")).body).toBe("OK");

@@ -1,4 +1,5 @@
 import type { PredictionPage, OutcomeReport } from "../outcomes.ts";
+import type { PredictionCallers } from "../router/caller-book.ts";
 import type { ProbeAnswer, TrafficRule, VariantRef, VariantSpec, VariantState } from "../backend.ts";
 
 /** What may be asked of the router over its own socket: name, request and answer of each call. */
@@ -12,6 +13,7 @@ export interface AdminCalls {
   state: { request: null; answer: { rules: TrafficRule[]; variants: VariantState[] } };
   outcomes: { request: null; answer: OutcomeReport };
   predictions: { request: { cursor: string; limit: number }; answer: PredictionPage };
+  callers: { request: PredictionCallers; answer: { used: string[] } };
   logs: { request: VariantRef & { lines: number }; answer: string[] };
 }
 

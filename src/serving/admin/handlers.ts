@@ -67,6 +67,7 @@ export function adminHandlers(router: Router): AdminHandlers {
       shadows: router.shadows.report(),
     }),
     predictions: ({ cursor, limit }) => router.log.readAll(cursor, Math.min(Math.max(1, limit), MAX_PAGE)),
+    callers: async (callers) => ({ used: await router.callers.replace(callers) }),
     logs: ({ lines, ...ref }) => workerLogLines(router.logsDir, ref, lines),
   };
 }

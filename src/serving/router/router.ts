@@ -8,6 +8,7 @@ import type { Guard } from "../../http/guard.ts";
 import { hostsError } from "../../http/one-host.ts";
 import { originForm } from "../../http/request-target.ts";
 import { sendRefusal } from "./answers.ts";
+import type { CallerBook } from "./caller-book.ts";
 import { CopiesUnderWay } from "./copies-under-way.ts";
 import { handleInfo } from "./model-info.ts";
 import { OutcomeCounters } from "./outcome-counters.ts";
@@ -34,6 +35,8 @@ export interface RouterDeps {
   host: WorkerHost;
   clock: Clock;
   guard: Guard;
+  /** Who may ask for predictions. */
+  callers: CallerBook;
   version: string;
   /** Answers requests that aren't predictions on connections that began with one; undefined: 404. */
   forward?: (req: IncomingMessage, res: ServerResponse) => void;
@@ -45,6 +48,7 @@ export interface Router extends PredictionDeps {
   readonly http: Server;
   readonly snapshot: SnapshotFile;
   readonly clock: Clock;
+  readonly callers: CallerBook;
 }
 
 const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -64,6 +68,7 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     rules,
     variants,
     clock,
+    callers: deps.callers,
     logsDir: deps.logsDir,
     outcomes: new OutcomeCounters(incarnation, () => performance.now()),
     copies: new CopiesUnderWay(),
@@ -104,9 +109,13 @@ function createPredictionServer(deps: RouterDeps, router: () => Router): Server 
     (req, res) => {
       const url = originForm(req.url ?? "/");
       if (!isPredictionPath(url) && deps.forward !== undefined) return deps.forward(req, res);
-      const refused = hostsError(req.rawHeaders) ?? deps.guard(req.headers, req.method ?? "GET");
-      if (refused !== null) return sendRefusal(res, refused);
       const route = parseRoute(req.method ?? "GET", url);
+      const refused =
+        hostsError(req.rawHeaders) ??
+        deps.guard(req.headers, req.method ?? "GET") ??
+        // Whether it lives is told to whoever looks after it.
+        (route.kind === "live" || route.kind === "ready" ? null : deps.callers.refusal(req.headers));
+      if (refused !== null) return sendRefusal(res, refused);
       if (route.kind === "infer") return handleInfer(req, res, route, router());
       return handleInfo(res, route, {
         rules: router().rules,

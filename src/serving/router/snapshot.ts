@@ -1,6 +1,6 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile } from "node:fs/promises";
 import type { VariantSpec } from "../backend.ts";
+import { replaceFile } from "./replace-file.ts";
 import type { RuleBookState } from "./rule-book.ts";
 
 /** Everything the router needs to serve again at once after a restart, without asking anyone. */
@@ -55,21 +55,6 @@ export class SnapshotFile {
 
   async #write(): Promise<void> {
     const snapshot: Snapshot = { format: 1, ...this.#gather() };
-    const temporary = `${this.#path}.new`;
-    await mkdir(dirname(this.#path), { recursive: true });
-    const file = await open(temporary, "w", 0o600);
-    try {
-      await file.writeFile(JSON.stringify(snapshot));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, this.#path);
-    const folder = await open(dirname(this.#path), "r");
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    await replaceFile(this.#path, JSON.stringify(snapshot));
   }
 }

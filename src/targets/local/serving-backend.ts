@@ -25,8 +25,14 @@ const PREPARE_MS = 5 * 60_000;
 /** Draining takes up to 30 s. */
 const REMOVE_MS = 45_000;
 
+export interface LocalServingBackend extends ServingBackend {
+  /** Says who may ask for predictions; answers the ids of the tokens that did since the last time. */
+  admit(callers: AdminCalls["callers"]["request"]): Promise<{ used: string[] }>;
+  close(): void;
+}
+
 /** Serves variants by the serve process of this machine; SERVE_UNREACHABLE while it is away. */
-export function createLocalServingBackend(options: LocalServingOptions): ServingBackend & { close(): void } {
+export function createLocalServingBackend(options: LocalServingOptions): LocalServingBackend {
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   const call = <Call extends AdminCall>(
     name: Call,
@@ -47,6 +53,7 @@ export function createLocalServingBackend(options: LocalServingOptions): Serving
     outcomes: () => call("outcomes", null),
     predictions: (cursor, limit) => call("predictions", { cursor, limit }),
     logs: (ref, lines) => call("logs", { ...ref, lines }),
+    admit: (callers) => call("callers", callers),
     close: () => agent.destroy(),
   };
 }

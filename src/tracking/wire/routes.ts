@@ -32,6 +32,8 @@ export interface MlflowCall {
   caller: Caller;
   /** Sets a header of the answer. */
   header(name: string, value: string): void;
+  /** Sets the answer's status where it isn't 200; with 204 nothing is sent. */
+  status(code: number): void;
 }
 
 /** Where the RPCs are served: both versions, for programs and for pages, and the old preview. */
@@ -55,6 +57,8 @@ const TABLE = "mlflowTable";
 export function mlflowRoutes(app: FastifyInstance, routes: readonly MlflowRoute[], log: LogDefect): void {
   const table = app.hasDecorator(TABLE) ? app.getDecorator<RouteTable>(TABLE) : installTable(app, log);
   table.add(routes);
+  for (const { method, path, access } of routes)
+    app.accessRows.push({ method, path: `/api/{2.0,3.0}/mlflow/${path}`, access, tenantFrom: "request" });
 }
 
 function installTable(app: FastifyInstance, log: LogDefect): RouteTable {
@@ -71,6 +75,7 @@ function installTable(app: FastifyInstance, log: LogDefect): RouteTable {
         method: ["GET", "POST", "PATCH", "DELETE"],
         url: `${prefix}/*`,
         schema: { hide: true },
+        config: { access: (request) => find(table, request)?.route.access ?? "signed-in" },
         handler(request, reply) {
           const found = find(table, request);
           return found ? answer(found.route, found.params, request, reply) : unknownRoute(request, reply);
@@ -83,6 +88,7 @@ function installTable(app: FastifyInstance, log: LogDefect): RouteTable {
         method: ["GET", "POST", "PUT", "PATCH", "DELETE"],
         url: `${prefix}/*`,
         schema: { hide: true },
+        config: { access: "signed-in" },
         handler: unknownRoute,
       });
     }
@@ -130,21 +136,17 @@ async function readJson(body: Readable, maxBytes: number): Promise<unknown> {
   return value;
 }
 
-/** Makes every error below this scope answer in MLflow's shape, and refuses workspaces that aren't there. */
+/** Makes every error below this scope answer in MLflow's shape, and every route be about the request's workspace. */
 export function mlflowScope(scope: FastifyInstance, log: LogDefect): void {
-  scope.addHook("onRequest", async (request) => {
-    const workspace = request.headers["x-mlflow-workspace"];
-    if (workspace === undefined || workspace === "" || workspace === "default") return;
-    throw new SlipwayError(
-      "MLFLOW_INVALID_PARAMETER_VALUE",
-      `There is no workspace '${String(workspace)}': workspaces are not enabled on this server.`,
-    );
+  scope.addHook("onRoute", (route) => {
+    route.config = { ...route.config, tenantFrom: "request" };
   });
   scope.setErrorHandler((thrown: Error & { statusCode?: number }, request, reply) => {
     const error = fromFastify(thrown);
     if (error.code === "INTERNAL") log(thrown, `${request.method} ${request.url.split("?")[0]}`);
     const { status, body } = toMlflowAnswer(error);
     if (status === 503) reply.header("retry-after", "1");
+    if (status === 401) reply.header("www-authenticate", 'Basic realm="slipway"');
     return reply.status(status).send(body);
   });
 }
@@ -165,6 +167,7 @@ async function answer(
     workspace: request.identity.tenant,
     caller: request.identity.caller,
     header: (name, value) => void reply.header(name, value),
+    status: (code) => void reply.status(code),
   });
   return reply.type("application/json").send(toWire(result));
 }

@@ -1,0 +1,13 @@
+import { createTenant, deleteTenant, setRole, updateTenant } from "./tenant-commands.ts";
+import { createToken, noteTokenUses, revokeToken } from "./token-commands.ts";
+
+/** Everything that tenancy writes, for the writer's thread. */
+export const tenancyCommands = [
+  createTenant,
+  updateTenant,
+  deleteTenant,
+  setRole,
+  createToken,
+  revokeToken,
+  noteTokenUses,
+];

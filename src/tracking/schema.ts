@@ -1,4 +1,5 @@
 import type { Migration } from "../store/database.ts";
+import { evaluationDatasetMigrations } from "./evaluation-datasets/schema.ts";
 
 /** A key that the database counts up itself. */
 const serial = (name: string): { sqlite: string; postgres: string } => ({
@@ -93,4 +94,19 @@ export const trackingMigrations: readonly Migration[] = [
       "CREATE INDEX logged_models_of_workspace ON logged_models (workspace, lifecycle_stage, creation_time DESC, model_id)",
     ],
   },
+  {
+    // Searches find runs by a metric, a param or a tag within an experiment, so each row names it. A run never moves
+    // to another experiment. Texts can be longer than PostgreSQL can index: their first 64 characters are.
+    id: "search-001",
+    statements: [
+      ...["latest_metrics", "params", "tags"].flatMap((table) => [
+        `ALTER TABLE ${table} ADD COLUMN experiment_id BIGINT NOT NULL DEFAULT 0`,
+        `UPDATE ${table} SET experiment_id = (SELECT r.experiment_id FROM runs r WHERE r.rid = ${table}.rid)`,
+      ]),
+      "CREATE INDEX latest_metrics_by_value ON latest_metrics (experiment_id, key, is_nan, value, rid)",
+      "CREATE INDEX params_by_value ON params (experiment_id, key, substr(value, 1, 64), rid)",
+      "CREATE INDEX tags_by_value ON tags (experiment_id, key, substr(value, 1, 64), rid)",
+    ],
+  },
+  ...evaluationDatasetMigrations,
 ];

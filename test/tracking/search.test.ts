@@ -48,7 +48,7 @@ describe("searching tracking runs", () => {
     ["", "edcba"],
     ["metrics.m > 0.5", "db"],
     ["metrics.m <= 0.1", "a"],
-    ["metrics.m != 0.9", "a"],
+    ["metrics.m != 0.9", "ca"],
     ["params.p = 'x'", "ca"],
     ["params.p ILIKE 'y'", "db"],
     ["params.p LIKE 'y'", "b"],

@@ -1,4 +1,5 @@
 import type { SqlValue, Tx } from "../../store/database.ts";
+import type { RunRow } from "../runs/queries.ts";
 import { isLater, type MetricPoint } from "./metric.ts";
 
 /** Points in one statement. One size only, so that the statement stays prepared. */
@@ -8,8 +9,8 @@ const INSERT_POINT = insertPoints(1);
 const INSERT_POINTS = insertPoints(ROWS);
 
 const UPSERT_LATEST = `INSERT INTO latest_metrics
-    (rid, key, timestamp, step, value, is_nan, model_id, dataset_name, dataset_digest)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    (rid, key, timestamp, step, value, is_nan, model_id, dataset_name, dataset_digest, experiment_id)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (rid, key) DO UPDATE SET timestamp = excluded.timestamp, step = excluded.step,
     value = excluded.value, is_nan = excluded.is_nan, model_id = excluded.model_id,
     dataset_name = excluded.dataset_name, dataset_digest = excluded.dataset_digest
@@ -25,7 +26,7 @@ const INSERT_OF_MODEL = `INSERT INTO logged_model_metrics
 /** Keeps the points, and the latest of each key. The same point again changes nothing: clients repeat calls. */
 export async function insertMetrics(
   tx: Tx,
-  { rid, workspace }: { rid: number; workspace: string },
+  { rid, experiment_id, workspace }: Pick<RunRow, "rid" | "experiment_id"> & { workspace: string },
   points: readonly MetricPoint[],
 ): Promise<void> {
   const latest = new Map<string, MetricPoint>();
@@ -52,6 +53,7 @@ export async function insertMetrics(
       point.modelId,
       point.datasetName,
       point.datasetDigest,
+      experiment_id,
     ]);
   }
 }

@@ -1,15 +1,17 @@
 import type { Tx } from "../../store/database.ts";
+import type { RunRow } from "../runs/queries.ts";
 import { invalid } from "../wire/errors.ts";
 import type { KeyValue } from "../wire/limits.ts";
 
 /** Logs a param once; the same value again is no error, another one is. */
 export async function insertParam(
   tx: Tx,
-  run: { rid: number; runId: string },
+  run: Pick<RunRow, "rid" | "experiment_id"> & { runId: string },
   { key, value }: KeyValue,
 ): Promise<void> {
-  const sql = "INSERT INTO params (rid, key, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
-  const { changes } = await tx.run(sql, [run.rid, key, value]);
+  const sql =
+    "INSERT INTO params (rid, key, value, experiment_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
+  const { changes } = await tx.run(sql, [run.rid, key, value, run.experiment_id]);
   if (changes > 0) return;
   const old = await tx.get<{ value: string }>("SELECT value FROM params WHERE rid = ? AND key = ?", [
     run.rid,

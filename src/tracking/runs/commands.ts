@@ -32,7 +32,8 @@ export const createRun = defineCommand(
          workspace) VALUES (?, ?, ?, ?, 'RUNNING', ?, ?, 'active', ?) RETURNING rid`,
       [args.runId, args.experimentId, args.runName, args.userId, args.startTime, artifactUri, args.workspace],
     );
-    for (const tag of args.tags) await setRunTag(tx, row?.rid ?? 0, tag);
+    const run = { rid: row?.rid ?? 0, experiment_id: args.experimentId };
+    for (const tag of args.tags) await setRunTag(tx, run, tag);
     return { artifactUri };
   },
 );
@@ -49,14 +50,15 @@ interface UpdateArgs {
 export const updateRun = defineCommand(
   "tracking.update-run",
   async (tx, args: UpdateArgs): Promise<object> => {
-    const { rid } = await activeRun(tx, args.workspace, args.runId);
+    const run = await activeRun(tx, args.workspace, args.runId);
+    const { rid } = run;
     if (args.status !== undefined) {
       await tx.run("UPDATE runs SET status = ? WHERE rid = ?", [args.status, rid]);
     }
     if (args.endTime !== undefined) {
       await tx.run("UPDATE runs SET end_time = ? WHERE rid = ?", [args.endTime, rid]);
     }
-    if (args.runName) await setRunTag(tx, rid, { key: "mlflow.runName", value: args.runName });
+    if (args.runName) await setRunTag(tx, run, { key: "mlflow.runName", value: args.runName });
     return runInfo(await runRow(tx, args.workspace, args.runId));
   },
 );
@@ -84,16 +86,16 @@ export const recordModel = defineCommand(
     tx,
     { workspace, runId, modelJson }: { workspace: string; runId: string; modelJson: string },
   ): Promise<void> => {
-    const { rid } = await activeRun(tx, workspace, runId);
+    const run = await activeRun(tx, workspace, runId);
     const key = "mlflow.log-model.history";
     const tag = await tx.get<{ value: string }>("SELECT value FROM tags WHERE rid = ? AND key = ?", [
-      rid,
+      run.rid,
       key,
     ]);
     const history: unknown = JSON.parse(tag?.value ?? "[]");
     if (!Array.isArray(history)) throw invalid(`The tag ${key} doesn't hold a list.`);
     const value = JSON.stringify([...history, JSON.parse(modelJson)]);
-    await setRunTag(tx, rid, { key, value });
+    await setRunTag(tx, run, { key, value });
   },
 );
 

@@ -18,10 +18,10 @@ export interface LogArgs {
 /** Everything that one call logs to a tracking run: all of it or nothing. */
 export const logToRun = defineCommand("tracking.log", async (tx, args: LogArgs): Promise<void> => {
   const { workspace, runId } = args;
-  const { rid } = await activeRun(tx, workspace, runId);
-  for (const param of args.params) await insertParam(tx, { rid, runId }, param);
-  for (const tag of args.tags) await setRunTag(tx, rid, tag);
-  if (args.metrics.length > 0) await insertMetrics(tx, { rid, workspace }, args.metrics);
+  const run = { ...(await activeRun(tx, workspace, runId)), workspace, runId };
+  for (const param of args.params) await insertParam(tx, run, param);
+  for (const tag of args.tags) await setRunTag(tx, run, tag);
+  if (args.metrics.length > 0) await insertMetrics(tx, run, args.metrics);
 });
 
 /** MLflow's limits of one batch. */

@@ -1,44 +1,47 @@
 import { invalid } from "../wire/errors.ts";
+import { isWord, Parser, type Identifier } from "./filter.ts";
 import { tokens } from "./lexer.ts";
 
 /** One element of `order_by`. */
-export interface OrderClause {
-  entity: string;
-  key: string;
+export interface OrderClause extends Identifier {
   descending: boolean;
 }
 
-/** Reads `order_by`; a field named twice is an error. Pure. */
+const MAX_CLAUSE = 2000;
+const MAX_CLAUSES = 20;
+
+/** Reads `order_by`; a field that stands twice is refused. Pure; INVALID_PARAMETER_VALUE names the clause and the place. */
 export function parseOrder(clauses: readonly string[]): OrderClause[] {
+  if (clauses.length > MAX_CLAUSES) {
+    throw invalid(`\`order_by\` has more than ${MAX_CLAUSES} clauses: ${clauses.length}.`);
+  }
+  const parsed = clauses.map(parseClause);
+  checkUnique(parsed, ({ entity, key }) => `${entity}.${key}`);
+  return parsed;
+}
+
+/** Refuses a field that stands twice; `nameOf` gives one name to all ways of writing it. */
+export function checkUnique<Clause>(clauses: readonly Clause[], nameOf: (clause: Clause) => string): void {
   const seen = new Set<string>();
-  return clauses.map((clause) => {
-    const parsed = parseClause(clause);
-    const field = `${parsed.entity}.${parsed.key}`;
+  for (const clause of clauses) {
+    const field = nameOf(clause);
     if (seen.has(field)) throw invalid(`\`order_by\` contains duplicate fields: '${field}'.`);
     seen.add(field);
-    return parsed;
-  });
+  }
 }
 
 function parseClause(clause: string): OrderClause {
-  const all = tokens(clause);
-  const last = all.at(-1);
-  const direction =
-    last?.kind === "word" && /^(asc|desc)$/i.test(last.text) && all.length > 1 ? last.text : "";
-  const [first, second, ...rest] = direction === "" ? all : all.slice(0, -1);
-  const descending = direction.toUpperCase() === "DESC";
-  if (first && rest.length === 0) {
-    if (first.kind === "quoted" && !second) return { entity: "attribute", key: first.text, descending };
-    if (first.kind === "word") {
-      const dot = first.text.indexOf(".");
-      if (dot < 0 && !second) return { entity: "attribute", key: first.text, descending };
-      const entity = first.text.slice(0, dot).toLowerCase();
-      const key = first.text.slice(dot + 1);
-      if (dot > 0 && key !== "" && !second) return { entity, key, descending };
-      if (dot > 0 && key === "" && second && second.kind !== "word") {
-        return { entity, key: second.text, descending };
-      }
-    }
+  if (clause.length > MAX_CLAUSE) {
+    throw invalid(`Invalid order_by clause: it is longer than ${MAX_CLAUSE} characters.`);
   }
-  throw invalid(`Invalid order_by clause '${clause}'.`);
+  const parser = new Parser(clause, tokens(clause, "order_by"), "order_by");
+  const identifier = parser.identifier();
+  const direction = parser.next();
+  const descending = isWord(direction, "DESC");
+  if (direction.kind !== "end") {
+    if (!descending && !isWord(direction, "ASC")) parser.fail("ASC or DESC", direction);
+    const rest = parser.next();
+    if (rest.kind !== "end") parser.fail("the end", rest);
+  }
+  return { ...identifier, descending };
 }

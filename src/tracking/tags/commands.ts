@@ -1,13 +1,18 @@
 import { defineCommand, type Tx } from "../../store/database.ts";
-import { activeRun } from "../runs/queries.ts";
+import { activeRun, type RunRow } from "../runs/queries.ts";
 import { missing } from "../wire/errors.ts";
 import type { KeyValue } from "../wire/limits.ts";
 
 /** Sets a tag of a run that was found active. The run's name is kept in a tag as well; both change together. */
-export async function setRunTag(tx: Tx, rid: number, { key, value }: KeyValue): Promise<void> {
+export async function setRunTag(
+  tx: Tx,
+  { rid, experiment_id }: Pick<RunRow, "rid" | "experiment_id">,
+  { key, value }: KeyValue,
+): Promise<void> {
   await tx.run(
-    "INSERT INTO tags (rid, key, value) VALUES (?, ?, ?) ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value",
-    [rid, key, value],
+    `INSERT INTO tags (rid, key, value, experiment_id) VALUES (?, ?, ?, ?)
+     ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value`,
+    [rid, key, value, experiment_id],
   );
   if (key === "mlflow.runName") await tx.run("UPDATE runs SET run_name = ? WHERE rid = ?", [value, rid]);
 }

@@ -1,3 +1,4 @@
+import { evaluationDatasetCommands } from "./evaluation-datasets/commands.ts";
 import { experimentCommands } from "./experiments/commands.ts";
 import { logInputs, logOutputs } from "./inputs/commands.ts";
 import { createLoggedModel, deleteModelTag, logToModel, updateLoggedModel } from "./models/commands.ts";
@@ -17,4 +18,5 @@ export const commands = [
   updateLoggedModel,
   logToModel,
   deleteModelTag,
+  ...evaluationDatasetCommands,
 ];

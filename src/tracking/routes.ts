@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { proxiedArtifactRoutes, runArtifactRoutes } from "./artifacts/routes.ts";
 import type { TrackingRouteDeps } from "./deps.ts";
+import { evaluationDatasetRoutes } from "./evaluation-datasets/routes.ts";
 import { experimentRoutes } from "./experiments/routes.ts";
 import { inputRoutes } from "./inputs/routes.ts";
 import { metricRoutes } from "./metrics/routes.ts";
@@ -18,6 +19,7 @@ export function trackingRoutes(app: FastifyInstance, deps: TrackingRouteDeps): v
     ...metricRoutes(deps),
     ...inputRoutes(deps),
     ...loggedModelRoutes(deps),
+    ...evaluationDatasetRoutes(deps),
     ...runArtifactRoutes(deps),
     ...serverInfoRoutes(),
   ];

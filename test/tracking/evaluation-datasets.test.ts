@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runMlflowScript } from "./mlflow-script.ts";
+import { startPlatform, type TestPlatform } from "./platform.ts";
+
+let platform: TestPlatform;
+let seen: Record<string, unknown>;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  seen = await runMlflowScript(platform, "mlflow_datasets");
+}, 240_000);
+afterAll(() => platform?.close());
+
+describe("evaluation datasets of the unchanged mlflow client", () => {
+  it("are made with tags and experiments", () =>
+    expect(seen["made"]).toEqual(["qa", [expect.any(String)], "red", "ann", null, null]));
+
+  it("keep one record for each input and merge what comes later", () =>
+    expect(seen).toMatchObject({
+      one: [{ text: "y" }, { a: "1", b: "2" }, "v", true],
+      two: ["plain", { q: "two", n: 2 }],
+      three: [{ text: "x", score: 0.5 }, "tr-1", "TRACE", { trace_id: "tr-1" }],
+      frame: expect.arrayContaining(["inputs", "outputs", "expectations", "dataset_record_id"]) as unknown,
+    }));
+
+  it("tell the shape and the number of their records", () =>
+    expect(seen).toMatchObject({
+      schema: {
+        inputs: { q: "string", n: "integer" },
+        outputs: "string",
+        expectations: { a: "string", b: "string" },
+        version: "1.0",
+      },
+      profile: { num_records: 3 },
+      digest: [8, false],
+    }));
+
+  it("lose records", () => expect(seen).toMatchObject({ deleted_records: 1, left: ["three", "two"] }));
+
+  it("change tags and experiments", () =>
+    expect(seen).toMatchObject({
+      tags: { team: "blue", "mlflow.user": "ann" },
+      both: true,
+      second: true,
+    }));
+
+  it("are searched by name, tag and experiment, in order and by pages", () =>
+    expect(seen).toMatchObject({
+      search: [["many-2", "many-1", "many-0"], ["qa"], ["qa"], ["many-0", "many-1"]],
+      pages: [
+        ["many-0", "many-1"],
+        ["many-2", "qa"],
+      ],
+      gone: "RESOURCE_DOES_NOT_EXIST",
+    }));
+});
+
+describe("prompts of the unchanged mlflow client", () => {
+  it("have versions, text and chat, found by alias", () =>
+    expect(seen).toMatchObject({
+      versions: [1, 2],
+      live: ["Hello {{name}}", "Hello Ann", "first", { lang: "en" }, true],
+      chat: [{ role: "user", content: "Hi {{name}}" }],
+    }));
+
+  it("have tags of their own and of each version", () =>
+    expect(seen).toMatchObject({
+      prompt_tags: [{ owner: "ann" }, { lang: "en", checked: "yes" }],
+      fewer_tags: [{}, { lang: "en" }],
+    }));
+
+  it("are searched apart from models", () =>
+    expect(seen).toMatchObject({
+      prompts: ["greet", "other"],
+      prompts_like: ["greet"],
+      models: ["a-model"],
+      prompt_versions: 2,
+    }));
+
+  it("lose aliases and versions", () => expect(seen).toMatchObject({ no_alias: true, no_version: true }));
+});
+
+describe("evaluation datasets", () => {
+  const v3 = (path: string): string => `/api/3.0/mlflow/datasets/${path}`;
+
+  it.each([
+    ["create", {}],
+    ["create", { name: "x".repeat(256) }],
+    ["create", { name: "a", tags: "no json" }],
+    ["create", { name: "a", tags: "[]" }],
+    ["create", { name: "a", experiment_ids: ["one"] }],
+    ["search", { filter_string: "color = 'red'" }],
+    ["search", { max_results: 50_001 }],
+    ["search", { order_by: ["digest"] }],
+    ["search", { page_token: "no token" }],
+  ])("refuse %s of %j", async (path, fields) => {
+    expect(await platform.call("POST", v3(path), fields, 400)).toMatchObject({
+      error_code: "INVALID_PARAMETER_VALUE",
+    });
+  });
+
+  it("refuse records that aren't some, and write nothing of them", async () => {
+    const { dataset } = await platform.call<{ dataset: { dataset_id: string } }>("POST", v3("create"), {
+      name: "refusing",
+    });
+    const deep = `${'{"a":'.repeat(150)}1${"}".repeat(150)}`;
+    const wrong = [
+      "",
+      "{}",
+      "[1]",
+      "[{}]",
+      '[{"inputs": 1}]',
+      `[{"inputs": ${deep}}]`,
+      "[{",
+      '[{"inputs": {}, "tags": []}]',
+    ];
+    wrong.push('[{"inputs": {"a": 1}}, {"inputs": {}, "source": {"source_type": "RUMOUR"}}]');
+    for (const records of wrong)
+      await platform.call("POST", v3(`${dataset.dataset_id}/records`), { records }, 400);
+    expect(await platform.call("GET", v3(`${dataset.dataset_id}/records`))).toEqual({ records: "[]" });
+  });
+
+  it("page through their records", async () => {
+    const { dataset } = await platform.call<{ dataset: { dataset_id: string } }>("POST", v3("create"), {
+      name: "paged",
+    });
+    const at = v3(`${dataset.dataset_id}/records`);
+    const records = JSON.stringify([1, 2, 3, 4, 5].map((n) => ({ inputs: { n } })));
+    expect(await platform.call("POST", at, { records })).toEqual({ inserted_count: 5, updated_count: 0 });
+    expect(await platform.call("POST", at, { records })).toEqual({ inserted_count: 0, updated_count: 5 });
+    const found: number[] = [];
+    let token = "";
+    do {
+      const page = await platform.call<{ records: string; next_page_token?: string }>("GET", at, {
+        max_results: "2",
+        page_token: token,
+      });
+      found.push(...(JSON.parse(page.records) as { inputs: { n: number } }[]).map(({ inputs }) => inputs.n));
+      token = page.next_page_token ?? "";
+    } while (token !== "");
+    expect(found.toSorted()).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("answer for one that isn't there as MLflow does", async () => {
+    await platform.call("GET", v3("d-none"), {}, 404);
+    await platform.call("PATCH", v3("d-none/tags"), { tags: "{}" }, 404);
+    await platform.call("POST", v3("d-none/records"), { records: "[]" }, 404);
+    await platform.call("POST", v3("d-none/add-experiments"), { experiment_ids: ["1"] }, 404);
+    expect(await platform.call("DELETE", v3("d-none"))).toEqual({});
+    expect(await platform.call("DELETE", v3("d-none/tags/k"))).toEqual({});
+    expect(await platform.call("GET", v3("d-none/experiment-ids"))).toEqual({ experiment_ids: [] });
+  });
+
+  it("met no defect", () => expect(platform.defects).toEqual([]));
+});

@@ -15,7 +15,7 @@ export interface PostgresOptions {
   clock: Clock;
   /** Writes that may wait or be under way; over it UNAVAILABLE. Defaults: 10,000 commands, 64 MiB of arguments. */
   queue?: { count: number; bytes: number };
-  /** Connections that write, and that read; defaults 4 and 8. */
+  /** Connections that write, and that read; default 8 each. */
   connections?: { writing: number; reading: number };
 }
 
@@ -63,7 +63,7 @@ class Postgres implements PostgresDatabase {
   #closing: Promise<void> | undefined;
 
   constructor(options: PostgresOptions, locks: Locks, pool: (connections: number) => Pool) {
-    const { writing, reading } = options.connections ?? { writing: 4, reading: 8 };
+    const { writing, reading } = options.connections ?? { writing: 8, reading: 8 };
     this.#readers = pool(reading);
     this.#writers = pool(writing);
     this.#writer = new Writer({

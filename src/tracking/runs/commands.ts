@@ -4,7 +4,7 @@ import { activeExperiment } from "../experiments/commands.ts";
 import { setRunTag } from "../tags/commands.ts";
 import { invalid } from "../wire/errors.ts";
 import type { KeyValue } from "../wire/limits.ts";
-import { activeRun, runInfo, runRow, type RunStatus } from "./queries.ts";
+import { activeRun, runInfo, runRow, runScope, type RunStatus } from "./queries.ts";
 
 interface CreateArgs {
   workspace: string;
@@ -36,6 +36,7 @@ export const createRun = defineCommand(
     for (const tag of args.tags) await setRunTag(tx, run, tag);
     return { artifactUri };
   },
+  { scope: runScope },
 );
 
 interface UpdateArgs {
@@ -61,6 +62,7 @@ export const updateRun = defineCommand(
     if (args.runName) await setRunTag(tx, run, { key: "mlflow.runName", value: args.runName });
     return runInfo(await runRow(tx, args.workspace, args.runId));
   },
+  { scope: runScope },
 );
 
 /** Deletes or restores; a repeat is no error. */

@@ -21,6 +21,11 @@ export interface RunRow {
 export const RUN_COLUMNS = `r.rid, r.run_id, r.experiment_id, r.run_name, r.user_id, r.status, r.start_time, r.end_time,
   r.artifact_uri, r.lifecycle_stage`;
 
+/** The scope of commands that write a tracking run and what hangs on it, and nothing else. */
+export function runScope({ runId }: { runId: string }): string {
+  return `run/${runId}`;
+}
+
 /** The run, deleted or not. */
 export async function runRow(tx: ReadTx, workspace: string, runId: string): Promise<RunRow> {
   const sql = `SELECT ${RUN_COLUMNS} FROM runs r WHERE r.run_id = ? AND r.workspace = ?`;

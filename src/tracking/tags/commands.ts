@@ -1,5 +1,5 @@
 import { defineCommand, type Tx } from "../../store/database.ts";
-import { activeRun, type RunRow } from "../runs/queries.ts";
+import { activeRun, runScope, type RunRow } from "../runs/queries.ts";
 import { missing } from "../wire/errors.ts";
 import type { KeyValue } from "../wire/limits.ts";
 
@@ -24,4 +24,5 @@ export const deleteRunTag = defineCommand(
     const { changes } = await tx.run("DELETE FROM tags WHERE rid = ? AND key = ?", [rid, key]);
     if (changes === 0) throw missing(`No tag with name: ${key} in run with id ${runId}`);
   },
+  { scope: runScope },
 );

@@ -1,6 +1,7 @@
 import type { ReadTx } from "../store/database.ts";
+import { groupBy } from "../tracking/group.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
-import { latestVersions, versionExtras, versionKey, type ModelRow, type VersionRow } from "./queries.ts";
+import { latestVersionsOf, versionExtras, versionKey, type ModelRow, type VersionRow } from "./queries.ts";
 
 /** MLflow's ModelVersion messages. */
 export async function versionMessages(tx: ReadTx, rows: readonly VersionRow[]): Promise<object[]> {
@@ -25,21 +26,55 @@ export async function versionMessages(tx: ReadTx, rows: readonly VersionRow[]): 
 
 /** MLflow's RegisteredModel message with its latest versions, tags and aliases. */
 export async function modelMessage(tx: ReadTx, row: ModelRow): Promise<object> {
-  const tags = await tx.all<KeyValue>(
-    "SELECT key, value FROM registered_model_tags WHERE workspace = ? AND name = ? ORDER BY key",
-    [row.workspace, row.name],
+  const [message = {}] = await modelMessages(tx, [row]);
+  return message;
+}
+
+/** Models whose versions, tags and aliases are fetched together. */
+const GROUP = 250;
+
+/** The same of many models of one tenant, in a number of queries that grows with the page alone. */
+export async function modelMessages(tx: ReadTx, rows: readonly ModelRow[]): Promise<object[]> {
+  const found: object[] = [];
+  for (let at = 0; at < rows.length; at += GROUP) {
+    found.push(...(await groupMessages(tx, rows.slice(at, at + GROUP))));
+  }
+  return found;
+}
+
+async function groupMessages(tx: ReadTx, rows: readonly ModelRow[]): Promise<object[]> {
+  const [first] = rows;
+  if (!first) return [];
+  const names = rows.map((row) => row.name);
+  const where = `workspace = ? AND name IN (${names.map(() => "?").join(", ")})`;
+  const params = [first.workspace, ...names];
+  const tags = groupBy(
+    await tx.all<KeyValue & { name: string }>(
+      `SELECT name, key, value FROM registered_model_tags WHERE ${where} ORDER BY name, key`,
+      params,
+    ),
+    (tag) => tag.name,
   );
-  const aliases = await tx.all<{ alias: string; version: number }>(
-    "SELECT alias, version FROM model_aliases WHERE workspace = ? AND name = ? ORDER BY alias",
-    [row.workspace, row.name],
+  const aliases = groupBy(
+    await tx.all<{ name: string; alias: string; version: number }>(
+      `SELECT name, alias, version FROM model_aliases WHERE ${where} ORDER BY name, alias`,
+      params,
+    ),
+    (alias) => alias.name,
   );
-  return {
+  const latest = await latestVersionsOf(tx, first.workspace, names);
+  const versions = await versionMessages(tx, latest);
+  const versionsOf = groupBy(
+    latest.map((row, index) => ({ row, message: versions[index] })),
+    ({ row }) => row.name,
+  );
+  return rows.map((row) => ({
     name: row.name,
     creation_timestamp: row.creation_time,
     last_updated_timestamp: row.last_update_time,
     description: row.description,
-    latest_versions: await versionMessages(tx, await latestVersions(tx, row)),
-    tags,
-    aliases: aliases.map(({ alias, version }) => ({ alias, version: String(version) })),
-  };
+    latest_versions: (versionsOf.get(row.name) ?? []).map(({ message }) => message),
+    tags: (tags.get(row.name) ?? []).map(({ key, value }) => ({ key, value })),
+    aliases: (aliases.get(row.name) ?? []).map(({ alias, version }) => ({ alias, version: String(version) })),
+  }));
 }

@@ -94,34 +94,62 @@ export async function latestVersions(
   return stages.length === 0 ? rows : rows.filter((row) => stages.includes(row.stage));
 }
 
+/** The stages that a version can be in. */
+const STAGES = ["None", "Staging", "Production", "Archived"] as const;
+
+/** The newest version of each stage of many models; of each model the oldest first. */
+export async function latestVersionsOf(
+  tx: ReadTx,
+  workspace: string,
+  names: readonly string[],
+): Promise<VersionRow[]> {
+  // One seek for each model and stage, however many versions there are.
+  const newest = STAGES.map(
+    (stage) => `v.version = (SELECT MAX(x.version) FROM model_versions x
+      WHERE x.workspace = m.workspace AND x.name = m.name AND x.stage = '${stage}')`,
+  );
+  const found = newest.map(
+    (isNewest) => `SELECT ${VERSION_COLUMNS} FROM registered_models m
+      JOIN model_versions v ON v.workspace = m.workspace AND v.name = m.name AND ${isNewest}
+      WHERE m.workspace = ? AND m.name IN (${names.map(() => "?").join(", ")})`,
+  );
+  const params = STAGES.flatMap(() => [workspace, ...names]);
+  const rows = await tx.all<VersionRow>(found.join(" UNION ALL "), params);
+  return rows.sort((a, b) => a.version - b.version);
+}
+
 type VersionEntry = KeyValue & VersionId;
 
-/** Tags and aliases of versions of one or many models, by versionKey. */
+/** Versions whose tags and aliases are fetched together. */
+const GROUP = 250;
+
+/** Tags and aliases of versions of one tenant's models, by versionKey. */
 export async function versionExtras(
   tx: ReadTx,
   rows: readonly VersionRow[],
 ): Promise<{ tags: Map<string, KeyValue[]>; aliases: Map<string, string[]> }> {
   const tags: VersionEntry[] = [];
   const aliases: (VersionId & { alias: string })[] = [];
-  for (const group of groupBy(rows, (row) => JSON.stringify([row.workspace, row.name])).values()) {
-    const [{ workspace, name } = { workspace: "", name: "" }] = group;
-    for (let at = 0; at < group.length; at += 500) {
-      const versions = group.slice(at, at + 500).map((row) => row.version);
-      const where = `workspace = ? AND name = ? AND version IN (${versions.map(() => "?").join(", ")})`;
-      const params = [workspace, name, ...versions];
-      tags.push(
-        ...(await tx.all<VersionEntry>(
-          `SELECT workspace, name, version, key, value FROM model_version_tags WHERE ${where} ORDER BY key`,
-          params,
-        )),
-      );
-      aliases.push(
-        ...(await tx.all<VersionId & { alias: string }>(
-          `SELECT workspace, name, version, alias FROM model_aliases WHERE ${where} ORDER BY alias`,
-          params,
-        )),
-      );
-    }
+  for (let at = 0; at < rows.length; at += GROUP) {
+    const group = rows.slice(at, at + GROUP);
+    // The first row tells PostgreSQL the types.
+    const wanted = group.map((_, index) =>
+      index > 0 ? "(?, ?, ?)" : "(CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT))",
+    );
+    const of = (columns: string, table: string): string =>
+      `WITH w (workspace, name, version) AS (VALUES ${wanted.join(", ")})
+       SELECT t.workspace, t.name, t.version, ${columns} FROM w JOIN ${table} t
+       ON t.workspace = w.workspace AND t.name = w.name AND t.version = w.version`;
+    const params = group.flatMap((row) => [row.workspace, row.name, row.version]);
+    tags.push(
+      ...(await tx.all<VersionEntry>(`${of("t.key, t.value", "model_version_tags")} ORDER BY t.key`, params)),
+    );
+    aliases.push(
+      ...(await tx.all<VersionId & { alias: string }>(
+        `${of("t.alias", "model_aliases")} ORDER BY t.alias`,
+        params,
+      )),
+    );
   }
   const aliasGroups = [...groupBy(aliases, versionKey)];
   return {

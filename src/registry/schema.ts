@@ -64,4 +64,13 @@ export const registryMigrations: readonly Migration[] = [
     ],
   },
   ...webhookMigrations,
+  {
+    id: "search-002",
+    statements: [
+      // The order of a search that names none, and the newest version of each stage.
+      "CREATE INDEX model_versions_listed ON model_versions (workspace, last_update_time DESC, name, version DESC)",
+      "CREATE INDEX model_versions_by_stage ON model_versions (workspace, name, stage, version)",
+      "CREATE INDEX registered_models_listed ON registered_models (workspace, last_update_time, name)",
+    ],
+  },
 ];

@@ -10,7 +10,7 @@ export interface Sql {
 
 export const NUMERIC: readonly Operator[] = ["=", "!=", ">", ">=", "<", "<="];
 export const TEXT: readonly Operator[] = ["=", "!=", "LIKE", "ILIKE"];
-const LISTS: readonly Operator[] = ["IN", "NOT IN"];
+export const LISTS: readonly Operator[] = ["IN", "NOT IN"];
 
 const INT64_MAX = 2n ** 63n - 1n;
 
@@ -71,12 +71,18 @@ function like(expression: string, pattern: string, value: string): Sql {
  * searched for, such as `t.rid = r.rid`. The entry is looked up by its key, row by row: neither database makes a
  * join of it.
  */
-export function compareEntry(table: string, owner: string, comparison: Comparison): Sql {
+export function compareEntry(
+  table: string,
+  owner: string,
+  comparison: Comparison,
+  allowed: readonly Operator[] = [...TEXT, "IS NULL", "IS NOT NULL"],
+): Sql {
+  allow(comparison, allowed);
   const { operator, key } = comparison;
   const from = `FROM ${table} t WHERE ${owner} AND t.key = ?`;
   if (operator === "IS NULL") return { sql: `NOT EXISTS (SELECT 1 ${from})`, params: [key] };
   if (operator === "IS NOT NULL") return { sql: `EXISTS (SELECT 1 ${from})`, params: [key] };
-  const { sql, params } = compareText("t.value", comparison, [...TEXT, "IS NULL", "IS NOT NULL"]);
+  const { sql, params } = compareText("t.value", comparison, allowed);
   return { sql: `(SELECT ${sql} ${from})`, params: [...params, key] };
 }
 

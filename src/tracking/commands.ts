@@ -4,6 +4,7 @@ import { logInputs, logOutputs } from "./inputs/commands.ts";
 import { createLoggedModel, deleteModelTag, logToModel, updateLoggedModel } from "./models/commands.ts";
 import { runCommands } from "./runs/commands.ts";
 import { logToRun } from "./runs/log.ts";
+import { scorerCommands } from "./scorers/commands.ts";
 import { deleteRunTag } from "./tags/commands.ts";
 
 /** Everything that tracking writes, for the writer's thread. */
@@ -19,4 +20,5 @@ export const commands = [
   logToModel,
   deleteModelTag,
   ...evaluationDatasetCommands,
+  ...scorerCommands,
 ];

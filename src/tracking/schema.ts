@@ -1,5 +1,6 @@
 import type { Migration } from "../store/database.ts";
 import { evaluationDatasetMigrations } from "./evaluation-datasets/schema.ts";
+import { scorerMigrations } from "./scorers/schema.ts";
 
 /** A key that the database counts up itself. */
 const serial = (name: string): { sqlite: string; postgres: string } => ({
@@ -109,4 +110,5 @@ export const trackingMigrations: readonly Migration[] = [
     ],
   },
   ...evaluationDatasetMigrations,
+  ...scorerMigrations,
 ];

@@ -1,6 +1,7 @@
-"""Uses evaluation datasets and prompts by the unchanged mlflow client; prints one JSON object of what it saw."""
+"""Uses evaluation datasets, prompts, scorers and webhooks by the unchanged mlflow client; prints one JSON object of what it saw."""
 
 import json
+import os
 import sys
 
 import mlflow
@@ -90,4 +91,37 @@ genai.delete_prompt_alias("greet", alias="live")
 seen["no_alias"] = genai.load_prompt("prompts:/greet@live", allow_missing=True) is None
 client.delete_prompt_version("greet", 2)
 seen["no_version"] = genai.load_prompt("prompts:/greet/2", allow_missing=True) is None
+store = client._tracking_client.store
+judge = json.dumps({"name": "polite", "builtin_scorer_class": "Safety"})
+versions = [store.register_scorer(first, "polite", judge) for _ in range(2)]
+seen["scorers"] = [v.scorer_version for v in versions] + [versions[0].scorer_id == versions[1].scorer_id]
+seen["scorer"] = [store.get_scorer(first, "polite").scorer_version, store.get_scorer(first, "polite", 1).scorer_version]
+seen["listed"] = [[s.scorer_name, s.scorer_version] for s in store.list_scorers(first)]
+store.delete_scorer(first, "polite", 1)
+seen["scorers_left"] = [s.scorer_version for s in store.list_scorer_versions(first, "polite")]
+store.delete_scorer(first, "polite")
+try:
+    store.get_scorer(first, "polite")
+except MlflowException as error:
+    seen["no_scorer"] = error.error_code
+try:
+    store.register_scorer(first, "code", json.dumps({"name": "code", "call_source": "import os"}))
+except MlflowException as error:
+    seen["code"] = error.error_code
+
+receiver = os.environ["RECEIVER_URL"]
+hook = client.create_webhook("hook", f"{receiver}/client", ["registered_model.created"], secret="s3cret")
+seen["hook"] = [hook.name, [str(event) for event in hook.events], str(hook.status), hook.secret]
+tested = client.test_webhook(hook.webhook_id, "model_version.created")
+seen["tested"] = [tested.success, tested.response_status, tested.response_body]
+client.create_registered_model("told-model", description="d")
+changed = client.update_webhook(hook.webhook_id, status="DISABLED", events=["prompt.created"])
+seen["changed"] = [str(changed.status), [str(event) for event in client.get_webhook(hook.webhook_id).events]]
+seen["hooks"] = [found.name for found in client.list_webhooks()]
+client.delete_webhook(hook.webhook_id)
+seen["hooks_left"] = len(client.list_webhooks())
+try:
+    client.create_webhook("hook", "ftp://example.test", ["prompt.created"])
+except MlflowException as error:
+    seen["refused_hook"] = error.error_code
 json.dump(seen, sys.stdout)

@@ -1,15 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startReceiver, type Receiver } from "../registry/webhooks/receiver.ts";
 import { runMlflowScript } from "./mlflow-script.ts";
 import { startPlatform, type TestPlatform } from "./platform.ts";
 
 let platform: TestPlatform;
+let receiver: Receiver;
 let seen: Record<string, unknown>;
 
 beforeAll(async () => {
-  platform = await startPlatform();
-  seen = await runMlflowScript(platform, "mlflow_datasets");
+  receiver = await startReceiver();
+  const settings = { schemes: ["http"], allowPrivate: true };
+  platform = await startPlatform({ webhooks: { settings } });
+  seen = await runMlflowScript(platform, "mlflow_datasets", { RECEIVER_URL: receiver.url });
 }, 240_000);
-afterAll(() => platform?.close());
+afterAll(async () => {
+  await platform?.close();
+  await receiver?.close();
+});
 
 describe("evaluation datasets of the unchanged mlflow client", () => {
   it("are made with tags and experiments", () =>
@@ -78,6 +85,34 @@ describe("prompts of the unchanged mlflow client", () => {
     }));
 
   it("lose aliases and versions", () => expect(seen).toMatchObject({ no_alias: true, no_version: true }));
+});
+
+describe("other parts of the unchanged mlflow client", () => {
+  it("keep scorers by version, and none with code in it", () =>
+    expect(seen).toMatchObject({
+      scorers: [1, 2, true],
+      scorer: [2, 1],
+      listed: [["polite", 2]],
+      scorers_left: [2],
+      no_scorer: "RESOURCE_DOES_NOT_EXIST",
+      code: "INVALID_PARAMETER_VALUE",
+    }));
+
+  it("make, test, change and delete webhooks, which tell what happens", async () => {
+    expect(seen).toMatchObject({
+      hook: ["hook", ["registered_model.created"], "ACTIVE", null],
+      tested: [true, 200, "taken"],
+      changed: ["DISABLED", ["prompt.created"]],
+      hooks: ["hook"],
+      hooks_left: 0,
+      refused_hook: "INVALID_PARAMETER_VALUE",
+    });
+    const [, told] = await receiver.until("/client", 2);
+    expect(JSON.parse(told?.body ?? "")).toMatchObject({
+      entity: "registered_model",
+      data: { name: "told-model" },
+    });
+  });
 });
 
 describe("evaluation datasets", () => {

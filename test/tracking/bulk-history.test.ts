@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startPlatform, type TestPlatform } from "./platform.ts";
+
+interface Answer {
+  metrics: { key: string; value: number | string; step: number; timestamp: number; run_id: string }[];
+}
+
+let platform: TestPlatform;
+let long: string;
+let short: string;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  [long, short] = [await run(100), await run(3)];
+});
+afterAll(() => platform?.close());
+
+async function run(points: number): Promise<string> {
+  const { run } = await platform.call<{ run: { info: { run_id: string } } }>("POST", "runs/create", {
+    experiment_id: "0",
+  });
+  const metrics = Array.from({ length: points }, (_, step) => ({
+    key: "m",
+    value: step === 1 ? "NaN" : step,
+    timestamp: 1000 - step,
+    step,
+  }));
+  await platform.call("POST", "runs/log-batch", { run_id: run.info.run_id, metrics });
+  return run.info.run_id;
+}
+const bulk = (query: string) => platform.call<Answer>("GET", `/ajax-api/2.0/mlflow/metrics/${query}`);
+const steps = (answer: Answer, runId: string) =>
+  answer.metrics.filter((metric) => metric.run_id === runId).map(({ step }) => step);
+
+describe("histories of several runs", () => {
+  it("come whole, by run and time, up to the limit", async () => {
+    const all = await bulk(`get-history-bulk?run_id=${long}&run_id=${short}&run_id=none&metric_key=m`);
+    expect(all.metrics.length).toBe(103);
+    expect(steps(all, short)).toEqual([2, 1, 0]);
+    const some = await bulk(`get-history-bulk?run_id=${long}&run_id=${short}&metric_key=m&max_results=2`);
+    expect(some.metrics.length).toBe(2);
+  });
+
+  it("are sampled evenly for each run, with the first and the last point", async () => {
+    const at = `get-history-bulk-interval?run_ids=${long}&run_ids=${short}&metric_key=m`;
+    const sampled = await bulk(`${at}&max_results=5`);
+    expect(steps(sampled, long)).toEqual([0, 20, 40, 60, 99]);
+    expect(steps(sampled, short)).toEqual([0, 1, 2]);
+    expect(sampled.metrics.find(({ step, run_id: id }) => step === 1 && id === short)?.value).toBe("NaN");
+    expect(steps(await bulk(`${at}&max_results=1`), long)).toEqual([99]);
+    expect(steps(await bulk(`${at}&max_results=3&start_step=10&end_step=19`), long)).toEqual([10, 14, 19]);
+    expect(steps(await bulk(`${at}`), long).length).toBe(100);
+    expect((await bulk(`${at.replace("=m", "=none")}`)).metrics).toEqual([]);
+  });
+
+  it.each([
+    "get-history-bulk?metric_key=m",
+    "get-history-bulk?run_id=a",
+    `get-history-bulk?metric_key=m${"&run_id=a".repeat(101)}`,
+    "get-history-bulk-interval?metric_key=m",
+    `get-history-bulk-interval?metric_key=m${"&run_ids=a".repeat(101)}`,
+    "get-history-bulk-interval?metric_key=m&run_ids=a&max_results=2501",
+    "get-history-bulk-interval?metric_key=m&run_ids=a&max_results=0",
+    "get-history-bulk-interval?metric_key=m&run_ids=a&start_step=1",
+    "get-history-bulk-interval?metric_key=m&run_ids=a&start_step=2&end_step=1",
+  ])("refuse %s", async (query) => {
+    const answer = await platform.call("GET", `/ajax-api/2.0/mlflow/metrics/${query}`, {}, 400);
+    expect(answer).toMatchObject({ error_code: "INVALID_PARAMETER_VALUE" });
+  });
+
+  it("are not found for a run that isn't there", () =>
+    platform.call(
+      "GET",
+      "/api/2.0/mlflow/metrics/get-history-bulk-interval?metric_key=m&run_ids=none",
+      {},
+      404,
+    ));
+});

@@ -13,14 +13,19 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "sqlite", include: ["test/**/*.test.ts"], provide: { database: "sqlite" } },
+        test: {
+          name: "sqlite",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/cluster/**", "test/store/postgres*.test.ts"],
+          provide: { database: "sqlite" },
+        },
       },
       {
         extends: true,
         test: {
           name: "postgres",
           // What answers MLflow's API out of the database, once more over the other one.
-          include: ["test/tracking/**/*.test.ts", "test/registry/**/*.test.ts"],
+          include: ["test/{tracking,registry,tenancy}/**/*.test.ts"],
           exclude: ["**/mlflow-client.test.ts", "**/artifacts*.test.ts", "**/filter.test.ts"],
           provide: { database: "postgres" },
         },

@@ -21,6 +21,7 @@ const FEATURES = {
   projectRoutes: "git/project-routes",
   whyRoutes: "why/routes",
   servingLogRoutes: "serving/log-routes",
+  tenancyRoutes: "tenancy/routes",
 };
 const SOURCES = {
   projectJsonSchema: "spec/json-schema",

@@ -20,6 +20,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Who calls, about which tenant; of an open route nobody. */
     identity: Identity;
+    /** What its route asked of the caller. */
+    access: Access;
   }
   interface FastifyContextConfig {
     /** Found by the request where one route stands for many calls, which add their own rows to the table. */

@@ -53,7 +53,7 @@ export const CATALOGUE = {
   TENANT_RESERVED: { status: 400, hint: "The default tenant is always there." },
   TENANT_NOT_EMPTY: {
     status: 409,
-    hint: "Delete what it holds first, or move it to the default tenant: mode SET_DEFAULT.",
+    hint: "Delete what it still has, deleted things for good as well, and try again.",
   },
   PERSON_NOT_FOUND: { status: 404, hint: "`slipway user list` shows who is known." },
   PERSON_EXISTS: { status: 409, hint: "Choose another name, or use the person that exists." },

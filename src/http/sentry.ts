@@ -36,6 +36,7 @@ declare module "fastify" {
 export function standSentry(app: FastifyInstance, sentry: Sentry): void {
   app.decorate("accessRows", []);
   app.decorateRequest("identity");
+  app.decorateRequest("access");
   const routes: RouteOptions[] = [];
   app.addHook("onRoute", (route) => void routes.push(checkedRow(route)));
   // An inner scope may say more about a route after it was seen here.
@@ -45,6 +46,7 @@ export function standSentry(app: FastifyInstance, sentry: Sentry): void {
     // What isn't a route at all is told to those who have signed in.
     const { access: row = "signed-in" } = config;
     const access = typeof row === "function" ? row(request) : row;
+    request.access = access;
     if (access === "open") {
       request.identity = { caller: NOBODY, tenant: DEFAULT_TENANT };
       return done();

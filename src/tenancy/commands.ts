@@ -1,3 +1,6 @@
+import { auditCommands } from "./audit.ts";
+import { createPerson, deletePerson, updatePerson } from "./people-commands.ts";
+import { sessionCommands } from "./sessions.ts";
 import { createTenant, deleteTenant, setRole, updateTenant } from "./tenant-commands.ts";
 import { createToken, noteTokenUses, revokeToken } from "./token-commands.ts";
 
@@ -10,4 +13,9 @@ export const tenancyCommands = [
   createToken,
   revokeToken,
   noteTokenUses,
+  createPerson,
+  updatePerson,
+  deletePerson,
+  ...sessionCommands,
+  ...auditCommands,
 ];

@@ -1,11 +1,18 @@
+import type { FastifyInstance } from "fastify";
 import type { Clock } from "../base/clock.ts";
 import type { Ids } from "../base/ids.ts";
 import type { Database } from "../store/database.ts";
+import { mlflowRoutes } from "../tracking/wire/routes.ts";
+import { auditHook } from "./audit-hook.ts";
+import { AuditLog } from "./audit.ts";
 import { Authenticator } from "./authenticator.ts";
 import { Passwords } from "./passwords.ts";
 import { PredictionCallersFeed, type PredictionCallersDeps } from "./prediction-callers.ts";
+import { tenancyRoutes } from "./routes.ts";
+import { Sessions } from "./sessions.ts";
 import { SignInLimits } from "./sign-in-limits.ts";
 import { TokenUses } from "./token-uses.ts";
+import { workspaceRoutes } from "./workspace-routes.ts";
 
 export interface TenancyDeps {
   db: Database;
@@ -27,6 +34,10 @@ export interface Tenancy {
   authenticator: Authenticator;
   passwords: Passwords;
   limits: SignInLimits;
+  audit: AuditLog;
+  sessions: Sessions;
+  /** Adds the routes, and the audit log's hook for the routes of all; MLflow's workspaces besides. */
+  routes(app: FastifyInstance): void;
   /** Somebody's rights have changed: resolves when this process, and serve if it answers, go by the new ones. */
   changed(): Promise<void>;
   /** Keeps serve told and uses of tokens written, until the signal is aborted. */
@@ -42,13 +53,24 @@ export function createTenancy(deps: TenancyDeps): Tenancy {
   const uses = new TokenUses(db, clock);
   const authenticator = new Authenticator({ ...deps, passwords, limits, uses });
   const feed = new PredictionCallersFeed({ db, clock, uses, admit: deps.admit, log });
+  const audit = new AuditLog(db, clock);
+  const sessions = new Sessions(db, clock);
+  const changed = async (): Promise<void> => {
+    authenticator.changed();
+    await feed.changed();
+  };
   return {
     authenticator,
     passwords,
     limits,
-    async changed() {
-      authenticator.changed();
-      await feed.changed();
+    audit,
+    sessions,
+    changed,
+    routes(app) {
+      auditHook(app, { audit, logDefect: log });
+      const routeDeps = { ...deps, authenticator, passwords, sessions, audit, changed };
+      tenancyRoutes(app, routeDeps);
+      mlflowRoutes(app, workspaceRoutes(routeDeps), log);
     },
     async run(signal) {
       await Promise.all([feed.run(signal), uses.run(signal, (error) => log(error, "noting uses of tokens"))]);

@@ -24,8 +24,7 @@ export const tenancyMigrations: readonly Migration[] = [
   {
     id: "tenancy-001",
     statements: [
-      `CREATE TABLE tenants (name TEXT PRIMARY KEY, description TEXT, default_artifact_root TEXT,
-        trace_archival_location TEXT, trace_archival_retention TEXT, created_at BIGINT NOT NULL,
+      `CREATE TABLE tenants (name TEXT PRIMARY KEY, description TEXT, created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL)`,
       "INSERT INTO tenants (name, created_at, updated_at) VALUES ('default', 0, 0)",
       `CREATE TABLE people (name TEXT PRIMARY KEY, display_name TEXT NOT NULL, password_hash TEXT,

@@ -1,32 +1,24 @@
 import { SlipwayError } from "../http/errors.ts";
 import { DEFAULT_TENANT, type Role } from "../http/identity.ts";
-import { defineCommand, type ReadTx, type Tx } from "../store/database.ts";
+import { defineCommand, type ReadTx } from "../store/database.ts";
 import { personRow } from "./callers.ts";
 import { unknownTenant } from "../http/access.ts";
 
 export interface TenantRow {
   name: string;
   description: string | null;
-  default_artifact_root: string | null;
-  trace_archival_location: string | null;
-  trace_archival_retention: string | null;
   created_at: number;
   updated_at: number;
 }
 
-/** What a tenant can be told; undefined leaves it as it is, an empty text takes it away. */
-export interface TenantSettings {
-  description?: string | undefined;
-  defaultArtifactRoot?: string | undefined;
-  traceArchivalLocation?: string | undefined;
-  traceArchivalRetention?: string | undefined;
+const COLUMNS = "name, description, created_at, updated_at";
+
+interface Change {
+  name: string;
+  /** Undefined: as it is. */
+  description: string | undefined;
+  now: number;
 }
-
-/** What becomes of a tenant's things when it goes: they hold it back, or go to the default tenant. */
-export type DeletionMode = "RESTRICT" | "SET_DEFAULT";
-
-const COLUMNS =
-  "name, description, default_artifact_root, trace_archival_location, trace_archival_retention, created_at, updated_at";
 
 export function tenantRow(tx: ReadTx, name: string): Promise<TenantRow | undefined> {
   return tx.get<TenantRow>(`SELECT ${COLUMNS} FROM tenants WHERE name = ?`, [name]);
@@ -44,37 +36,37 @@ export async function requireTenant(tx: ReadTx, name: string): Promise<TenantRow
 
 export const createTenant = defineCommand(
   "tenancy.create-tenant",
-  async (
-    tx,
-    { name, settings, now }: { name: string; settings: TenantSettings; now: number },
-  ): Promise<TenantRow> => {
+  async (tx, { name, description, now }: Change): Promise<TenantRow> => {
     if (await tenantRow(tx, name))
       throw new SlipwayError("TENANT_EXISTS", `Workspace '${name}' already exists.`, { given: name });
-    await tx.run("INSERT INTO tenants (name, created_at, updated_at) VALUES (?, ?, ?)", [name, now, now]);
-    await setSettings(tx, name, settings, now);
+    await tx.run("INSERT INTO tenants (name, description, created_at, updated_at) VALUES (?, ?, ?, ?)", [
+      name,
+      description ?? null,
+      now,
+      now,
+    ]);
     return requireTenant(tx, name);
   },
 );
 
 export const updateTenant = defineCommand(
   "tenancy.update-tenant",
-  async (
-    tx,
-    { name, settings, now }: { name: string; settings: TenantSettings; now: number },
-  ): Promise<{ was: TenantRow; became: TenantRow }> => {
+  async (tx, { name, description, now }: Change): Promise<{ was: TenantRow; became: TenantRow }> => {
     const was = await requireTenant(tx, name);
-    await setSettings(tx, name, settings, now);
+    const kept = description ?? was.description;
+    await tx.run("UPDATE tenants SET description = ?, updated_at = ? WHERE name = ?", [kept, now, name]);
     return { was, became: await requireTenant(tx, name) };
   },
 );
 
+/** Only of an empty one: files and rows of a tenant carry its name, so they can't become another's. */
 export const deleteTenant = defineCommand(
   "tenancy.delete-tenant",
-  async (tx, { name, mode, now }: { name: string; mode: DeletionMode; now: number }): Promise<TenantRow> => {
+  async (tx, { name, now }: { name: string; now: number }): Promise<TenantRow> => {
     if (name === DEFAULT_TENANT)
       throw new SlipwayError("TENANT_RESERVED", `The '${name}' workspace is reserved and cannot be deleted`);
     const was = await requireTenant(tx, name);
-    for (const table of await tablesOfTenants(tx)) await releaseTable(tx, table, name, mode);
+    for (const table of await tablesOfTenants(tx)) await requireEmpty(tx, table, name);
     await tx.run("DELETE FROM roles WHERE tenant = ?", [name]);
     await tx.run("UPDATE tokens SET revoked_at = ? WHERE tenant = ? AND revoked_at IS NULL", [now, name]);
     await tx.run("DELETE FROM tenants WHERE name = ?", [name]);
@@ -107,23 +99,6 @@ export const setRole = defineCommand(
   },
 );
 
-async function setSettings(tx: Tx, name: string, settings: TenantSettings, now: number): Promise<void> {
-  const columns: Record<keyof TenantSettings, string> = {
-    description: "description",
-    defaultArtifactRoot: "default_artifact_root",
-    traceArchivalLocation: "trace_archival_location",
-    traceArchivalRetention: "trace_archival_retention",
-  };
-  for (const key of Object.keys(columns) as (keyof TenantSettings)[]) {
-    const value = settings[key];
-    if (value === undefined) continue;
-    // A description may be empty; MLflow takes an empty place or retention for none.
-    const kept = value === "" && key !== "description" ? null : value;
-    await tx.run(`UPDATE tenants SET ${columns[key]} = ? WHERE name = ?`, [kept, name]);
-  }
-  await tx.run("UPDATE tenants SET updated_at = ? WHERE name = ?", [now, name]);
-}
-
 /** Every table whose rows say whose they are: asked of the database, so that no feature can be forgotten. */
 async function tablesOfTenants(tx: ReadTx): Promise<string[]> {
   const sql =
@@ -136,20 +111,10 @@ async function tablesOfTenants(tx: ReadTx): Promise<string[]> {
   return (await tx.all<{ name: string }>(sql)).map(({ name }) => name);
 }
 
-async function releaseTable(tx: Tx, table: string, tenant: string, mode: DeletionMode): Promise<void> {
+async function requireEmpty(tx: ReadTx, table: string, tenant: string): Promise<void> {
   const held = await tx.get<{ held: number }>(`SELECT 1 AS held FROM ${table} WHERE workspace = ? LIMIT 1`, [
     tenant,
   ]);
-  if (!held) return;
-  if (mode === "RESTRICT")
+  if (held)
     throw new SlipwayError("TENANT_NOT_EMPTY", `Cannot delete workspace '${tenant}': it still has ${table}`);
-  try {
-    await tx.run(`UPDATE ${table} SET workspace = ? WHERE workspace = ?`, [DEFAULT_TENANT, tenant]);
-  } catch (error) {
-    throw new SlipwayError(
-      "TENANT_NOT_EMPTY",
-      `Cannot delete workspace '${tenant}': ${table} of it have names that are taken in '${DEFAULT_TENANT}'`,
-      { hint: "Rename what has the same name in both, and delete again.", cause: error },
-    );
-  }
 }

@@ -16,7 +16,7 @@ export function serverInfoRoutes({ blobs }: { blobs: BlobStore }): MlflowRoute[]
       access: "signed-in",
       handle: async () => ({
         store_type: "SqlStore",
-        workspaces_enabled: false,
+        workspaces_enabled: true,
         trace_archival_enabled: false,
         multipart_uploads_enabled: isDirect,
         multipart_downloads_enabled: isDirect,

@@ -1,12 +1,13 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { bytesOf } from "../../base/bytes.ts";
 import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
-import { isDeeperThan, MAX_JSON_DEPTH } from "../../http/json-depth.ts";
 import type { Access } from "../../http/access.ts";
 import type { Caller } from "../../http/identity.ts";
 import { invalid, toMlflowAnswer } from "./errors.ts";
 import type { Fields } from "./fields.ts";
 import { toWire } from "./json.ts";
+import { parseBody } from "./parse.ts";
 import { RouteTable } from "./table.ts";
 
 /** One RPC of MLflow's API. */
@@ -24,6 +25,8 @@ export interface MlflowRoute {
 export interface MlflowCall {
   /** The query of a GET, else the body. */
   fields: Fields;
+  /** The query, whatever the method. */
+  query: Fields;
   /** Parts of the path. */
   params: Readonly<Record<string, string>>;
   /** The tenant whose things the call is about. Everything that is read or written is looked for in it alone. */
@@ -125,15 +128,7 @@ async function readJson(body: Readable, maxBytes: number): Promise<unknown> {
     chunks.push(chunk);
   }
   if (bytes === 0) return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.concat(chunks as readonly Uint8Array[]).toString());
-  } catch {
-    throw invalid("The request's body is not valid JSON.");
-  }
-  if (isDeeperThan(value, MAX_JSON_DEPTH))
-    throw invalid(`The request's body is nested more than ${MAX_JSON_DEPTH} deep.`);
-  return value;
+  return parseBody(bytesOf(Buffer.concat(chunks as readonly Uint8Array[])));
 }
 
 /** Makes every error below this scope answer in MLflow's shape, and every route be about the request's workspace. */
@@ -164,6 +159,7 @@ async function answer(
   const result = await route.handle({
     fields: sent as Fields,
     params,
+    query: request.query as Fields,
     workspace: request.identity.tenant,
     caller: request.identity.caller,
     header: (name, value) => void reply.header(name, value),

@@ -1,0 +1,89 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Access } from "../http/access.ts";
+import { addressOf } from "../http/peer.ts";
+import type { AuditLog } from "./audit.ts";
+import { auditedFields } from "./audited-fields.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** What the audit log says beyond the request's own fields, where the handler knows it. */
+    audited: { subject?: string; was?: unknown; became?: unknown } | null;
+  }
+}
+
+export interface AuditHookDeps {
+  audit: AuditLog;
+  logDefect: (error: unknown, where: string) => void;
+}
+
+/**
+ * Writes of tracking: what programs log by the thousand. They are data: runs, metrics, traces and files say themselves
+ * when they were written, by whom and to which run.
+ */
+const DATA =
+  /\/mlflow\/(?:runs\/(?:create|update|log-|set-tag|delete-tag|outputs)|logged-models|traces|metrics|datasets)|\/v1\/traces|\/mlflow-artifacts\/|upload-artifact/;
+/** What takes data away is a change all the same. */
+const REMOVES = /\/delete-traces$/;
+
+const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+/** By their rows of the authorisation table these change nothing, whatever their method. */
+const HARMLESS: ReadonlySet<Access> = new Set(["read", "predict"]);
+
+/**
+ * One row for every change that is asked for through any API, allowed or not. It is written after the change and before
+ * its answer: whoever was told of a change finds it in the log. A crash between the two leaves a change without its row
+ * and its caller without an answer.
+ */
+export function auditHook(app: FastifyInstance, { audit, logDefect }: AuditHookDeps): void {
+  app.decorateRequest("audited", null);
+  app.addHook("onSend", async (request, reply) => {
+    if (!isAudited(request)) return;
+    const { caller, tenant } = request.identity;
+    const { subject, was = null, became = null } = request.audited ?? {};
+    await audit
+      .append({
+        tenant,
+        actor: caller.name,
+        actorKind: caller.kind,
+        tokenId: caller.tokenId,
+        action: actionOf(request),
+        subject: subject ?? pathOf(request),
+        given: fieldsOf(request),
+        was,
+        became,
+        address: addressOf(request),
+        status: reply.statusCode,
+      })
+      .catch((error: unknown) => logDefect(error, `audit of ${request.method} ${request.url}`));
+  });
+}
+
+function isAudited(request: FastifyRequest): boolean {
+  const { method, routeOptions, identity, access } = request;
+  if (request.audited !== null) return true;
+  if (READING.has(method) || HARMLESS.has(access) || routeOptions.url === undefined) return false;
+  // Whoever isn't let in changes nothing, and could fill the disk.
+  if (identity === undefined || identity.caller.kind === "nobody") return false;
+  const path = pathOf(request);
+  return method === "DELETE" || REMOVES.test(path) || !DATA.test(path);
+}
+
+function pathOf(request: FastifyRequest): string {
+  return (request.url.split("?", 1)[0] ?? "").slice(0, 300);
+}
+
+/** The route as it is registered; of MLflow's RPCs, which share one, the path below its prefix. */
+function actionOf(request: FastifyRequest): string {
+  const url = request.routeOptions.url ?? "";
+  const path = pathOf(request);
+  const rpc = /\/mlflow\/(.+)$/.exec(path)?.[1];
+  return `${request.method} ${url.endsWith("/mlflow/*") && rpc !== undefined ? `mlflow/${rpc}` : url}`;
+}
+
+function fieldsOf(request: FastifyRequest): unknown {
+  const { body } = request;
+  const isFields = typeof body === "object" && body !== null && !("pipe" in body) && !Buffer.isBuffer(body);
+  const params = request.params as Record<string, string> | undefined;
+  const inPath = params !== undefined && !("*" in params) ? params : {};
+  return auditedFields(isFields && !Array.isArray(body) ? { ...inPath, ...body } : inPath);
+}

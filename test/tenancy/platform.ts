@@ -1,0 +1,149 @@
+import type { FastifyInstance } from "fastify";
+import { systemClock, type Clock } from "../../src/base/clock.ts";
+import { systemIds } from "../../src/base/ids.ts";
+import { digestOf } from "../../src/http/credentials.ts";
+import { createGuard } from "../../src/http/guard.ts";
+import { createApp } from "../../src/http/server.ts";
+import { createRegistry } from "../../src/registry/create-registry.ts";
+import { registryRoutes } from "../../src/registry/routes.ts";
+import { registryMigrations } from "../../src/registry/schema.ts";
+import type { Database } from "../../src/store/database.ts";
+import { createFolderBlobs } from "../../src/store/folder-blobs.ts";
+import { createTenancy, type Tenancy, type TenancyDeps } from "../../src/tenancy/create-tenancy.ts";
+import { Passwords } from "../../src/tenancy/passwords.ts";
+import { tenancyMigrations } from "../../src/tenancy/schema.ts";
+import { createLogged } from "../../src/tracking/logged.ts";
+import { createTracking } from "../../src/tracking/create-tracking.ts";
+import { trackingRoutes } from "../../src/tracking/routes.ts";
+import { trackingMigrations } from "../../src/tracking/schema.ts";
+import { temporaryFolder } from "../store/support.ts";
+import { openTestDatabase } from "../support/database.ts";
+
+/** The platform's own token. */
+export const ROOT = "slipway_root-of-the-tests";
+/** The token of its steps. */
+export const STEP = "slipway_step-of-the-tests";
+export const PASSWORD = "correct horse battery";
+
+interface Answer {
+  status: number;
+  headers: Record<string, unknown>;
+  // What comes is for each test to look at.
+  // oxlint-disable-next-line no-explicit-any
+  body: any;
+}
+
+export interface Asked {
+  /** A bearer token; null: none at all. Default: the platform's own. */
+  as?: string | null;
+  /** A whole Authorization header instead. */
+  authorization?: string;
+  workspace?: string;
+  body?: object;
+  headers?: Record<string, string>;
+}
+
+/** Tracking, registry and tenancy on a real database, where every request needs a caller. */
+export interface TenancyPlatform {
+  app: FastifyInstance;
+  db: Database;
+  tenancy: Tenancy;
+  defects: unknown[];
+  /** The lists of tokens that serve was told, newest last. */
+  admitted: string[][];
+  ask(method: string, url: string, asked?: Asked): Promise<Answer>;
+  /** Makes a person with a password and roles; answers a token of theirs. */
+  person(name: string, roles: Record<string, string>): Promise<string>;
+  close(): Promise<void>;
+}
+
+export async function startTenancy(
+  options: { clock?: Clock; isOpen?: boolean; more?: Partial<TenancyDeps> } = {},
+): Promise<TenancyPlatform> {
+  const clock = options.clock ?? systemClock;
+  const folder = await temporaryFolder();
+  const db = await openTestDatabase({
+    folder: folder.path,
+    migrations: [...trackingMigrations, ...registryMigrations, ...tenancyMigrations],
+    clock,
+  });
+  const defects: unknown[] = [];
+  const admitted: string[][] = [];
+  const logDefect = (error: unknown): void => void defects.push(error);
+  const ids = systemIds(() => clock.now());
+  const tenancy = createTenancy({
+    db,
+    clock,
+    ids,
+    platformSha256: options.isOpen === true ? null : digestOf(ROOT),
+    stepSha256: digestOf(STEP),
+    admit: async ({ tokens }) => {
+      admitted.push(tokens.map(({ id }) => id));
+      return { used: [] };
+    },
+    // As slow as it must be for guessing, a test would be too.
+    passwords: new Passwords(10),
+    log: logDefect,
+    ...options.more,
+  });
+  const app = await createApp({
+    guard: createGuard({ host: "127.0.0.1", allowedHosts: [] }),
+    sentry: tenancy.authenticator,
+    logDefect,
+    version: "0.0.0",
+  });
+  tenancy.routes(app);
+  const blobs = createFolderBlobs(`${folder.path}/artifacts`);
+  const logged = createLogged();
+  const trackingDeps = { db, clock, ids, artifactRoot: "mlflow-artifacts:/", logged };
+  const { artifactUris } = await createTracking(trackingDeps);
+  const registry = createRegistry({ db, clock, artifactUris });
+  trackingRoutes(app, { ...trackingDeps, blobs, logDefect, versionPath: registry.versionPath });
+  registryRoutes(app, { db, clock, artifactUris, registry, logDefect });
+  await app.ready();
+
+  const ask: TenancyPlatform["ask"] = async (method, url, asked = {}) => {
+    const { as = ROOT, authorization = as === null ? undefined : `Bearer ${as}`, workspace, body } = asked;
+    const answer = await app.inject({
+      method: method as "GET",
+      url: /^\/(?:api|v1|ajax)/.test(url) ? url : `/api/slipway/v1${url}`,
+      headers: {
+        host: "127.0.0.1",
+        ...(authorization === undefined ? {} : { authorization }),
+        ...(workspace === undefined ? {} : { "x-mlflow-workspace": workspace }),
+        ...asked.headers,
+      },
+      ...(body === undefined ? {} : { payload: body }),
+    });
+    const isJson = String(answer.headers["content-type"]).includes("json");
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      body: isJson && answer.body !== "" ? answer.json() : answer.body,
+    };
+  };
+  return {
+    app,
+    db,
+    tenancy,
+    defects,
+    admitted,
+    ask,
+    async person(name, roles) {
+      await ask("POST", "/people", { body: { name, password: PASSWORD } });
+      for (const [tenant, role] of Object.entries(roles))
+        await ask("PUT", `/tenants/${tenant}/members/${name}`, { body: { role } });
+      return (await ask("POST", "/tokens", { body: { name: "test", person: name } })).body.token;
+    },
+    async close() {
+      await tenancy.close();
+      await app.close();
+      await db.close();
+      await folder.dispose();
+    },
+  };
+}
+
+export function basic(name: string, password: string): string {
+  return `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`;
+}

@@ -22,6 +22,7 @@ function config(dataDir) {
     storeFile: join(dataDir, "slipway.db"),
     artifactRoot: "mlflow-artifacts:/",
     artifactsDir: join(dataDir, "artifacts"),
+    artifacts: { isDirect: true, maxBytes: 2 ** 40, downloadSeconds: 300 },
     internalToken: "bench",
     webhooks: { schemes: ["https"], allowPrivate: false, timeoutMs: 30_000, maxRetries: 3, workers: 10 },
   };

@@ -10,10 +10,27 @@ export interface UpOptions {
   storeFile?: string;
   /** Folder behind the proxied artifact API; undefined: in the data folder. */
   artifactsDir?: string;
+  /** An S3-compatible store behind it instead. */
+  artifactsS3?: S3Options;
+  /** Of one artifact, in bytes. */
+  maxArtifactBytes: number;
   /** Where new experiments put artifacts. */
   artifactRoot: string;
   /** Of one file in a push, in bytes. */
   maxFileBytes: number;
   /** The first line on stdout is one JSON object. */
   json: boolean;
+}
+
+/** `--artifacts s3://…` and what belongs to it. */
+export interface S3Options {
+  /** `s3://bucket/prefix`. */
+  destination: string;
+  /** Address of a store other than AWS's. */
+  endpoint?: string;
+  region?: string;
+  /** The bucket's name in the path, not in the host. */
+  pathStyle?: boolean;
+  /** Clients get no addresses of the store itself. */
+  isProxied: boolean;
 }

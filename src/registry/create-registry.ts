@@ -27,6 +27,8 @@ interface NewVersion {
 /** The registry, and what its routes need beyond the interface. */
 export interface RegistryCore extends Registry {
   register(version: NewVersion): Promise<number>;
+  /** Folder below the artifact root of a tenant's version; undefined when there is none. */
+  versionPath(workspace: string, model: string, version: number): Promise<string | undefined>;
   /** Undefined until the composition root has set it. */
   championHandler(): ChampionHandler | undefined;
 }
@@ -67,6 +69,7 @@ export function createRegistry(deps: RegistryDeps & { workspace?: string }): Reg
 
   return {
     register,
+    versionPath: (tenant, model, version) => lookups(tenant).versionPath(model, version),
     championHandler: () => handler,
     onChampionRequested(given) {
       if (handler) throw new SlipwayError("INTERNAL", "the champion handler is set twice");

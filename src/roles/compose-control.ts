@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
@@ -47,7 +47,6 @@ import { metricsRoutes } from "../serving/metrics-routes.ts";
 import { createModelStore } from "../serving/folder-model-store.ts";
 import { specRoutes } from "../spec/routes.ts";
 import { createEvents, eventMigrations } from "../store/events.ts";
-import { createFolderBlobs } from "../store/folder-blobs.ts";
 import { openSqlite } from "../store/sqlite.ts";
 import { createLocalEngine } from "../targets/local/engine/engine.ts";
 import { createLocalServingBackend } from "../targets/local/serving-backend.ts";
@@ -59,8 +58,10 @@ import { trackingRoutes } from "../tracking/routes.ts";
 import { trackingMigrations } from "../tracking/schema.ts";
 import { MLFLOW_VERSION } from "../tracking/server-routes.ts";
 import { whyRoutes } from "../why/routes.ts";
+import type { ControlSecrets } from "./artifact-settings.ts";
 import { SOCKETS, type PlatformConfig } from "./config.ts";
 import { callerName, identify } from "./identify.ts";
+import { openArtifacts } from "./open-artifacts.ts";
 import { policyDefaults } from "./policy-defaults.ts";
 import { predictionRoutes } from "./prediction-routes.ts";
 import { platformRoutes } from "./platform-routes.ts";
@@ -72,6 +73,7 @@ const RECONCILE_MS = 30_000;
 
 export interface ControlDeps {
   clock: Clock;
+  secrets: ControlSecrets;
   logDefect: (error: unknown, where?: string) => void;
   /** Nothing can be written any more. */
   onFatal: (error: SlipwayError) => void;
@@ -91,7 +93,6 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   const socket = (name: keyof typeof SOCKETS): string => join(config.runDir, SOCKETS[name]);
   const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${config.port}`;
 
-  await mkdir(config.artifactsDir, { recursive: true });
   const db = await openSqlite({
     file: config.storeFile,
     writerFile: config.writerFile,
@@ -108,7 +109,14 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     onFatal: deps.onFatal,
   });
   const events = createEvents(db, clock);
-  const blobs = createFolderBlobs(config.artifactsDir);
+  const artifacts = await openArtifacts({
+    settings: config.artifacts,
+    secrets: deps.secrets,
+    folder: config.artifactsDir,
+    clock,
+    log: logDefect,
+  });
+  const { blobs } = artifacts;
   const logged = createLogged();
   const tracking = await createTracking({ db, clock, ids, artifactRoot: config.artifactRoot, logged });
   const webhooks = await createWebhooks({
@@ -223,7 +231,18 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   });
   consoleRoutes(app, { assetsDir: join(dirname(config.mainFile), "console") });
   specRoutes(app);
-  trackingRoutes(app, { db, clock, ids, artifactRoot: config.artifactRoot, blobs, logged, logDefect });
+  trackingRoutes(app, {
+    db,
+    clock,
+    ids,
+    artifactRoot: config.artifactRoot,
+    blobs,
+    logged,
+    logDefect,
+    maxArtifactBytes: config.artifacts.maxBytes,
+    presignedDownloadSeconds: config.artifacts.downloadSeconds,
+    versionPath: registry.versionPath,
+  });
   registryRoutes(app, { ...registryDeps, registry, logDefect });
   webhooks.routes(app);
   pipelineRoutes(app, { pipelines, ids, projectAt });
@@ -263,6 +282,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   await listen(hooks, socket("hooks"));
   await listen(app, socket("control"));
   rollouts.start(stopping.signal);
+  void artifacts.run(stopping.signal);
   const minding = tenancy.run(stopping.signal);
   const delivering = webhooks.run(stopping.signal);
   void watchTraffic({ backend, clock, meter }, stopping.signal);
@@ -286,6 +306,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
         delivering,
       ]);
       backend.close();
+      artifacts.close();
       await engine.close();
       await tenancy.close();
       await db.close();

@@ -1,6 +1,7 @@
 import type { WebhookSettings } from "../registry/webhooks/settings.ts";
 import type { LivingWorker } from "../serving/router/worker-host.ts";
 import type { WorkerConfig } from "../serving/worker/config.ts";
+import type { ArtifactSettings, ControlSecrets } from "./artifact-settings.ts";
 import type { FromChild, ToChildLater } from "../targets/local/supervisor/messages.ts";
 
 /** What every process of a platform on this machine is told at its start, by its parent, over IPC. */
@@ -30,6 +31,8 @@ export interface PlatformConfig {
   artifactRoot: string;
   /** `--artifacts`: folder behind the proxied artifact API; default `<dataDir>/artifacts`. */
   artifactsDir: string;
+  /** How artifacts are kept and moved. */
+  artifacts: ArtifactSettings;
   /** `--max-file`: of one file in a push, in bytes. */
   maxFileBytes: number;
   /**
@@ -53,8 +56,14 @@ export const SOCKETS = {
   predict: "predict.sock",
 } as const;
 
-/** What the supervisor says to its children; `worker` goes to workers only, `living` to serve only. */
+/** What the supervisor says to its children; `worker` goes to workers only, `living` to serve only, `secrets` to control only. */
 export type ToChild =
-  | { type: "start"; config: PlatformConfig; worker?: WorkerConfig; living?: LivingWorker[] }
+  | {
+      type: "start";
+      config: PlatformConfig;
+      worker?: WorkerConfig;
+      living?: LivingWorker[];
+      secrets?: ControlSecrets;
+    }
   | ToChildLater;
 export type { FromChild };

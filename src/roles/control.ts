@@ -2,6 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { toSlipwayError } from "../http/errors.ts";
+import type { ControlSecrets } from "./artifact-settings.ts";
 import type { FromChild, PlatformConfig, ToChild } from "./config.ts";
 import { composeControl, type Control } from "./compose-control.ts";
 
@@ -10,7 +11,7 @@ const CLOSE_MS = 8_000;
 
 /** The control process: git, pipelines, tracking, registry, rollouts, our API. Told what to be over IPC. */
 export async function controlRole(): Promise<void> {
-  const config = await started();
+  const { config, secrets } = await started();
   let control: Control | undefined;
   const end = (code: number): void => {
     setTimeout(() => process.exit(code), CLOSE_MS).unref();
@@ -29,6 +30,7 @@ export async function controlRole(): Promise<void> {
     }
     control = await composeControl(config, {
       clock: systemClock,
+      secrets,
       logDefect,
       onFatal: (error) => {
         logDefect(error, "store");
@@ -43,10 +45,10 @@ export async function controlRole(): Promise<void> {
   }
 }
 
-function started(): Promise<PlatformConfig> {
+function started(): Promise<{ config: PlatformConfig; secrets: ControlSecrets }> {
   return new Promise((resolve) => {
     process.once("message", (message: ToChild) => {
-      if (message.type === "start") resolve(message.config);
+      if (message.type === "start") resolve({ config: message.config, secrets: message.secrets ?? {} });
     });
   });
 }

@@ -14,12 +14,14 @@ import { bindPublicAddress } from "../targets/local/supervisor/public-address.ts
 import type { BoundAddress } from "../targets/local/supervisor/public-address.ts";
 import type { Supervisor } from "../targets/local/supervisor/supervisor.ts";
 import { startSupervisor } from "../targets/local/supervisor/supervisor.ts";
+import { artifactSettings, type ArtifactSettings } from "./artifact-settings.ts";
 import type { PlatformConfig } from "./config.ts";
 import { stepEnvironment } from "./step-environment.ts";
 
 /** Runs the platform until it is told to end; answers the exit code. A second signal ends it at once. */
 export async function runUp(invocation: Invocation, options: UpOptions): Promise<number> {
   const stepEnv = stepEnvironment(invocation.env);
+  const artifacts = artifactSettings(invocation.env, options);
   const gitFound = checkGit(stepEnv["PATH"] ?? "");
   gitFound.catch(() => undefined);
   const { dataDir, host } = options;
@@ -37,7 +39,7 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
     await gitFound;
     address = await bindPublicAddress(host, options.port);
     const token = takeToken(dataDir, host);
-    const config = configOf(invocation, options, {
+    const config = configOf(invocation, options, artifacts.settings, {
       runDir: folder.runDir,
       port: address.port,
       tokenSha256: token?.sha256 ?? null,
@@ -47,6 +49,7 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
     const supervisor = startSupervisor({
       commands: commandsOf(invocation.mainFile),
       config,
+      controlSecrets: artifacts.secrets,
       publicHandle: address.handle,
       env: stepEnv,
       dataDir,
@@ -83,7 +86,12 @@ async function untilSignal(supervisor: Supervisor, onReady: () => void, onKill: 
 
 type Found = Pick<PlatformConfig, "runDir" | "port" | "tokenSha256" | "version" | "stepEnv">;
 
-function configOf(invocation: Invocation, options: UpOptions, found: Found): PlatformConfig {
+function configOf(
+  invocation: Invocation,
+  options: UpOptions,
+  artifacts: ArtifactSettings,
+  found: Found,
+): PlatformConfig {
   const { dataDir, host, allowedHosts, artifactRoot, maxFileBytes } = options;
   return {
     ...found,
@@ -96,6 +104,7 @@ function configOf(invocation: Invocation, options: UpOptions, found: Found): Pla
     writerFile: invocation.writerFile,
     storeFile: options.storeFile ?? join(dataDir, "slipway.db"),
     artifactsDir: options.artifactsDir ?? join(dataDir, "artifacts"),
+    artifacts,
     internalToken: `${TOKEN_PREFIX}${randomBytes(32).toString("base64url")}`,
     webhooks: webhookSettings(invocation.env),
   };

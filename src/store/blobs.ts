@@ -83,6 +83,4 @@ export interface DirectAccess {
   ): Promise<void>;
   /** Gives an upload up with all its parts; no error when there is no such upload. */
   abortUpload(path: string, uploadId: string): Promise<void>;
-  /** Gives up the uploads that were begun before that time (milliseconds since the epoch); how many there were. */
-  abortUploadsBefore(time: number): Promise<number>;
 }

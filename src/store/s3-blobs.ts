@@ -8,6 +8,7 @@ import { PartBuffers } from "./s3/buffers.ts";
 import { S3Client, type S3ClientDeps } from "./s3/client.ts";
 import { S3DirectAccess } from "./s3/direct.ts";
 import { listPages } from "./s3/listing.ts";
+import { abortUpload, uploadsBefore } from "./s3/multipart.ts";
 import { sendStream } from "./s3/upload.ts";
 import { elements, escapeXml, textOf } from "./s3/xml.ts";
 
@@ -15,29 +16,35 @@ import { elements, escapeXml, textOf } from "./s3/xml.ts";
 const PARTS_IN_MEMORY = 16;
 const MAX_KEY_BYTES = 1024;
 
+export interface S3BlobsDeps extends S3ClientDeps {
+  /** Whether clients may be given addresses of the store itself; default true. */
+  isDirect?: boolean;
+}
+
+export interface S3BlobStore extends BlobStore {
+  /** Gives up the uploads in parts that were begun before that time (milliseconds since the epoch); how many there were. */
+  abortUploadsBefore(time: number): Promise<number>;
+  close(): void;
+}
+
 /** A BlobStore below a prefix of one bucket. Nothing is asked of the store before the first use. */
-export function createS3Blobs(deps: S3ClientDeps): BlobStore & { close(): void } {
+export function createS3Blobs(deps: S3BlobsDeps): S3BlobStore {
   return new S3Blobs(deps);
 }
 
-class S3Blobs implements BlobStore {
-  readonly direct: DirectAccess;
+class S3Blobs implements S3BlobStore {
+  readonly direct: DirectAccess | null;
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
   readonly #buffers = new PartBuffers(PARTS_IN_MEMORY);
 
-  constructor(deps: S3ClientDeps) {
+  constructor(deps: S3BlobsDeps) {
     this.#client = new S3Client(deps);
     this.#bucket = deps.config.bucket;
     this.#prefix = deps.config.prefix === "" ? "" : `${deps.config.prefix}/`;
-    const { clock } = deps;
-    this.direct = new S3DirectAccess({
-      client: this.#client,
-      keyOf: (path) => this.#fileKey(path),
-      prefix: this.#prefix,
-      clock,
-    });
+    this.direct =
+      deps.isDirect === false ? null : new S3DirectAccess(this.#client, (path) => this.#fileKey(path));
   }
 
   async put(
@@ -105,6 +112,12 @@ class S3Blobs implements BlobStore {
       while (keys.length >= 1000) keys = await this.#deleteSome(keys, path);
     }
     while (keys.length > 0) keys = await this.#deleteSome(keys, path);
+  }
+
+  async abortUploadsBefore(time: number): Promise<number> {
+    const uploads = await uploadsBefore(this.#client, this.#prefix, time);
+    for (const upload of uploads) await abortUpload(this.#client, upload);
+    return uploads.length;
   }
 
   close(): void {

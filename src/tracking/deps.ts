@@ -22,4 +22,8 @@ export interface TrackingRouteDeps extends TrackingDeps {
   logDefect: LogDefect;
   /** Bytes of one uploaded artifact; default 10 GiB. */
   maxArtifactBytes?: number;
+  /** For how many seconds the address of a presigned download is good; default 300. */
+  presignedDownloadSeconds?: number;
+  /** Folder below the artifact root of a version of a registered model; undefined when there is none. */
+  versionPath(workspace: string, model: string, version: number): Promise<string | undefined>;
 }

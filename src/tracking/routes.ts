@@ -1,5 +1,8 @@
 import type { FastifyInstance } from "fastify";
-import { proxiedArtifactRoutes, runArtifactRoutes } from "./artifacts/routes.ts";
+import { directArtifactRoutes } from "./artifacts/direct-routes.ts";
+import { pageArtifactRoutes } from "./artifacts/page-routes.ts";
+import { proxiedArtifactRoutes } from "./artifacts/proxied-routes.ts";
+import { runArtifactRoutes } from "./artifacts/run-routes.ts";
 import type { TrackingRouteDeps } from "./deps.ts";
 import { evaluationDatasetRoutes } from "./evaluation-datasets/routes.ts";
 import { experimentRoutes } from "./experiments/routes.ts";
@@ -28,8 +31,10 @@ export function trackingRoutes(app: FastifyInstance, deps: TrackingRouteDeps): v
     ...scorerRoutes(deps),
     ...notOfferedRoutes(),
     ...runArtifactRoutes(deps),
-    ...serverInfoRoutes(),
+    ...serverInfoRoutes(deps),
   ];
   mlflowRoutes(app, routes, deps.logDefect);
   proxiedArtifactRoutes(app, deps);
+  directArtifactRoutes(app, deps);
+  pageArtifactRoutes(app, deps);
 }

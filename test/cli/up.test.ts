@@ -22,6 +22,7 @@ test("up has the documented defaults", async () => {
     allowedHosts: [],
     artifactRoot: "mlflow-artifacts:/",
     maxFileBytes: 50 * 2 ** 20,
+    maxArtifactBytes: 10 * 2 ** 30,
     json: false,
   });
 });
@@ -30,7 +31,7 @@ test("up takes paths relative to where it is called, and the exit code of the pl
   expect(
     await options(
       ..."--data d --port 0 --host 0.0.0.0 --allow-host a --allow-host b".split(" "),
-      ..."--store s.db --artifacts file:///blobs --max-file 2Gi --json".split(" "),
+      ..."--store s.db --artifacts file:///blobs --max-file 2Gi --max-artifact 5T --json".split(" "),
     ),
   ).toEqual({
     dataDir: "/work-here/d",
@@ -41,9 +42,36 @@ test("up takes paths relative to where it is called, and the exit code of the pl
     artifactsDir: "/blobs",
     artifactRoot: "mlflow-artifacts:/",
     maxFileBytes: 2 * 2 ** 30,
+    maxArtifactBytes: 5e12,
     json: true,
   });
   expect((await run(["up"], { up: async () => 7 })).code).toBe(7);
+});
+
+test("artifacts may lie in an S3-compatible store", async () => {
+  expect(await options("--artifacts", "s3://b/p")).toMatchObject({
+    artifactsS3: { destination: "s3://b/p", isProxied: false },
+  });
+  const all =
+    "--artifacts-endpoint http://h:1 --artifacts-region r --artifacts-style host --artifacts-proxied";
+  expect(await options("--artifacts", "s3://b/p", ...all.split(" "))).toMatchObject({
+    artifactsS3: { endpoint: "http://h:1", region: "r", pathStyle: false, isProxied: true },
+  });
+});
+
+test.each([
+  ["--artifacts-endpoint", "http://h:1"],
+  ["--artifacts", "folder", "--artifacts-region", "r"],
+  ["--artifacts", "s3://b", "--artifacts-style", "other"],
+])("%s %s %s %s is refused", async (...argv) => {
+  expect(await options(...argv)).toContain("(USAGE)");
+});
+
+test("the artifact API's own address is where artifacts go by default", async () => {
+  const root = async (given: string) => (await options("--artifact-root", given)) as UpOptions;
+  const api = "http://127.0.0.1:4600/api/2.0/mlflow-artifacts/artifacts";
+  expect((await root(api)).artifactRoot).toBe("mlflow-artifacts:/");
+  expect((await root(`${api}/team`)).artifactRoot).toBe("mlflow-artifacts:/team");
 });
 
 test("a file limit that isn't a size is refused", async () => {
@@ -54,7 +82,7 @@ test("a file limit that isn't a size is refused", async () => {
 
 test.each([
   ["--store", "postgres://u:secret@h/db"],
-  ["--artifacts", "s3://bucket/x"],
+  ["--artifacts", "gs://u:secret@bucket/x"],
   ["--artifact-root", "s3://bucket/x"],
   ["--grpc-port", "4601"],
 ])("%s %s isn't built and is refused, without showing a password", async (option, value) => {

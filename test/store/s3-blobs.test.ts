@@ -11,7 +11,7 @@ describe.skipIf(s3Server === undefined)("blobs in an S3-compatible store", () =>
   blobStoreContract("S3", {
     open: async () => (current = s3.open()),
     leftBehind: async () =>
-      (await current.direct?.abortUploadsBefore(Number.POSITIVE_INFINITY)) === 0 ? [] : ["an upload"],
+      (await current.abortUploadsBefore(Number.POSITIVE_INFINITY)) === 0 ? [] : ["an upload"],
     hasFolders: false,
   });
 });

@@ -23,7 +23,7 @@ describe("proxied artifacts", () => {
       expect(got.headers).toMatchObject({
         "content-type": "application/octet-stream",
         "x-content-type-options": "nosniff",
-        "content-disposition": expect.stringMatching(/^attachment; filename="file"/),
+        "content-disposition": "attachment; filename=file",
       });
     }
   });
@@ -131,7 +131,7 @@ describe("logged models", () => {
     await platform.call("DELETE", `logged-models/${model_id}/tags/t`);
     await platform.call("PATCH", `logged-models/${model_id}/tags`, { tags: [{ key: "a/b", value: "1" }] });
     await platform.call("DELETE", `logged-models/${model_id}/tags/a%2Fb`);
-    expect((await search("tags.`a/b` IS NOT NULL")).models).toEqual([]);
+    expect((await search("tags.`a/b` = '1'")).models).toEqual([]);
     await platform.call("DELETE", `logged-models/${model_id}`);
     await platform.call("GET", `logged-models/${model_id}`, {}, 404);
     await platform.call("POST", "logged-models", { experiment_id: "0", name: "../x" }, 400);

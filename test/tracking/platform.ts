@@ -45,6 +45,8 @@ export async function startPlatform(
   options: {
     clock?: Clock;
     maxArtifactBytes?: number;
+    /** Default: a folder of its own. */
+    blobs?: BlobStore;
     /** Deliveries begin at the start when it is given. */
     webhooks?: { settings: Partial<WebhookSettings>; resolve?: Resolve };
   } = {},
@@ -59,7 +61,7 @@ export async function startPlatform(
   const defects: unknown[] = [];
   const logDefect = (error: unknown): void => void defects.push(error);
   const app = await createApp({ guard: () => null, logDefect, version: "0.0.0" });
-  const blobs = createFolderBlobs(join(folder.path, "artifacts"));
+  const blobs = options.blobs ?? createFolderBlobs(join(folder.path, "artifacts"));
   const logged = createLogged();
   const deps = { db, clock, ids: systemIds(() => clock.now()), artifactRoot: "mlflow-artifacts:/", logged };
   const tracking = await createTracking(deps);

@@ -5,7 +5,7 @@ import { parseSize } from "../../spec/units.ts";
 import { withHelp } from "../context.ts";
 import type { CliContext } from "../context.ts";
 import { exitCodesHelp } from "../exit.ts";
-import type { UpOptions } from "../up-options.ts";
+import type { S3Options, UpOptions } from "../up-options.ts";
 
 interface Given {
   data: string;
@@ -14,6 +14,11 @@ interface Given {
   allowHost: string[];
   store?: string;
   artifacts?: string;
+  artifactsEndpoint?: string;
+  artifactsRegion?: string;
+  artifactsStyle?: string;
+  artifactsProxied?: boolean;
+  maxArtifact: string;
   artifactRoot: string;
   maxFile: string;
   grpcPort?: string;
@@ -23,6 +28,7 @@ interface Given {
 const DEFAULT_PORT = "4600";
 /** Data of this size still belongs beside the code; more belongs into a step. */
 const DEFAULT_MAX_FILE = "50Mi";
+const DEFAULT_MAX_ARTIFACT = "10Gi";
 
 /** `slipway up`: starts the platform and stays with it. */
 export function addUp(program: Command, context: CliContext): void {
@@ -34,7 +40,12 @@ export function addUp(program: Command, context: CliContext): void {
     .option("--host <host>", "address to listen on; any but loopback needs a token", "127.0.0.1")
     .option("--allow-host <name>", "another name that callers may use (repeatable)", collect, [])
     .option("--store <file>", "SQLite file (default: in the data folder)")
-    .option("--artifacts <dir>", "folder behind the artifact API (default: in the data folder)")
+    .option("--artifacts <place>", "folder or s3://bucket/prefix of artifacts (default: in the data folder)")
+    .option("--artifacts-endpoint <url>", "address of an S3-compatible store other than AWS's")
+    .option("--artifacts-region <name>", "region of the bucket (default: AWS_REGION, or us-east-1)")
+    .option("--artifacts-style <path|host>", "where the bucket's name goes (default: path with an endpoint)")
+    .option("--artifacts-proxied", "give clients no addresses of the store itself")
+    .option("--max-artifact <size>", "largest artifact", DEFAULT_MAX_ARTIFACT)
     .option("--artifact-root <uri>", "where new experiments put artifacts", "mlflow-artifacts:/")
     .option("--max-file <size>", "largest file that a push may carry", DEFAULT_MAX_FILE)
     .option("--grpc-port <n>", "port of gRPC (not built yet)")
@@ -46,6 +57,7 @@ export function addUp(program: Command, context: CliContext): void {
       "slipway up",
       "slipway up --port 0 --data /tmp/try --json",
       "slipway up --host 0.0.0.0 --allow-host ml.example.org",
+      "slipway up --artifacts s3://ml/artifacts --artifacts-endpoint https://minio.example.org",
     ],
     exitCodesHelp("refused"),
   );
@@ -59,7 +71,10 @@ function readOptions(given: Given, cwd: string): UpOptions {
   if (given.grpcPort !== undefined)
     throw notBuilt("--grpc-port", given.grpcPort, "leave it out; gRPC isn't served yet");
   const storeFile = localPath("--store", given.store, "a SQLite file", cwd);
-  const artifactsDir = localPath("--artifacts", given.artifacts, "a folder", cwd);
+  const artifactsS3 = readS3(given);
+  const artifactsDir = artifactsS3
+    ? undefined
+    : localPath("--artifacts", given.artifacts, "a folder or s3://bucket/prefix", cwd);
   return {
     dataDir: resolve(cwd, given.data),
     host: given.host,
@@ -67,9 +82,39 @@ function readOptions(given: Given, cwd: string): UpOptions {
     allowedHosts: given.allowHost,
     ...(storeFile === undefined ? {} : { storeFile }),
     ...(artifactsDir === undefined ? {} : { artifactsDir }),
+    ...(artifactsS3 === undefined ? {} : { artifactsS3 }),
+    maxArtifactBytes: readSize("--max-artifact", given.maxArtifact),
     artifactRoot: readArtifactRoot(given.artifactRoot),
     maxFileBytes: readSize("--max-file", given.maxFile),
     json: given.json === true,
+  };
+}
+
+function readS3(given: Given): S3Options | undefined {
+  const { artifacts, artifactsEndpoint, artifactsRegion, artifactsStyle } = given;
+  if (artifacts === undefined || !artifacts.startsWith("s3://")) {
+    const stray = Object.entries({ artifactsEndpoint, artifactsRegion, artifactsStyle }).find(
+      ([, value]) => value,
+    );
+    if (stray === undefined && given.artifactsProxied !== true) return undefined;
+    throw new SlipwayError("USAGE", "there is no S3-compatible store that this could be about", {
+      where: "--artifacts-endpoint, -region, -style, -proxied",
+      given: artifacts ?? "no --artifacts",
+      allowed: "with --artifacts s3://bucket/prefix",
+    });
+  }
+  if (artifactsStyle !== undefined && artifactsStyle !== "path" && artifactsStyle !== "host")
+    throw new SlipwayError("USAGE", "there is no such style", {
+      where: "--artifacts-style",
+      given: artifactsStyle,
+      allowed: "path or host",
+    });
+  return {
+    destination: artifacts,
+    ...(artifactsEndpoint === undefined ? {} : { endpoint: artifactsEndpoint }),
+    ...(artifactsRegion === undefined ? {} : { region: artifactsRegion }),
+    ...(artifactsStyle === undefined ? {} : { pathStyle: artifactsStyle === "path" }),
+    isProxied: given.artifactsProxied === true,
   };
 }
 
@@ -105,6 +150,9 @@ function localPath(
 }
 
 function readArtifactRoot(given: string): string {
+  // The artifact API's own address, as MLflow's server takes it as well.
+  const ownApi = /^https?:\/\/[^/?#]+\/api\/2\.0\/mlflow-artifacts\/artifacts(\/[^?#]*)?$/.exec(given);
+  if (ownApi) return readArtifactRoot(`mlflow-artifacts:${ownApi[1] ?? "/"}`);
   if (/^mlflow-artifacts:\/[^/]*/.test(given) && !given.includes("..")) return given;
   throw notBuilt("--artifact-root", hideSecret(given), "mlflow-artifacts:/ (through the platform)");
 }

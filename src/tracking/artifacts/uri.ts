@@ -32,6 +32,8 @@ export function joinUri(uri: string, ...names: string[]): string {
 
 /** checkBlobPath, with an error in MLflow's words that names the URI. */
 export function checkedPath(path: string, uri: string): string {
+  // As in MLflow: what stands behind a `#` would be cut off by whoever reads the path as a part of an address.
+  if (path.includes("#")) throw invalid(`Invalid path in '${uri}': it contains a \`#\`.`);
   try {
     return checkBlobPath(path);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { artifactPathOf } from "../artifacts/uri.ts";
+import { ownArtifactPath } from "../artifacts/tenant-root.ts";
 import { listArtifacts } from "../artifacts/list.ts";
 import type { TrackingRouteDeps } from "../deps.ts";
 import { experimentNumber } from "../experiments/queries.ts";
@@ -82,7 +82,7 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
   async function directories(call: MlflowCall): Promise<object> {
     const { artifact_uri: uri } = await db.read((tx) => loggedModelRow(tx, call.workspace, idOf(call)));
     const folder = stringOrEmpty(call.fields, "artifact_directory_path");
-    return listArtifacts(blobs, { uri, root: artifactPathOf(uri), folder });
+    return listArtifacts(blobs, { uri, root: ownArtifactPath(uri, call.workspace), folder });
   }
 
   return [

@@ -8,6 +8,7 @@ export interface StartMessage {
   config: unknown;
   worker?: WorkerConfig;
   living?: LivingWorker[];
+  secrets?: unknown;
 }
 
 /** What a child hears after its start. */

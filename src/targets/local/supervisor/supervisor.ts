@@ -13,6 +13,8 @@ export interface SupervisorOptions {
   commands: { serve: Command; control: Command; worker: Command };
   /** Passed on to every child with its start message. */
   config: unknown;
+  /** Passed on to control alone. */
+  controlSecrets?: unknown;
   /** The bound socket of the public address; it stays open here while serve comes and goes. */
   publicHandle: unknown;
   env: Readonly<Record<string, string>>;
@@ -78,7 +80,11 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
           env,
           cwd: dataDir,
           log: log(name),
-          start: { type: "start", config, ...(name === "serve" ? { living: workers.living() } : {}) },
+          start: {
+            type: "start",
+            config,
+            ...(name === "serve" ? { living: workers.living() } : { secrets: options.controlSecrets }),
+          },
           ...(name === "serve" ? { handle: options.publicHandle } : {}),
           onMessage: messages,
           onExit: exit,

@@ -6,6 +6,7 @@ import { runCommands } from "./runs/commands.ts";
 import { logToRun } from "./runs/log.ts";
 import { scorerCommands } from "./scorers/commands.ts";
 import { deleteRunTag } from "./tags/commands.ts";
+import { traceCommands } from "./traces/commands.ts";
 
 /** Everything that tracking writes, for the writer's thread. */
 export const commands = [
@@ -21,4 +22,5 @@ export const commands = [
   deleteModelTag,
   ...evaluationDatasetCommands,
   ...scorerCommands,
+  ...traceCommands,
 ];

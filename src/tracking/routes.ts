@@ -13,6 +13,8 @@ import { loggedModelRoutes } from "./models/routes.ts";
 import { runRoutes } from "./runs/routes.ts";
 import { scorerRoutes } from "./scorers/routes.ts";
 import { plainRoutes, serverInfoRoutes } from "./server-routes.ts";
+import { otlpRoutes } from "./traces/otlp/routes.ts";
+import { traceRoutes } from "./traces/routes.ts";
 import { graphqlRoute, notOfferedRoutes } from "./unsupported/routes.ts";
 import { mlflowRoutes } from "./wire/routes.ts";
 
@@ -29,11 +31,13 @@ export function trackingRoutes(app: FastifyInstance, deps: TrackingRouteDeps): v
     ...bulkMetricRoutes(deps),
     ...evaluationDatasetRoutes(deps),
     ...scorerRoutes(deps),
+    ...traceRoutes(deps),
     ...notOfferedRoutes(),
     ...runArtifactRoutes(deps),
     ...serverInfoRoutes(deps),
   ];
   mlflowRoutes(app, routes, deps.logDefect);
+  otlpRoutes(app, deps);
   proxiedArtifactRoutes(app, deps);
   directArtifactRoutes(app, deps);
   pageArtifactRoutes(app, deps);

@@ -1,6 +1,7 @@
 import type { Migration } from "../store/database.ts";
 import { evaluationDatasetMigrations } from "./evaluation-datasets/schema.ts";
 import { scorerMigrations } from "./scorers/schema.ts";
+import { traceMigrations } from "./traces/schema.ts";
 
 /** A key that the database counts up itself. */
 const serial = (name: string): { sqlite: string; postgres: string } => ({
@@ -111,4 +112,5 @@ export const trackingMigrations: readonly Migration[] = [
   },
   ...evaluationDatasetMigrations,
   ...scorerMigrations,
+  ...traceMigrations,
 ];

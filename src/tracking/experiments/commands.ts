@@ -85,7 +85,7 @@ export const setExperimentStage = defineCommand(
   async (tx, { workspace, experimentId, stage, now }: StageArgs): Promise<void> => {
     const known = await existing(tx, workspace, experimentId);
     if (known.lifecycle_stage === stage) {
-      throw missing(`No experiment with id=${experimentId} exists that is not ${stage} already.`);
+      throw missing(`No Experiment with id=${experimentId} exists`);
     }
     await tx.run("UPDATE experiments SET lifecycle_stage = ?, last_update_time = ? WHERE experiment_id = ?", [
       stage,
@@ -102,7 +102,8 @@ export const setExperimentStage = defineCommand(
 export const renameExperiment = defineCommand(
   "tracking.rename-experiment",
   async (tx, args: { workspace: string; experimentId: number; name: string; now: number }): Promise<void> => {
-    active(await existing(tx, args.workspace, args.experimentId));
+    const known = await existing(tx, args.workspace, args.experimentId);
+    if (known.lifecycle_stage !== "active") throw invalid("Cannot rename a non-active experiment.");
     const taken = await byName(tx, args.workspace, args.name);
     if (taken && taken.experiment_id !== args.experimentId) throw nameTaken(taken);
     await tx.run("UPDATE experiments SET name = ?, last_update_time = ? WHERE experiment_id = ?", [
@@ -119,21 +120,19 @@ interface TagArgs {
   key: string;
   /** Null removes the tag. */
   value: string | null;
-  now: number;
 }
 
 export const setExperimentTag = defineCommand(
   "tracking.set-experiment-tag",
-  async (tx, { workspace, experimentId, key, value, now }: TagArgs): Promise<void> => {
+  async (tx, { workspace, experimentId, key, value }: TagArgs): Promise<void> => {
     active(await existing(tx, workspace, experimentId));
     if (value === null) {
       const sql = "DELETE FROM experiment_tags WHERE experiment_id = ? AND key = ?";
       const { changes } = await tx.run(sql, [experimentId, key]);
-      if (changes === 0) throw missing(`No tag with name: ${key} in experiment with id ${experimentId}.`);
+      if (changes === 0) throw missing(`No tag with name: ${key} in experiment with id ${experimentId}`);
     } else {
       await tx.run(UPSERT_TAG, [experimentId, key, value]);
     }
-    await tx.run("UPDATE experiments SET last_update_time = ? WHERE experiment_id = ?", [now, experimentId]);
   },
 );
 
@@ -171,9 +170,9 @@ function active(row: ExperimentRow): ExperimentRow {
 }
 
 function nameTaken(row: ExperimentRow): Error {
-  const state =
+  const deleted =
     row.lifecycle_stage === "deleted"
-      ? " in deleted state. Restore it, or delete it for good to reuse the name"
+      ? " It is deleted: restore it, or delete it for good to use the name again."
       : "";
-  return exists(`Experiment '${row.name}' already exists${state}.`);
+  return exists(`Experiment(name=${row.name}) already exists.${deleted}`);
 }

@@ -64,6 +64,8 @@ export async function experimentMessages(tx: ReadTx, rows: readonly ExperimentRo
 
 /** MLflow's experiment ids are our counted numbers, written as strings. */
 export function experimentNumber(id: string): number {
-  if (!/^\d{1,15}$/.test(id)) throw invalid(`Invalid experiment ID: '${id}'. It must be a number.`);
+  if (!/^\s*[+-]?\d{1,15}\s*$/.test(id)) {
+    throw invalid(`Invalid experiment ID '${id}'. Experiment ID must be a valid integer.`);
+  }
   return Number(id);
 }

@@ -12,7 +12,7 @@ import {
   strings,
   stringOrEmpty,
 } from "../wire/fields.ts";
-import { atMost, keyValue, LIMITS } from "../wire/limits.ts";
+import { keyValue, LIMITS, within } from "../wire/limits.ts";
 import type { MlflowCall, MlflowRoute } from "../wire/routes.ts";
 import { createExperiment, renameExperiment, setExperimentStage, setExperimentTag } from "./commands.ts";
 import { byId, byName, experimentMessages, experimentNumber, type ExperimentRow } from "./queries.ts";
@@ -36,7 +36,7 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
         workspace,
         filter: stringOrEmpty(fields, "filter"),
         orderBy: strings(fields, "order_by"),
-        view: optionalEnum(fields, "view_type", VIEW_TYPES) ?? "ACTIVE_ONLY",
+        view: optionalEnum(fields, "view_type", VIEW_TYPES, 1) ?? "ACTIVE_ONLY",
         limit: count(fields, "max_results", 1000, 50_000),
         pageToken: optionalString(fields, "page_token"),
       }),
@@ -63,7 +63,7 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
           name: experimentName(string(fields, "name")),
           artifactLocation: location === null ? null : ownLocation(workspace, location),
           artifactRoot,
-          tags: messages(fields, "tags").map((tag) => keyValue(tag, "tag", LIMITS.experimentTagValue)),
+          tags: messages(fields, "tags").map((tag) => keyValue(tag, "", LIMITS.experimentTagValue)),
           now: clock.now(),
         });
         return { experiment_id: String(id) };
@@ -100,14 +100,13 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
       access: "write",
       async handle({ fields, workspace }) {
         const experimentId = experimentNumber(string(fields, "experiment_id"));
-        const name = optionalString(fields, "new_name");
-        if (name)
-          await db.write(renameExperiment, {
-            workspace,
-            experimentId,
-            name: experimentName(name),
-            now: clock.now(),
-          });
+        const name = string(fields, "new_name");
+        await db.write(renameExperiment, {
+          workspace,
+          experimentId,
+          name: experimentName(name),
+          now: clock.now(),
+        });
         return {};
       },
     },
@@ -117,8 +116,8 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
       access: "write",
       async handle({ fields, workspace }) {
         const experimentId = experimentNumber(string(fields, "experiment_id"));
-        const tag = keyValue(fields, "tag", LIMITS.experimentTagValue);
-        await db.write(setExperimentTag, { workspace, experimentId, ...tag, now: clock.now() });
+        const tag = keyValue(fields, "", LIMITS.experimentTagValue);
+        await db.write(setExperimentTag, { workspace, experimentId, ...tag });
         return {};
       },
     },
@@ -129,7 +128,7 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
       async handle({ fields, workspace }) {
         const experimentId = experimentNumber(string(fields, "experiment_id"));
         const key = string(fields, "key");
-        await db.write(setExperimentTag, { workspace, experimentId, key, value: null, now: clock.now() });
+        await db.write(setExperimentTag, { workspace, experimentId, key, value: null });
         return {};
       },
     },
@@ -141,6 +140,9 @@ function ownLocation(workspace: string, location: string): string {
   if (workspace !== DEFAULT_TENANT) {
     throw invalid("artifact_location cannot be specified when workspaces are enabled");
   }
+  if (location.startsWith("runs:")) {
+    throw invalid(`Artifact location cannot be a runs:/ URI. Given: '${location}'`);
+  }
   const uri = checkArtifactLocation(location);
   const path = artifactPathOf(uri);
   if (path === undefined || isOfTenant(path, workspace)) return uri;
@@ -148,6 +150,5 @@ function ownLocation(workspace: string, location: string): string {
 }
 
 function experimentName(name: string): string {
-  atMost(name, LIMITS.experimentName, "The experiment's name");
-  return name;
+  return within(name, LIMITS.experimentName, "name");
 }

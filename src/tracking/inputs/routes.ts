@@ -1,6 +1,7 @@
 import type { TrackingDeps } from "../deps.ts";
 import { invalid } from "../wire/errors.ts";
 import {
+  absent,
   messages,
   optionalInt64,
   optionalMessage,
@@ -10,7 +11,7 @@ import {
   stringOrEmpty,
   type Fields,
 } from "../wire/fields.ts";
-import { atMost, LIMITS } from "../wire/limits.ts";
+import { LIMITS, within } from "../wire/limits.ts";
 import type { MlflowRoute } from "../wire/routes.ts";
 import { logInputs, logOutputs, type Dataset } from "./commands.ts";
 
@@ -43,6 +44,7 @@ export function inputRoutes({ db }: TrackingDeps): MlflowRoute[] {
       access: "write",
       async handle({ fields, workspace }) {
         const models = bounded(messages(fields, "models"), "models");
+        if (fields["models"] === undefined || fields["models"] === null) throw absent("models");
         await db.write(logOutputs, {
           workspace,
           runId: runId(fields),
@@ -62,7 +64,7 @@ function datasetInput(fields: Fields): { dataset: Dataset; tags: { key: string; 
   if (!dataset) throw invalid("Missing value for required parameter 'dataset'.");
   const text = (name: string, max: number): string | null => {
     const value = optionalString(dataset, name) ?? null;
-    if (value !== null) atMost(value, max, `The dataset's ${name}`);
+    if (value !== null) within(value, max, name);
     return value;
   };
   string(dataset, "name");
@@ -78,8 +80,8 @@ function datasetInput(fields: Fields): { dataset: Dataset; tags: { key: string; 
     },
     tags: messages(fields, "tags").map((tag) => {
       const [key, value] = [string(tag, "key"), stringOrEmpty(tag, "value")];
-      atMost(key, LIMITS.inputTagKey, "The input tag's key");
-      atMost(value, LIMITS.inputTagValue, "The input tag's value");
+      within(key, LIMITS.inputTagKey, "key");
+      within(value, LIMITS.inputTagValue, "value");
       return { key, value };
     }),
   };

@@ -1,6 +1,7 @@
+import { invalid } from "../wire/errors.ts";
 import { double, int64, optionalInt64, optionalString, string, type Fields } from "../wire/fields.ts";
 import { storedDouble } from "../wire/json.ts";
-import { checkKey } from "../wire/limits.ts";
+import { checkName, LIMITS, within } from "../wire/limits.ts";
 
 /** One point of a metric as the database keeps it. */
 export interface MetricPoint {
@@ -15,12 +16,21 @@ export interface MetricPoint {
   datasetDigest: string | null;
 }
 
-/** Reads MLflow's Metric message. */
-export function metricPoint(fields: Fields): MetricPoint {
+/** Reads MLflow's Metric message; `path` is what messages call it within a batch, such as `metrics[0]`. */
+export function metricPoint(fields: Fields, path = ""): MetricPoint {
+  const key = checkName(string(fields, "key"), path === "" ? "name" : `${path}.name`);
+  const value = double(fields, "value");
+  const timestamp = int64(fields, "timestamp");
+  if (timestamp < 0) {
+    throw invalid(
+      `Invalid value ${timestamp} for parameter '${path === "" ? "" : `${path}.`}timestamp' supplied: metric ` +
+        `'${key}' (value=${value}). Timestamp must be a nonnegative long (64-bit integer) `,
+    );
+  }
   return {
-    key: checkKey(string(fields, "key"), "metric"),
-    ...storedDouble(double(fields, "value")),
-    timestamp: int64(fields, "timestamp"),
+    key: within(key, LIMITS.key, "Metric name"),
+    ...storedDouble(value),
+    timestamp,
     step: optionalInt64(fields, "step") ?? 0,
     modelId: optionalString(fields, "model_id") || null,
     datasetName: optionalString(fields, "dataset_name") || null,

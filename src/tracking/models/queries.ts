@@ -29,18 +29,19 @@ export interface LoggedModelRow {
 export const MODEL_COLUMNS = `m.model_id, m.experiment_id, m.name, m.artifact_uri, m.creation_time, m.last_update_time,
   m.status, m.status_message, m.model_type, m.source_run_id, m.lifecycle_stage`;
 
-/** The logged model, unless it is deleted. */
+/** The logged model; a deleted one only where that is asked for. */
 export async function loggedModelRow(
   tx: ReadTx,
   workspace: string,
   modelId: string,
+  allowDeleted = false,
 ): Promise<LoggedModelRow> {
   const row = await tx.get<LoggedModelRow>(
-    `SELECT ${MODEL_COLUMNS} FROM logged_models m WHERE m.model_id = ? AND m.workspace = ?
-       AND m.lifecycle_stage = 'active'`,
+    `SELECT ${MODEL_COLUMNS} FROM logged_models m WHERE m.model_id = ? AND m.workspace = ?`,
     [modelId, workspace],
   );
-  if (!row) throw missing(`Logged model with ID '${modelId}' not found.`);
+  if (!row || (row.lifecycle_stage === "deleted" && !allowDeleted))
+    throw missing(`Logged model with ID '${modelId}' not found.`);
   return row;
 }
 
@@ -97,8 +98,8 @@ function modelInfo(row: LoggedModelRow, tags: readonly EntryRow[]): object {
     last_updated_timestamp_ms: row.last_update_time,
     status: row.status,
     ...(row.status_message === null ? {} : { status_message: row.status_message }),
-    ...(row.model_type === null ? {} : { model_type: row.model_type }),
-    ...(row.source_run_id === null ? {} : { source_run_id: row.source_run_id }),
+    model_type: row.model_type ?? "",
+    source_run_id: row.source_run_id ?? "",
     tags: tags.map(({ key, value }) => ({ key, value })),
   };
 }

@@ -5,6 +5,7 @@ import { experimentNumber } from "../experiments/queries.ts";
 import { runNameFrom } from "../runs/names.ts";
 import { invalid } from "../wire/errors.ts";
 import {
+  absent,
   count,
   messages,
   optionalBoolean,
@@ -15,7 +16,7 @@ import {
   strings,
   type Fields,
 } from "../wire/fields.ts";
-import { atMost, keyValue, LIMITS, type KeyValue } from "../wire/limits.ts";
+import { LIMITS, looseKeyValue, within, type KeyValue } from "../wire/limits.ts";
 import type { MlflowCall, MlflowRoute } from "../wire/routes.ts";
 import { createLoggedModel, deleteModelTag, logToModel, updateLoggedModel } from "./commands.ts";
 import { loggedModelMessages, loggedModelRow, MODEL_STATUSES } from "./queries.ts";
@@ -23,9 +24,9 @@ import { searchLoggedModels } from "./search.ts";
 
 export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
   const { db, clock, ids, blobs } = deps;
-  const get = (workspace: string, id: string): Promise<object> =>
+  const get = (workspace: string, id: string, allowDeleted = false): Promise<object> =>
     db.read(async (tx) => {
-      const row = await loggedModelRow(tx, workspace, id);
+      const row = await loggedModelRow(tx, workspace, id, allowDeleted);
       return { model: (await loggedModelMessages(tx, [row]))[0] };
     });
 
@@ -46,10 +47,14 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
   }
 
   async function search({ fields, workspace }: MlflowCall): Promise<object> {
+    const experiments = strings(fields, "experiment_ids");
+    if (fields["experiment_ids"] === undefined || fields["experiment_ids"] === null)
+      throw absent("experiment_ids");
+    if (experiments.length === 0) return {};
     return db.read((tx) =>
       searchLoggedModels(tx, {
         workspace,
-        experimentIds: strings(fields, "experiment_ids").map(experimentNumber),
+        experimentIds: experiments.map(experimentNumber),
         filter: stringOrEmpty(fields, "filter"),
         orderBy: messages(fields, "order_by").map((order) => ({
           field: string(order, "field_name"),
@@ -62,10 +67,11 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
   }
 
   async function finalize(call: MlflowCall): Promise<object> {
-    const status = optionalEnum(call.fields, "status", MODEL_STATUSES);
-    if (!status) throw invalid("Missing value for required parameter 'status'.");
+    string(call.fields, "model_id");
+    const status = optionalEnum(call.fields, "status", MODEL_STATUSES, 0);
+    if (!status) throw absent("status");
     await db.write(updateLoggedModel, { ...placeOf(call), status, now: clock.now() });
-    return get(call.workspace, idOf(call));
+    return get(call.workspace, idOf(call), true);
   }
 
   async function remove(call: MlflowCall): Promise<object> {
@@ -73,9 +79,14 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
     return {};
   }
 
-  async function log(call: MlflowCall): Promise<object> {
-    const { fields } = call;
-    await db.write(logToModel, { ...placeOf(call), params: params(fields), tags: tags(fields) });
+  async function setTags(call: MlflowCall): Promise<object> {
+    await db.write(logToModel, { ...placeOf(call), params: [], tags: tags(call.fields) });
+    return {};
+  }
+
+  async function logParams(call: MlflowCall): Promise<object> {
+    string(call.fields, "model_id");
+    await db.write(logToModel, { ...placeOf(call), params: params(call.fields), tags: [] });
     return {};
   }
 
@@ -92,12 +103,13 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
       method: "GET",
       path: "logged-models/:model_id",
       access: "read",
-      handle: (call) => get(call.workspace, idOf(call)),
+      handle: (call) =>
+        get(call.workspace, idOf(call), optionalBoolean(call.fields, "allow_deleted") ?? false),
     },
     { method: "PATCH", path: "logged-models/:model_id", access: "write", handle: finalize },
     { method: "DELETE", path: "logged-models/:model_id", access: "write", handle: remove },
-    { method: "PATCH", path: "logged-models/:model_id/tags", access: "write", handle: log },
-    { method: "POST", path: "logged-models/:model_id/params", access: "write", handle: log },
+    { method: "PATCH", path: "logged-models/:model_id/tags", access: "write", handle: setTags },
+    { method: "POST", path: "logged-models/:model_id/params", access: "write", handle: logParams },
     {
       method: "DELETE",
       path: "logged-models/:model_id/tags/:key",
@@ -125,18 +137,20 @@ function placeOf(call: MlflowCall): { workspace: string; modelId: string } {
 }
 
 function params(fields: Fields): KeyValue[] {
-  return messages(fields, "params").map((param) => keyValue(param, "param", LIMITS.paramValue));
+  return messages(fields, "params").map(looseKeyValue);
 }
 
 function tags(fields: Fields): KeyValue[] {
-  return messages(fields, "tags").map((tag) => keyValue(tag, "tag", LIMITS.tagValue));
+  return messages(fields, "tags").map(looseKeyValue);
 }
 
 /** As MLflow: the name becomes part of URIs. */
 function modelName(name: string): string {
-  atMost(name, LIMITS.modelName, "The model's name");
   if (/[/:.%"'\\]/.test(name)) {
-    throw invalid(`Invalid model name ('${name}') provided. It may not contain any of / : . % " ' \\.`);
+    throw invalid(
+      `Invalid model name ('${name}') provided. Model name must be a non-empty string and cannot contain the ` +
+        `following characters: ('/', ':', '.', '%', '"', "'")`,
+    );
   }
-  return name;
+  return within(name, LIMITS.loggedModelName, "name");
 }

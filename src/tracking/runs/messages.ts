@@ -15,9 +15,6 @@ interface LatestRow {
   is_nan: number;
   timestamp: number;
   step: number;
-  model_id: string | null;
-  dataset_name: string | null;
-  dataset_digest: string | null;
 }
 
 type EntryRow = KeyValue & { rid: number };
@@ -38,7 +35,7 @@ async function groupMessages(tx: ReadTx, rows: readonly RunRow[]): Promise<objec
   const select = (columns: string, table: string): string =>
     `SELECT rid, ${columns} FROM ${table} WHERE rid IN (${marks}) ORDER BY rid, key`;
   const metrics = await tx.all<LatestRow>(
-    select("key, value, is_nan, timestamp, step, model_id, dataset_name, dataset_digest", "latest_metrics"),
+    select("key, value, is_nan, timestamp, step", "latest_metrics"),
     rids,
   );
   const params = await tx.all<EntryRow>(select("key, value", "params"), rids);
@@ -64,9 +61,6 @@ function metricMessage(row: LatestRow): object {
     value: wireDouble(row.value, row.is_nan),
     timestamp: row.timestamp,
     step: row.step,
-    ...(row.model_id === null ? {} : { model_id: row.model_id }),
-    ...(row.dataset_name === null ? {} : { dataset_name: row.dataset_name }),
-    ...(row.dataset_digest === null ? {} : { dataset_digest: row.dataset_digest }),
   };
 }
 

@@ -10,16 +10,17 @@ import {
   optionalEnum,
   optionalInt64,
   optionalString,
+  requireInEach,
   runId,
   string,
   stringOrEmpty,
   strings,
   type Fields,
 } from "../wire/fields.ts";
-import { keyValue, LIMITS, type KeyValue } from "../wire/limits.ts";
+import { LIMITS, looseKeyValue, paramOf, tagOf, within, type KeyValue } from "../wire/limits.ts";
 import type { MlflowCall, MlflowRoute } from "../wire/routes.ts";
 import { createRun, recordModel, setRunStage, updateRun } from "./commands.ts";
-import { checkBatch, logToRun, type LogArgs } from "./log.ts";
+import { checkBatch, checkRunId, logToRun, type LogArgs } from "./log.ts";
 import { runMessages } from "./messages.ts";
 import { runNameFrom } from "./names.ts";
 import { runRow, RUN_STATUSES } from "./queries.ts";
@@ -32,7 +33,7 @@ export function runRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
 function lifecycleRoutes({ db, clock, ids }: TrackingRouteDeps): MlflowRoute[] {
   async function create({ fields, workspace }: MlflowCall): Promise<object> {
     const id = ids.hex();
-    const tags = messages(fields, "tags").map(tagOf);
+    const tags = messages(fields, "tags").map(looseTagOf);
     const runName = chosenName(optionalString(fields, "run_name"), tags) ?? runNameFrom(id);
     await db.write(createRun, {
       workspace,
@@ -49,7 +50,7 @@ function lifecycleRoutes({ db, clock, ids }: TrackingRouteDeps): MlflowRoute[] {
     const info = await db.write(updateRun, {
       workspace,
       runId: runId(fields),
-      status: optionalEnum(fields, "status", RUN_STATUSES),
+      status: optionalEnum(fields, "status", RUN_STATUSES, 1),
       endTime: optionalInt64(fields, "end_time"),
       runName: optionalString(fields, "run_name"),
     });
@@ -91,7 +92,7 @@ function readRoutes({ db }: TrackingRouteDeps): MlflowRoute[] {
             experimentIds: strings(fields, "experiment_ids").map(experimentNumber),
             filter: stringOrEmpty(fields, "filter"),
             orderBy: strings(fields, "order_by"),
-            view: optionalEnum(fields, "run_view_type", VIEW_TYPES) ?? "ACTIVE_ONLY",
+            view: optionalEnum(fields, "run_view_type", VIEW_TYPES, 1) ?? "ACTIVE_ONLY",
             limit: count(fields, "max_results", 1000, 50_000),
             pageToken: optionalString(fields, "page_token") || undefined,
           }),
@@ -112,12 +113,20 @@ function logRoutes({ db, logged }: TrackingRouteDeps): MlflowRoute[] {
     return {};
   }
   async function logBatch({ fields, workspace }: MlflowCall): Promise<object> {
+    const [metrics, params, tags] = [
+      messages(fields, "metrics"),
+      messages(fields, "params"),
+      messages(fields, "tags"),
+    ];
+    requireInEach(metrics, "metrics", ["key", "value", "timestamp"]);
+    requireInEach(params, "params", ["key"]);
+    requireInEach(tags, "tags", ["key"]);
     const args: LogArgs = {
       workspace,
-      runId: runId(fields),
-      metrics: messages(fields, "metrics").map(metricPoint),
-      params: messages(fields, "params").map(paramOf),
-      tags: messages(fields, "tags").map(tagOf),
+      runId: checkRunId(runId(fields)),
+      metrics: metrics.map((metric, index) => metricPoint(metric, `metrics[${index}]`)),
+      params: params.map((param, index) => paramOf(param, `params[${index}]`)),
+      tags: tags.map((tag, index) => tagOf(tag, `tags[${index}]`)),
     };
     checkBatch(args);
     return log(args);
@@ -159,7 +168,7 @@ function logRoutes({ db, logged }: TrackingRouteDeps): MlflowRoute[] {
       access: "write",
       async handle({ fields, workspace }) {
         const modelJson = string(fields, "model_json");
-        if (!isJsonObject(modelJson)) throw invalid("Malformed model info: it is not a JSON object.");
+        checkModelInfo(modelJson);
         await db.write(recordModel, { workspace, runId: runId(fields), modelJson });
         return {};
       },
@@ -169,12 +178,10 @@ function logRoutes({ db, logged }: TrackingRouteDeps): MlflowRoute[] {
 
 const RUN_NAME = "mlflow.runName";
 
-function tagOf(fields: Fields): KeyValue {
-  return keyValue(fields, "tag", LIMITS.tagValue);
-}
-
-function paramOf(fields: Fields): KeyValue {
-  return keyValue(fields, "param", LIMITS.paramValue);
+/** MLflow looks at the tags of a new run less closely than at those of one that is there. */
+function looseTagOf(fields: Fields): KeyValue {
+  const { key, value } = looseKeyValue(fields);
+  return { key, value: within(value, LIMITS.tagValue, "value") };
 }
 
 /** The name in the request or in its tag; both must agree. */
@@ -182,17 +189,27 @@ function chosenName(name: string | undefined, tags: readonly KeyValue[]): string
   const tag = tags.find(({ key }) => key === RUN_NAME)?.value;
   if (name && tag && name !== tag) {
     throw invalid(
-      `Both 'run_name' and the tag '${RUN_NAME}' are given, with different values: '${name}', '${tag}'.`,
+      `Both 'run_name' argument and '${RUN_NAME}' tag are specified, but with different values ` +
+        `(run_name='${name}', ${RUN_NAME}='${tag}').`,
     );
   }
   return name || tag || undefined;
 }
 
-function isJsonObject(text: string): boolean {
+const MODEL_INFO = ["artifact_path", "flavors", "utc_time_created", "run_id"];
+
+function checkModelInfo(text: string): void {
+  let info: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value);
+    info = JSON.parse(text);
   } catch {
-    return false;
+    throw invalid(`Malformed model info. \n ${text} \n is not a valid JSON.`);
+  }
+  if (typeof info !== "object" || info === null || Array.isArray(info)) {
+    throw invalid(`Malformed model info. \n ${text} \n is not a JSON object.`);
+  }
+  const absentOnes = MODEL_INFO.filter((name) => !(name in info));
+  if (absentOnes.length > 0) {
+    throw invalid(`Model json is missing mandatory fields: {'${absentOnes.join("', '")}'}`);
   }
 }

@@ -222,6 +222,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     logDefect,
     version: config.version,
   });
+  tenancy.routes(app);
   platformRoutes(app, {
     version: config.version,
     mlflowVersion: MLFLOW_VERSION,

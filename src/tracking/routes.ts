@@ -7,6 +7,7 @@ import type { TrackingRouteDeps } from "./deps.ts";
 import { evaluationDatasetRoutes } from "./evaluation-datasets/routes.ts";
 import { experimentRoutes } from "./experiments/routes.ts";
 import { inputRoutes } from "./inputs/routes.ts";
+import { datasetSummaryRoutes } from "./inputs/summaries.ts";
 import { bulkMetricRoutes } from "./metrics/bulk-routes.ts";
 import { metricRoutes } from "./metrics/routes.ts";
 import { loggedModelRoutes } from "./models/routes.ts";
@@ -27,6 +28,7 @@ export function trackingRoutes(app: FastifyInstance, deps: TrackingRouteDeps): v
     ...runRoutes(deps),
     ...metricRoutes(deps),
     ...inputRoutes(deps),
+    ...datasetSummaryRoutes(deps),
     ...loggedModelRoutes(deps),
     ...bulkMetricRoutes(deps),
     ...evaluationDatasetRoutes(deps),

@@ -1,5 +1,6 @@
 import type { Migration } from "../store/database.ts";
 import { evaluationDatasetMigrations } from "./evaluation-datasets/schema.ts";
+import { summaryMigrations } from "./inputs/summaries.ts";
 import { scorerMigrations } from "./scorers/schema.ts";
 import { traceMigrations } from "./traces/schema.ts";
 
@@ -112,5 +113,6 @@ export const trackingMigrations: readonly Migration[] = [
   },
   ...evaluationDatasetMigrations,
   ...scorerMigrations,
+  ...summaryMigrations,
   ...traceMigrations,
 ];

@@ -76,3 +76,28 @@ describe("histories of several runs", () => {
       404,
     ));
 });
+
+describe("the datasets that runs used", () => {
+  it("are summed up by experiment and context", async () => {
+    const dataset = { name: "iris", digest: "d1", source_type: "local", source: "x" };
+    const tags = [{ key: "mlflow.data.context", value: "training" }];
+    for (const run_id of [long, short]) {
+      await platform.call("POST", "runs/log-inputs", { run_id, datasets: [{ dataset, tags }] });
+    }
+    const other = { ...dataset, digest: "d2" };
+    await platform.call("POST", "runs/log-inputs", { run_id: long, datasets: [{ dataset: other }] });
+    const search = (ids: string[], status = 200) =>
+      platform.call("POST", "experiments/search-datasets", { experiment_ids: ids }, status);
+    expect(await search(["0", "99"])).toEqual({
+      dataset_summaries: [
+        { experiment_id: "0", name: "iris", digest: "d1", context: "training" },
+        { experiment_id: "0", name: "iris", digest: "d2" },
+      ],
+    });
+    await search([], 400);
+    await search(
+      Array.from({ length: 21 }, (_, index) => String(index)),
+      400,
+    );
+  });
+});

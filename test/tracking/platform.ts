@@ -17,6 +17,7 @@ import { createTracking } from "../../src/tracking/create-tracking.ts";
 import { trackingRoutes } from "../../src/tracking/routes.ts";
 import { trackingMigrations } from "../../src/tracking/schema.ts";
 import { temporaryFolder } from "../store/support.ts";
+import { noteClientCalls } from "./client-calls.ts";
 import { openTestDatabase } from "../support/database.ts";
 
 /** Tracking and registry as the control process serves them, on a real database in a folder of their own. */
@@ -61,6 +62,7 @@ export async function startPlatform(
   const defects: unknown[] = [];
   const logDefect = (error: unknown): void => void defects.push(error);
   const app = await createApp({ guard: () => null, logDefect, version: "0.0.0" });
+  noteClientCalls(app);
   const blobs = options.blobs ?? createFolderBlobs(join(folder.path, "artifacts"));
   const logged = createLogged();
   const deps = { db, clock, ids: systemIds(() => clock.now()), artifactRoot: "mlflow-artifacts:/", logged };

@@ -4,12 +4,8 @@ import { runRow } from "../runs/queries.ts";
 import { joinSql } from "../search/sql.ts";
 import { wireDouble } from "../wire/json.ts";
 
-interface PointRow extends Record<string, unknown> {
-  value: number;
-  is_nan: number;
-  timestamp: number;
-  step: number;
-}
+/** As the order names its columns: each is read once. */
+type PointRow = { k0: number; k1: number; k2: number; k3: number } & Record<string, unknown>;
 
 /** The order of the primary key, so that a page is one short walk along it. */
 const ORDER: readonly OrderTerm[] = ["timestamp", "step", "value", "is_nan"].map((column) => ({
@@ -30,16 +26,16 @@ export async function metricHistory(
     " AND ",
   );
   const rows = await tx.all<PointRow>(
-    `SELECT value, is_nan, timestamp, step, ${page.columns.sql} FROM metrics
+    `SELECT ${page.columns.sql} FROM metrics
      WHERE ${where.sql} ORDER BY ${page.orderBy} LIMIT ?`,
     [...where.params, history.limit + 1],
   );
   const kept = rows.slice(0, history.limit);
   const last = kept.at(-1);
   return {
-    metrics: kept.map(({ value, is_nan, timestamp, step }) => ({
+    metrics: kept.map(({ k0: timestamp, k1: step, k2: value, k3: isNan }) => ({
       key: history.key,
-      value: wireDouble(value, is_nan),
+      value: wireDouble(value, isNan),
       timestamp,
       step,
     })),

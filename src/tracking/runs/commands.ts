@@ -1,7 +1,7 @@
 import { defineCommand } from "../../store/database.ts";
 import { joinUri } from "../artifacts/uri.ts";
 import { activeExperiment } from "../experiments/commands.ts";
-import { setRunTag } from "../tags/commands.ts";
+import { insertTags, setRunTag } from "../tags/commands.ts";
 import { invalid } from "../wire/errors.ts";
 import type { KeyValue } from "../wire/limits.ts";
 import { activeRun, runInfo, runRow, runScope, type RunStatus } from "./queries.ts";
@@ -20,20 +20,16 @@ interface CreateArgs {
 export const createRun = defineCommand(
   "tracking.create-run",
   async (tx, args: CreateArgs): Promise<{ artifactUri: string }> => {
-    const known = await tx.get<{ artifact_uri: string }>(
-      "SELECT artifact_uri FROM runs WHERE run_id = ? AND workspace = ?",
-      [args.runId, args.workspace],
-    );
-    if (known) return { artifactUri: known.artifact_uri };
-    const experiment = await activeExperiment(tx, args.workspace, args.experimentId);
-    const artifactUri = joinUri(experiment.artifact_location, args.runId, "artifacts");
+    const { runId, experimentId, workspace } = args;
+    const experiment = await activeExperiment(tx, workspace, experimentId);
+    const artifactUri = joinUri(experiment.artifact_location, runId, "artifacts");
     const row = await tx.get<{ rid: number }>(
       `INSERT INTO runs (run_id, experiment_id, run_name, user_id, status, start_time, artifact_uri, lifecycle_stage,
-         workspace) VALUES (?, ?, ?, ?, 'RUNNING', ?, ?, 'active', ?) RETURNING rid`,
-      [args.runId, args.experimentId, args.runName, args.userId, args.startTime, artifactUri, args.workspace],
+         workspace) VALUES (?, ?, ?, ?, 'RUNNING', ?, ?, 'active', ?) ON CONFLICT (run_id) DO NOTHING RETURNING rid`,
+      [runId, experimentId, args.runName, args.userId, args.startTime, artifactUri, workspace],
     );
-    const run = { rid: row?.rid ?? 0, experiment_id: args.experimentId };
-    for (const tag of args.tags) await setRunTag(tx, run, tag);
+    if (!row) return { artifactUri: (await runRow(tx, workspace, runId)).artifact_uri };
+    await insertTags(tx, { rid: row.rid, experiment_id: experimentId }, args.tags);
     return { artifactUri };
   },
   { scope: runScope },

@@ -29,6 +29,21 @@ export async function runMessages(tx: ReadTx, rows: readonly RunRow[]): Promise<
   return found;
 }
 
+/** The Run message of a run that was made just now: known without asking the database for it. */
+export function newRunMessage(
+  run: Omit<RunRow, "rid" | "status" | "end_time" | "lifecycle_stage" | "start_time"> & {
+    start_time: number | bigint;
+  },
+  tags: readonly KeyValue[],
+): object {
+  const last = [...new Map(tags.map(({ key, value }) => [key, value]))].sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    info: runInfo({ ...run, status: "RUNNING", end_time: null, lifecycle_stage: "active" }),
+    data: { metrics: [], params: [], tags: last.map(([key, value]) => ({ key, value })) },
+    ...inputMessages(undefined),
+  };
+}
+
 async function groupMessages(tx: ReadTx, rows: readonly RunRow[]): Promise<object[]> {
   const rids = rows.map((row) => row.rid);
   const marks = rids.map(() => "?").join(", ");

@@ -52,7 +52,7 @@ export async function activeRun(
 }
 
 /** MLflow's RunInfo. */
-export function runInfo(row: RunRow): object {
+export function runInfo(row: Omit<RunRow, "rid" | "start_time"> & { start_time: number | bigint }): object {
   return {
     run_id: row.run_id,
     run_uuid: row.run_id,

@@ -21,7 +21,7 @@ import { LIMITS, looseKeyValue, paramOf, tagOf, within, type KeyValue } from "..
 import type { MlflowCall, MlflowRoute } from "../wire/routes.ts";
 import { createRun, recordModel, setRunStage, updateRun } from "./commands.ts";
 import { checkBatch, checkRunId, logToRun, type LogArgs } from "./log.ts";
-import { runMessages } from "./messages.ts";
+import { newRunMessage, runMessages } from "./messages.ts";
 import { runNameFrom } from "./names.ts";
 import { runRow, RUN_STATUSES } from "./queries.ts";
 import { searchRuns } from "./search.ts";
@@ -35,16 +35,24 @@ function lifecycleRoutes({ db, clock, ids }: TrackingRouteDeps): MlflowRoute[] {
     const id = ids.hex();
     const tags = messages(fields, "tags").map(looseTagOf);
     const runName = chosenName(optionalString(fields, "run_name"), tags) ?? runNameFrom(id);
-    await db.write(createRun, {
+    const run = {
+      run_id: id,
+      experiment_id: experimentNumber(optionalString(fields, "experiment_id") || "0"),
+      run_name: runName,
+      user_id: stringOrEmpty(fields, "user_id"),
+      start_time: optionalInt64(fields, "start_time") ?? clock.now(),
+    };
+    const all = [...tags.filter((tag) => tag.key !== RUN_NAME), { key: RUN_NAME, value: runName }];
+    const { artifactUri } = await db.write(createRun, {
       workspace,
       runId: id,
-      experimentId: experimentNumber(optionalString(fields, "experiment_id") || "0"),
+      experimentId: run.experiment_id,
       runName,
-      userId: stringOrEmpty(fields, "user_id"),
-      startTime: optionalInt64(fields, "start_time") ?? clock.now(),
-      tags: [...tags.filter((tag) => tag.key !== RUN_NAME), { key: RUN_NAME, value: runName }],
+      userId: run.user_id,
+      startTime: run.start_time,
+      tags: all,
     });
-    return db.read(async (tx) => ({ run: (await runMessages(tx, [await runRow(tx, workspace, id)]))[0] }));
+    return { run: newRunMessage({ ...run, artifact_uri: artifactUri }, all) };
   }
   async function update({ fields, workspace }: MlflowCall): Promise<object> {
     const info = await db.write(updateRun, {

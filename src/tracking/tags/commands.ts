@@ -17,6 +17,25 @@ export async function setRunTag(
   if (key === "mlflow.runName") await tx.run("UPDATE runs SET run_name = ? WHERE rid = ?", [value, rid]);
 }
 
+/** Tags in one statement: each number of them is a statement of its own, and kept prepared. */
+const ROWS = 16;
+
+/** Tags of a run that has none yet; of a key that is given twice the last. */
+export async function insertTags(
+  tx: Tx,
+  { rid, experiment_id }: Pick<RunRow, "rid" | "experiment_id">,
+  tags: readonly KeyValue[],
+): Promise<void> {
+  const last = [...new Map(tags.map(({ key, value }) => [key, value]))];
+  for (let at = 0; at < last.length; at += ROWS) {
+    const some = last.slice(at, at + ROWS);
+    await tx.run(
+      `INSERT INTO tags (rid, key, value, experiment_id) VALUES ${some.map(() => "(?, ?, ?, ?)").join(", ")}`,
+      some.flatMap(([key, value]) => [rid, key, value, experiment_id]),
+    );
+  }
+}
+
 export const deleteRunTag = defineCommand(
   "tracking.delete-run-tag",
   async (tx, { workspace, runId, key }: { workspace: string; runId: string; key: string }): Promise<void> => {

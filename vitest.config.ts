@@ -25,7 +25,7 @@ export default defineConfig({
         test: {
           name: "postgres",
           // What answers MLflow's API out of the database, once more over the other one.
-          include: ["test/{tracking,registry,tenancy}/**/*.test.ts"],
+          include: ["test/{tracking,registry,tenancy}/**/*.test.ts", "test/store/{postgres*,events}.test.ts"],
           exclude: ["**/mlflow-client.test.ts", "**/artifacts*.test.ts", "**/filter.test.ts"],
           provide: { database: "postgres" },
         },

@@ -40,11 +40,14 @@ const emit = defineCommand("events.emit", async (tx, { event, keep }: EmitArgs):
     ],
   );
   const id = row?.id ?? 0;
-  for (const subject of new Set(event.subjects)) {
-    await tx.run("INSERT INTO event_subjects (subject, event_id) VALUES (?, ?)", [subject, id]);
-  }
-  await tx.run("DELETE FROM events WHERE id <= ?", [id - keep]);
-  await tx.run("DELETE FROM event_subjects WHERE event_id <= ?", [id - keep]);
+  const subjects = [...new Set(event.subjects)];
+  await Promise.all([
+    ...subjects.map((subject) =>
+      tx.run("INSERT INTO event_subjects (subject, event_id) VALUES (?, ?)", [subject, id]),
+    ),
+    tx.run("DELETE FROM events WHERE id <= ?", [id - keep]),
+    tx.run("DELETE FROM event_subjects WHERE event_id <= ?", [id - keep]),
+  ]);
   return id;
 });
 

@@ -1,25 +1,17 @@
-import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SlipwayEvent } from "../../src/base/events.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { createEvents, eventMigrations } from "../../src/store/events.ts";
-import type { SqliteDatabase } from "../../src/store/sqlite.ts";
-import { openCounters } from "./support-open.ts";
-import { bundleFixture, temporaryFolder } from "./support.ts";
+import type { Database } from "../../src/store/database.ts";
+import { openTestDatabase } from "../support/database.ts";
+import { temporaryFolder } from "./support.ts";
 
-let built: Awaited<ReturnType<typeof temporaryFolder>>;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let writerFile: string;
-let db: SqliteDatabase;
+let db: Database;
 
-beforeAll(async () => {
-  built = await temporaryFolder();
-  writerFile = await bundleFixture("writer", built.path);
-});
-afterAll(() => built.dispose());
 beforeEach(async () => {
   folder = await temporaryFolder();
-  db = await openCounters(join(folder.path, "store.db"), writerFile, { migrations: eventMigrations });
+  db = await openTestDatabase({ folder: folder.path, migrations: eventMigrations, clock: systemClock });
 });
 afterEach(async () => {
   await db.close();

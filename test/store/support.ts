@@ -21,7 +21,10 @@ export async function bundleFixture(name: string, folder: string): Promise<strin
     platform: "node",
     target: "node20.19",
     // By its path: the bundle lies outside of the package.
-    alias: { "@photostructure/sqlite": import.meta.resolve("@photostructure/sqlite") },
+    alias: {
+      "@photostructure/sqlite": import.meta.resolve("@photostructure/sqlite"),
+      pg: import.meta.resolve("pg"),
+    },
     external: ["file:*"],
     logLevel: "warning",
   });

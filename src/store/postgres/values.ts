@@ -16,7 +16,7 @@ export function toWire(params: readonly SqlValue[]): WireValue[] {
       case "number":
         // Stored as NULL in one database and as a value above all others in the other: whoever has one must decide.
         if (Number.isNaN(value)) throw new TypeError("NaN can't be an SQL value");
-        return Object.is(value, -0) ? "-0" : String(value);
+        return String(value);
       case "bigint":
         return String(value);
       case "object":

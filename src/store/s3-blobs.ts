@@ -7,7 +7,7 @@ import type { BlobContent, BlobInfo, BlobStore, ByteRange, DirectAccess } from "
 import { PartBuffers } from "./s3/buffers.ts";
 import { S3Client, type S3ClientDeps } from "./s3/client.ts";
 import { S3DirectAccess } from "./s3/direct.ts";
-import { listPages } from "./s3/listing.ts";
+import { listPages, type ListedPage } from "./s3/listing.ts";
 import { abortUpload, uploadsBefore } from "./s3/multipart.ts";
 import { sendStream } from "./s3/upload.ts";
 import { elements, escapeXml, textOf } from "./s3/xml.ts";
@@ -15,10 +15,13 @@ import { elements, escapeXml, textOf } from "./s3/xml.ts";
 /** Parts of uploads that are held in memory at once, 8 MiB each. */
 const PARTS_IN_MEMORY = 16;
 const MAX_KEY_BYTES = 1024;
+const MAX_PAGE_KEYS = 1000;
 
 export interface S3BlobsDeps extends S3ClientDeps {
   /** Whether clients may be given addresses of the store itself; default true. */
   isDirect?: boolean;
+  /** Keys in a page of a listing, and in one request of a deletion; default 1000, which is S3's limit. */
+  pageKeys?: number;
 }
 
 export interface S3BlobStore extends BlobStore {
@@ -37,11 +40,13 @@ class S3Blobs implements S3BlobStore {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #pageKeys: number;
   readonly #buffers = new PartBuffers(PARTS_IN_MEMORY);
 
   constructor(deps: S3BlobsDeps) {
     this.#client = new S3Client(deps);
     this.#bucket = deps.config.bucket;
+    this.#pageKeys = deps.pageKeys ?? MAX_PAGE_KEYS;
     this.#prefix = deps.config.prefix === "" ? "" : `${deps.config.prefix}/`;
     this.direct =
       deps.isDirect === false ? null : new S3DirectAccess(this.#client, (path) => this.#fileKey(path));
@@ -77,7 +82,7 @@ class S3Blobs implements S3BlobStore {
     checkBlobPath(path);
     const file = path === "" ? undefined : await this.#head(path);
     if (file !== undefined) return file;
-    for await (const { objects, folders } of listPages(this.#client, this.#folderKey(path), { maxKeys: 1 }))
+    for await (const { objects, folders } of this.#pages(path, { maxKeys: 1 }))
       return objects.length + folders.length > 0 || path === "" ? { path, isDir: true, size: 0 } : undefined;
     return undefined;
   }
@@ -85,7 +90,7 @@ class S3Blobs implements S3BlobStore {
   async list(path: string): Promise<BlobInfo[]> {
     checkBlobPath(path);
     const found: BlobInfo[] = [];
-    for await (const page of listPages(this.#client, this.#folderKey(path), { delimiter: "/" })) {
+    for await (const page of this.#pages(path, { delimiter: "/" })) {
       for (const { key, size } of page.objects) found.push({ path: this.#pathOf(key), isDir: false, size });
       for (const folder of page.folders)
         found.push({ path: this.#pathOf(folder.slice(0, -1)), isDir: true, size: 0 });
@@ -95,7 +100,7 @@ class S3Blobs implements S3BlobStore {
 
   async *walk(path: string): AsyncGenerator<BlobInfo> {
     checkBlobPath(path);
-    for await (const { objects } of listPages(this.#client, this.#folderKey(path)))
+    for await (const { objects } of this.#pages(path))
       for (const { key, size } of objects) {
         const info = { path: this.#pathOf(key), isDir: false, size };
         if (isReachable(info)) yield info;
@@ -107,9 +112,9 @@ class S3Blobs implements S3BlobStore {
     if (path === "") throw new SlipwayError("BLOB_PATH_REFUSED", "the store's root can't be deleted");
     let keys = [this.#fileKey(path)];
     // Deleting what was listed doesn't disturb the listing: the next page begins behind the last key.
-    for await (const { objects } of listPages(this.#client, this.#folderKey(path))) {
+    for await (const { objects } of this.#pages(path)) {
       keys.push(...objects.map(({ key }) => key));
-      while (keys.length >= 1000) keys = await this.#deleteSome(keys, path);
+      while (keys.length >= this.#pageKeys) keys = await this.#deleteSome(keys, path);
     }
     while (keys.length > 0) keys = await this.#deleteSome(keys, path);
   }
@@ -124,9 +129,9 @@ class S3Blobs implements S3BlobStore {
     this.#client.close();
   }
 
-  /** Deletes the first thousand; answers the rest. */
+  /** Deletes the first page; answers the rest. */
   async #deleteSome(keys: readonly string[], path: string): Promise<string[]> {
-    const some = keys.slice(0, 1000);
+    const some = keys.slice(0, this.#pageKeys);
     const objects = some.map((key) => `<Object><Key>${escapeXml(key)}</Key></Object>`).join("");
     const body = new TextEncoder().encode(`<Delete><Quiet>true</Quiet>${objects}</Delete>`);
     const headers = {
@@ -147,7 +152,7 @@ class S3Blobs implements S3BlobStore {
         where: path,
         given: `${textOf(failed, "Code")}: ${textOf(failed, "Message")}`,
       });
-    return keys.slice(1000);
+    return keys.slice(this.#pageKeys);
   }
 
   async #head(path: string): Promise<BlobInfo | undefined> {
@@ -172,6 +177,10 @@ class S3Blobs implements S3BlobStore {
         given: path.slice(0, 80),
       });
     return key;
+  }
+
+  #pages(path: string, options: { delimiter?: "/"; maxKeys?: number } = {}): AsyncGenerator<ListedPage> {
+    return listPages(this.#client, this.#folderKey(path), { maxKeys: this.#pageKeys, ...options });
   }
 
   /** What every key below a folder begins with. */

@@ -32,8 +32,14 @@ describe.skipIf(s3Server === undefined)("an S3-compatible store", () => {
   it("that doesn't know the keys refuses at once, in a way that clients don't try again", async () => {
     const wrong = async () => ({ ...s3.credentials, secretAccessKey: "wrong" });
     const blobs = s3.open("p", { credentials: wrong, retryAfterMs: [60_000] });
-    for (const call of [blobs.put("x", body("1")), blobs.get("x"), blobs.list(""), blobs.delete("x")]) {
-      const [code, status] = await statusForClients(call);
+    const calls = [
+      () => blobs.put("x", body("1")),
+      () => blobs.get("x"),
+      () => blobs.list(""),
+      () => blobs.delete("x"),
+    ];
+    for (const call of calls) {
+      const [code, status] = await statusForClients(call());
       expect(code).toBe("ARTIFACTS_REFUSED");
       expect(RETRIED).not.toContain(status);
     }
@@ -42,8 +48,8 @@ describe.skipIf(s3Server === undefined)("an S3-compatible store", () => {
   it("without the bucket says so", async () => {
     const config = readS3Config("s3://no-such-bucket/p", { endpoint: s3.endpoint });
     const blobs = s3.open("p", { config });
-    for (const call of [blobs.put("x", body("1")), blobs.get("x"), blobs.list("")]) {
-      const [code, status] = await statusForClients(call);
+    for (const call of [() => blobs.put("x", body("1")), () => blobs.get("x"), () => blobs.list("")]) {
+      const [code, status] = await statusForClients(call());
       expect(code).toBe("ARTIFACTS_BUCKET_MISSING");
       expect(RETRIED).not.toContain(status);
     }
@@ -52,11 +58,11 @@ describe.skipIf(s3Server === undefined)("an S3-compatible store", () => {
   it("is listed and emptied page by page, below the prefix only", async () => {
     const folder = join(s3.bucketFolder, "paged", "many");
     await mkdir(folder, { recursive: true });
-    const names = Array.from({ length: 2003 }, (_, index) => `f${String(index).padStart(4, "0")}`);
+    const names = Array.from({ length: 203 }, (_, index) => `f${String(index).padStart(4, "0")}`);
     for (let at = 0; at < names.length; at += 100)
       await Promise.all(names.slice(at, at + 100).map((name) => writeFile(join(folder, name), "x")));
     await writeFile(join(s3.bucketFolder, "paged-beside"), "x");
-    const blobs = s3.open("paged");
+    const blobs = s3.open("paged", { pageKeys: 100 });
     expect((await blobs.list("many")).map(({ path }) => path)).toEqual(names.map((name) => `many/${name}`));
     let walked = 0;
     for await (const { size } of blobs.walk("")) walked += size;

@@ -5,8 +5,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
-import { createS3Blobs } from "../../src/store/s3-blobs.ts";
-import type { S3ClientDeps } from "../../src/store/s3/client.ts";
+import { createS3Blobs, type S3BlobsDeps } from "../../src/store/s3-blobs.ts";
 import { readS3Config } from "../../src/store/s3/config.ts";
 import type { S3Credentials } from "../../src/store/s3/signature.ts";
 // @ts-expect-error a plain module, shared with the tools that run without a build
@@ -27,7 +26,7 @@ export interface S3Server {
   /** What is in the bucket, as files. */
   bucketFolder: string;
   /** A store below a prefix of the bucket. */
-  open(prefix?: string, changed?: Partial<S3ClientDeps>): ReturnType<typeof createS3Blobs>;
+  open(prefix?: string, changed?: Partial<S3BlobsDeps>): ReturnType<typeof createS3Blobs>;
   close(): Promise<void>;
 }
 

@@ -20,14 +20,14 @@ export interface ListedPage {
 export async function* listPages(
   client: S3Client,
   prefix: string,
-  options: { delimiter?: "/"; maxKeys?: number } = {},
+  options: { delimiter?: "/"; maxKeys: number },
 ): AsyncGenerator<ListedPage> {
   const base = {
     "list-type": "2",
     "encoding-type": "url",
     prefix,
     ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }),
-    ...(options.maxKeys === undefined ? {} : { "max-keys": String(options.maxKeys) }),
+    "max-keys": String(options.maxKeys),
   };
   for (let token: string | undefined; ;) {
     const query = token === undefined ? base : { ...base, "continuation-token": token };

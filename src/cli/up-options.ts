@@ -1,3 +1,6 @@
+import type { PostgresAddress } from "../store/postgres/address.ts";
+import type { SignInOptions } from "./sign-in-options.ts";
+
 /** What `slipway up` was asked for; paths are absolute, and what isn't built has been refused. */
 export interface UpOptions {
   dataDir: string;
@@ -8,6 +11,10 @@ export interface UpOptions {
   allowedHosts: string[];
   /** SQLite file; undefined: in the data folder. */
   storeFile?: string;
+  /** PostgreSQL instead. */
+  postgres?: PostgresAddress;
+  /** Its first line is the password. */
+  storePasswordFile?: string;
   /** Folder behind the proxied artifact API; undefined: in the data folder. */
   artifactsDir?: string;
   /** An S3-compatible store behind it instead. */
@@ -18,6 +25,7 @@ export interface UpOptions {
   artifactRoot: string;
   /** Of one file in a push, in bytes. */
   maxFileBytes: number;
+  signIn: SignInOptions;
   /** The first line on stdout is one JSON object. */
   json: boolean;
 }

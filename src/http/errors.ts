@@ -38,6 +38,7 @@ export const CATALOGUE = {
     hint: "Begin again at /login; if it fails again, show an admin this message.",
   },
   SIGN_IN_PENDING: { status: 409, hint: "Open the address and confirm the code in the browser." },
+  CREDENTIALS_UNREADABLE: { status: 500, hint: "Correct or remove the file, and sign in again." },
   OIDC_UNREACHABLE: {
     status: 502,
     hint: "Check --oidc-issuer, and that the platform's machine reaches it.",
@@ -87,6 +88,10 @@ export const CATALOGUE = {
   STORE_FOREIGN: {
     status: 409,
     hint: "Give a data folder of slipway's own with --data, or another file with --store.",
+  },
+  STORE_UNREACHABLE: {
+    status: 503,
+    hint: "Check the host and the port of --store, and that PostgreSQL runs and listens there.",
   },
   STORE_REFUSED: {
     status: 500,

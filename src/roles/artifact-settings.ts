@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { S3Options } from "../cli/up-options.ts";
 import { SlipwayError } from "../http/errors.ts";
+import type { PostgresAddress } from "../store/postgres/address.ts";
 import { readS3Config, type S3Config } from "../store/s3/config.ts";
 import type { CredentialSource } from "../store/s3/credentials.ts";
 
@@ -21,6 +22,8 @@ export interface ArtifactSettings {
 export interface ControlSecrets {
   /** Of the artifact store. */
   s3?: CredentialSource;
+  /** Where the database is, and how to get in; absent: the SQLite file `storeFile`. */
+  postgres?: PostgresAddress;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;

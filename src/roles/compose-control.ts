@@ -47,7 +47,6 @@ import { metricsRoutes } from "../serving/metrics-routes.ts";
 import { createModelStore } from "../serving/folder-model-store.ts";
 import { specRoutes } from "../spec/routes.ts";
 import { createEvents, eventMigrations } from "../store/events.ts";
-import { openSqlite } from "../store/sqlite.ts";
 import { createLocalEngine } from "../targets/local/engine/engine.ts";
 import { createLocalServingBackend } from "../targets/local/serving-backend.ts";
 import { createTenancy } from "../tenancy/create-tenancy.ts";
@@ -62,6 +61,7 @@ import type { ControlSecrets } from "./artifact-settings.ts";
 import { SOCKETS, type PlatformConfig } from "./config.ts";
 import { callerName, identify } from "./identify.ts";
 import { openArtifacts } from "./open-artifacts.ts";
+import { openDatabase } from "./open-database.ts";
 import { policyDefaults } from "./policy-defaults.ts";
 import { predictionRoutes } from "./prediction-routes.ts";
 import { platformRoutes } from "./platform-routes.ts";
@@ -93,7 +93,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   const socket = (name: keyof typeof SOCKETS): string => join(config.runDir, SOCKETS[name]);
   const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${config.port}`;
 
-  const db = await openSqlite({
+  const db = await openDatabase({
+    postgres: deps.secrets.postgres,
     file: config.storeFile,
     writerFile: config.writerFile,
     migrations: [

@@ -25,7 +25,7 @@ export interface PlatformConfig {
   writerFile: string;
   /** What steps may see of the environment of `slipway up`: PATH, HOME, LANG, TMPDIR, proxy and package-index settings. */
   stepEnv: Record<string, string>;
-  /** SQLite file; default `<dataDir>/slipway.db`. */
+  /** SQLite file, when the database isn't PostgreSQL; default `<dataDir>/slipway.db`. */
   storeFile: string;
   /** `--artifact-root`: where new experiments put artifacts. */
   artifactRoot: string;

@@ -17,11 +17,15 @@ import { startSupervisor } from "../targets/local/supervisor/supervisor.ts";
 import { artifactSettings, type ArtifactSettings } from "./artifact-settings.ts";
 import type { PlatformConfig } from "./config.ts";
 import { stepEnvironment } from "./step-environment.ts";
+import { postgresSettings } from "./store-settings.ts";
 
 /** Runs the platform until it is told to end; answers the exit code. A second signal ends it at once. */
 export async function runUp(invocation: Invocation, options: UpOptions): Promise<number> {
   const stepEnv = stepEnvironment(invocation.env);
   const artifacts = artifactSettings(invocation.env, options);
+  const postgres = postgresSettings(invocation.env, options);
+  // What was given on the command line, a password perhaps, is not for everyone who can list processes.
+  if (postgres?.password !== undefined) process.title = "slipway up";
   const gitFound = checkGit(stepEnv["PATH"] ?? "");
   gitFound.catch(() => undefined);
   const { dataDir, host } = options;
@@ -38,7 +42,7 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
   try {
     await gitFound;
     address = await bindPublicAddress(host, options.port);
-    const token = takeToken(dataDir, host);
+    const token = takeToken(dataDir, options.signIn.isRequired || !isLoopback(host));
     const config = configOf(invocation, options, artifacts.settings, {
       runDir: folder.runDir,
       port: address.port,
@@ -49,7 +53,7 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
     const supervisor = startSupervisor({
       commands: commandsOf(invocation.mainFile),
       config,
-      controlSecrets: artifacts.secrets,
+      controlSecrets: { ...artifacts.secrets, ...(postgres === undefined ? {} : { postgres }) },
       publicHandle: address.handle,
       env: stepEnv,
       dataDir,
@@ -161,16 +165,18 @@ function tokenLines(config: PlatformConfig, freshToken: string | undefined): str
   const said = freshToken ?? `as shown when it was made (to get a new one: remove ${path} and start again)`;
   return [
     "",
-    `  ${config.host} can be reached from elsewhere: every call needs the token`,
+    isLoopback(config.host)
+      ? "  Every call needs a caller: sign in with `slipway login`, or send the token"
+      : `  ${config.host} can be reached from elsewhere: every call needs a caller, or the token`,
     `  Token    ${said}`,
   ];
 }
 
 const TOKEN_FILE = "token.json";
 
-/** Off loopback every caller needs a token. It is shown once, when it is made; only its hash is kept. */
-function takeToken(dataDir: string, host: string): { sha256: string; fresh?: string } | undefined {
-  if (isLoopback(host)) return undefined;
+/** Where callers are asked for. The token is shown once, when it is made; only its hash is kept. */
+function takeToken(dataDir: string, isRequired: boolean): { sha256: string; fresh?: string } | undefined {
+  if (!isRequired) return undefined;
   const path = join(dataDir, TOKEN_FILE);
   try {
     const { sha256 } = JSON.parse(readFileSync(path, "utf8")) as { sha256: string };

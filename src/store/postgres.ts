@@ -32,14 +32,18 @@ const WAITING = 1_000;
 const SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /**
- * Opens the database and brings its schema up to date. UNAVAILABLE, STORE_REFUSED, STORE_NEWER and STORE_FOREIGN say
+ * Opens the database and brings its schema up to date. STORE_UNREACHABLE, STORE_REFUSED, STORE_NEWER and STORE_FOREIGN say
  * why it can't. Several processes may use one database at the same time; see `runGroup` for how they agree.
  */
 export async function openPostgres(options: PostgresOptions): Promise<PostgresDatabase> {
   const { address, clock, migrations } = options;
   const ticks = (): number => clock.ticks?.() ?? clock.now();
   const locks = new Locks(address.schema);
-  const first = await Connection.open(address, WHILE_MIGRATING, ticks());
+  const first = await Connection.open(address, WHILE_MIGRATING, ticks()).catch((error: SlipwayError) => {
+    throw error.code === "UNAVAILABLE"
+      ? new SlipwayError("STORE_UNREACHABLE", error.message, { cause: error })
+      : error;
+  });
   try {
     await migrate(first, { schema: address.schema, locks, migrations, now: clock.now() });
   } finally {

@@ -23,6 +23,7 @@ test("up has the documented defaults", async () => {
     artifactRoot: "mlflow-artifacts:/",
     maxFileBytes: 50 * 2 ** 20,
     maxArtifactBytes: 10 * 2 ** 30,
+    signIn: { isRequired: false },
     json: false,
   });
 });
@@ -43,6 +44,7 @@ test("up takes paths relative to where it is called, and the exit code of the pl
     artifactRoot: "mlflow-artifacts:/",
     maxFileBytes: 2 * 2 ** 30,
     maxArtifactBytes: 5e12,
+    signIn: { isRequired: false },
     json: true,
   });
   expect((await run(["up"], { up: async () => 7 })).code).toBe(7);
@@ -74,6 +76,56 @@ test("the artifact API's own address is where artifacts go by default", async ()
   expect((await root(`${api}/team`)).artifactRoot).toBe("mlflow-artifacts:/team");
 });
 
+test("up takes an address of PostgreSQL, its schema and the file of its password", async () => {
+  const store = async (...argv: string[]) => {
+    const { postgres, storePasswordFile, storeFile } = (await options("--store", ...argv)) as UpOptions;
+    return { postgres, storePasswordFile, storeFile };
+  };
+  expect(await store("postgres://me@db.example.org/ml", "--store-password-file", "pw")).toEqual({
+    postgres: {
+      host: "db.example.org",
+      port: 5432,
+      user: "me",
+      database: "ml",
+      schema: "slipway",
+      sslmode: "require",
+    },
+    storePasswordFile: "/work-here/pw",
+  });
+  const all =
+    "postgresql://me%40x:p%2Fw@[::1]:6543/my%20db?schema=team_a&sslmode=verify-full&sslrootcert=/ca.pem";
+  expect((await store(all)).postgres).toEqual({
+    host: "::1",
+    port: 6543,
+    user: "me@x",
+    password: "p/w",
+    database: "my db",
+    schema: "team_a",
+    sslmode: "verify-full",
+    sslrootcert: "/ca.pem",
+  });
+  expect((await store("postgres://me@localhost/ml?host=/run/postgresql")).postgres?.host).toBe(
+    "/run/postgresql",
+  );
+});
+
+test.each([
+  ["postgres://me:secret@h"],
+  ["postgres://h/db:secret"],
+  ["postgres://me:secret@h/db?schema=Big"],
+  ["postgres://me:secret@h/db?schema=pg_catalog"],
+  ["postgres://me:secret@h/db?sslmode=prefer"],
+  ["postgres://me:secret@h/db?passwort=x"],
+  ["postgres://me:secret@h:port/db"],
+  ["postgres://me:se@cret%@h/db"],
+  ["s.db", "--store-password-file", "pw"],
+])("--store %s is refused, without its password", async (...argv) => {
+  const said = await options("--store", ...argv);
+  expect(said).toContain("(USAGE)");
+  expect(said).not.toContain("secret");
+  expect(said).not.toContain("cret%");
+});
+
 test("a file limit that isn't a size is refused", async () => {
   const said = await options("--max-file", "large");
   expect(said).toContain("--max-file");
@@ -81,7 +133,7 @@ test("a file limit that isn't a size is refused", async () => {
 });
 
 test.each([
-  ["--store", "postgres://u:secret@h/db"],
+  ["--store", "mysql://u:secret@h/db"],
   ["--artifacts", "gs://u:secret@bucket/x"],
   ["--artifact-root", "s3://bucket/x"],
   ["--grpc-port", "4601"],

@@ -161,7 +161,7 @@ describe("the PostgreSQL store", () => {
     expect(refused).toMatchObject({ code: "STORE_REFUSED" });
     url.port = "1";
     const unreachable = await openAt({ postgres: url.href }).catch((error: SlipwayError) => error);
-    expect(unreachable).toMatchObject({ code: "UNAVAILABLE" });
+    expect(unreachable).toMatchObject({ code: "STORE_UNREACHABLE" });
     for (const error of [refused, unreachable]) expect(inspect(error, { depth: 9 })).not.toContain("geheim");
   });
 });

@@ -2,17 +2,20 @@ import { isAbsolute, resolve } from "node:path";
 import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
 import { parseSize } from "../../spec/units.ts";
+import { isPostgresAddress, parsePostgresAddress } from "../../store/postgres/address.ts";
 import { withHelp } from "../context.ts";
 import type { CliContext } from "../context.ts";
 import { exitCodesHelp } from "../exit.ts";
+import { addSignInOptions, readSignIn, type GivenSignIn } from "../sign-in-options.ts";
 import type { S3Options, UpOptions } from "../up-options.ts";
 
-interface Given {
+interface Given extends GivenSignIn {
   data: string;
   host: string;
   port: string;
   allowHost: string[];
   store?: string;
+  storePasswordFile?: string;
   artifacts?: string;
   artifactsEndpoint?: string;
   artifactsRegion?: string;
@@ -39,7 +42,8 @@ export function addUp(program: Command, context: CliContext): void {
     .option("--port <n>", "port of the one address; 0 picks a free one", DEFAULT_PORT)
     .option("--host <host>", "address to listen on; any but loopback needs a token", "127.0.0.1")
     .option("--allow-host <name>", "another name that callers may use (repeatable)", collect, [])
-    .option("--store <file>", "SQLite file (default: in the data folder)")
+    .option("--store <place>", "SQLite file or postgres://user@host/database (default: in the data folder)")
+    .option("--store-password-file <file>", "its first line is PostgreSQL's password (default: PGPASSWORD)")
     .option("--artifacts <place>", "folder or s3://bucket/prefix of artifacts (default: in the data folder)")
     .option("--artifacts-endpoint <url>", "address of an S3-compatible store other than AWS's")
     .option("--artifacts-region <name>", "region of the bucket (default: AWS_REGION, or us-east-1)")
@@ -51,12 +55,16 @@ export function addUp(program: Command, context: CliContext): void {
     .option("--grpc-port <n>", "port of gRPC (not built yet)")
     .option("--json", "print one JSON object with url, gitUrl, pid, dataDir as the first line")
     .action(context.action((given: Given) => context.hooks.up(readOptions(given, context.terminal.cwd))));
+  addSignInOptions(command);
   withHelp(
     command,
     [
       "slipway up",
       "slipway up --port 0 --data /tmp/try --json",
       "slipway up --host 0.0.0.0 --allow-host ml.example.org",
+      "slipway up --auth required",
+      "slipway up --oidc-issuer https://id.example.org --oidc-client-id slipway --oidc-grant ml-team=default:member",
+      "slipway up --store postgres://slipway@db.example.org/slipway --store-password-file /run/secrets/db",
       "slipway up --artifacts s3://ml/artifacts --artifacts-endpoint https://minio.example.org",
     ],
     exitCodesHelp("refused"),
@@ -70,7 +78,6 @@ function collect(value: string, before: string[]): string[] {
 function readOptions(given: Given, cwd: string): UpOptions {
   if (given.grpcPort !== undefined)
     throw notBuilt("--grpc-port", given.grpcPort, "leave it out; gRPC isn't served yet");
-  const storeFile = localPath("--store", given.store, "a SQLite file", cwd);
   const artifactsS3 = readS3(given);
   const artifactsDir = artifactsS3
     ? undefined
@@ -80,14 +87,34 @@ function readOptions(given: Given, cwd: string): UpOptions {
     host: given.host,
     port: readPort(given.port),
     allowedHosts: given.allowHost,
-    ...(storeFile === undefined ? {} : { storeFile }),
+    ...readStore(given, cwd),
     ...(artifactsDir === undefined ? {} : { artifactsDir }),
     ...(artifactsS3 === undefined ? {} : { artifactsS3 }),
     maxArtifactBytes: readSize("--max-artifact", given.maxArtifact),
     artifactRoot: readArtifactRoot(given.artifactRoot),
     maxFileBytes: readSize("--max-file", given.maxFile),
+    signIn: readSignIn(given, (path) => resolve(cwd, path)),
     json: given.json === true,
   };
+}
+
+function readStore(
+  { store, storePasswordFile }: Given,
+  cwd: string,
+): Pick<UpOptions, "storeFile" | "postgres" | "storePasswordFile"> {
+  if (store !== undefined && isPostgresAddress(store)) {
+    const postgres = parsePostgresAddress(store);
+    return storePasswordFile === undefined
+      ? { postgres }
+      : { postgres, storePasswordFile: resolve(cwd, storePasswordFile) };
+  }
+  if (storePasswordFile !== undefined)
+    throw new SlipwayError("USAGE", "a SQLite file has no password", {
+      where: "--store-password-file",
+      allowed: "with --store postgres://…",
+    });
+  const storeFile = localPath("--store", store, "a SQLite file or postgres://user@host/database", cwd);
+  return storeFile === undefined ? {} : { storeFile };
 }
 
 function readS3(given: Given): S3Options | undefined {

@@ -1,6 +1,9 @@
 import { SlipwayError } from "../../http/errors.ts";
 
-/** How the connection is protected, in libpq's words; `require` encrypts, `verify-full` also knows who answers. */
+/**
+ * How the connection is protected, in libpq's words; `require` encrypts, `verify-full` also knows who answers. On the
+ * way to another machine it is encrypted unless the address says otherwise.
+ */
 const SSL_MODES = ["disable", "require", "verify-full"] as const;
 const PARAMETERS = ["schema", "sslmode", "sslrootcert", "host"];
 /** What needs no quoting anywhere; PostgreSQL cuts longer names off. */
@@ -49,8 +52,9 @@ export function parsePostgresAddress(text: string): PostgresAddress {
   const schema = parameters.get("schema") ?? DEFAULT_SCHEMA;
   if (!SCHEMA.test(schema) || schema.startsWith("pg_"))
     throw refused("that isn't a schema's name", schema, ["a to z, 0 to 9 and _"]);
-  const sslmode = SSL_MODES.find((mode) => mode === (parameters.get("sslmode") ?? "disable"));
-  if (!sslmode) throw refused("that isn't an sslmode", parameters.get("sslmode") ?? "", SSL_MODES);
+  const wanted = parameters.get("sslmode") ?? (isHere(host) ? "disable" : "require");
+  const sslmode = SSL_MODES.find((mode) => mode === wanted);
+  if (!sslmode) throw refused("that isn't an sslmode", wanted, SSL_MODES);
   const sslrootcert = parameters.get("sslrootcert");
   return {
     host,
@@ -67,6 +71,11 @@ export function parsePostgresAddress(text: string): PostgresAddress {
 /** True for what `parsePostgresAddress` is meant to read. */
 export function isPostgresAddress(text: string): boolean {
   return /^postgres(ql)?:\/\//i.test(text);
+}
+
+/** Loopback, or the folder of a socket. */
+function isHere(host: string): boolean {
+  return host.startsWith("/") || host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function decoded(part: string, given: string): string {

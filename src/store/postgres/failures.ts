@@ -37,6 +37,9 @@ const ENDED = new Set(["57P01", "57P02", "57P03", "57P05", "25P03", "25P04"]);
 const UNREACHABLE =
   /^(ECONN|EPIPE|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOENT|EACCES|ERR_SOCKET)/;
 
+/** Of Node's TLS: the server's certificate isn't one to trust. */
+const UNTRUSTED = /^(ERR_TLS|ERR_SSL|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_)/;
+
 interface PostgresFailure extends Error {
   code?: string;
 }
@@ -47,6 +50,12 @@ export function fromPostgres(error: unknown, where: string): SlipwayError {
   if (!(error instanceof Error) || error instanceof TypeError)
     return new SlipwayError("INTERNAL", String(error), { cause: error });
   const { code: state, message } = error as PostgresFailure;
+  if (/does not support SSL/i.test(message)) {
+    return new SlipwayError("STORE_REFUSED", "the server takes no encrypted connections", {
+      hint: "Switch TLS on in the server, or add ?sslmode=disable to --store where the network is your own.",
+      cause: error,
+    });
+  }
   // Without a state it is no answer of the server: the connection is gone.
   const code = state === undefined ? "UNAVAILABLE" : codeOf(state);
   const text = code === "INTERNAL" ? `${message} (in ${where.slice(0, 200)})` : message;
@@ -70,5 +79,6 @@ export function endsTheConnection(error: SlipwayError): boolean {
 
 function codeOf(state: string): ErrorCode {
   if (UNREACHABLE.test(state)) return "UNAVAILABLE";
+  if (UNTRUSTED.test(state)) return "STORE_REFUSED";
   return CODES[state] ?? CODES[state.slice(0, 2)] ?? "INTERNAL";
 }

@@ -12,11 +12,12 @@ const DEFAULT_URL = "http://127.0.0.1:4600";
 /** Calls one platform's API. Errors are SlipwayErrors: the platform's own, or PLATFORM_UNREACHABLE. */
 export class PlatformClient {
   readonly #base: string;
-  readonly #token: string | undefined;
+  readonly #authorization: string | undefined;
 
-  constructor(base: string, token: string | undefined) {
+  /** `authorization`: the whole header; undefined: none is sent. */
+  constructor(base: string, authorization: string | undefined) {
     this.#base = base;
-    this.#token = token;
+    this.#authorization = authorization;
   }
 
   /** `{base}/api/slipway/v1{path}` as JSON. */
@@ -26,6 +27,18 @@ export class PlatformClient {
 
   async post<Answer>(path: string, body: unknown): Promise<Answer> {
     return this.#json(await this.#call("POST", path, body), path);
+  }
+
+  async put<Answer>(path: string, body: unknown): Promise<Answer | undefined> {
+    return this.#jsonOrNothing(await this.#call("PUT", path, body), path);
+  }
+
+  async patch<Answer>(path: string, body: unknown): Promise<Answer> {
+    return this.#json(await this.#call("PATCH", path, body), path);
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#call("DELETE", path);
   }
 
   /** A text answer whole, or `lines` of a JSON one: what a service's logs come as. */
@@ -94,7 +107,7 @@ export class PlatformClient {
         headers: {
           accept: "application/json, text/plain;q=0.9",
           ...(body === undefined ? {} : { "content-type": "application/json" }),
-          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+          ...(this.#authorization === undefined ? {} : { authorization: this.#authorization }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         redirect: "error",
@@ -108,6 +121,10 @@ export class PlatformClient {
     } finally {
       clearTimeout(late);
     }
+  }
+
+  async #jsonOrNothing<Answer>(response: Response, path: string): Promise<Answer | undefined> {
+    return response.status === 204 ? undefined : this.#json(response, path);
   }
 
   async #json<Answer>(response: Response, path: string): Promise<Answer> {
@@ -160,12 +177,6 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** The client for the platform's address, with SLIPWAY_TOKEN. USAGE when it isn't an address. */
-export function createClient(url: string | undefined, env: Env): PlatformClient {
-  const token = env.SLIPWAY_TOKEN === "" ? undefined : env.SLIPWAY_TOKEN;
-  return new PlatformClient(platformUrl(url, env), token);
-}
 
 /** `--url`, else SLIPWAY_URL, else the default address, without a slash at the end. USAGE when it isn't an address. */
 export function platformUrl(url: string | undefined, env: Env): string {

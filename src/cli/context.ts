@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Invocation } from "../base/invocation.ts";
 import type { PlatformClient } from "./client.ts";
+import type { CredentialsFile } from "./credentials-file.ts";
 import type { Colors, Terminal } from "./terminal.ts";
 import type { UpOptions } from "./up-options.ts";
 
@@ -20,8 +21,15 @@ export interface CliContext {
   version: string;
   /** Wraps a command's action: its answer becomes the exit code. */
   action<Args extends unknown[]>(run: (...args: Args) => Promise<number>): (...args: Args) => Promise<void>;
-  /** The platform that `--url`, SLIPWAY_URL or the default names. */
+  /** The platform that `--url`, SLIPWAY_URL or the default names, with SLIPWAY_TOKEN or what `slipway login` left. */
   client(options: PlatformOptions): PlatformClient;
+  /** The same platform with this Authorization header, or with none. */
+  clientWith(options: PlatformOptions, authorization: string | undefined): PlatformClient;
+  /** Its address, without a slash at the end. */
+  platformUrl(options: PlatformOptions): string;
+  credentials: CredentialsFile;
+  /** This machine's name, as far as a token's name may bear it. */
+  machine: string;
 }
 
 /** Options of every command that calls a platform. */

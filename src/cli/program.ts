@@ -1,23 +1,30 @@
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import type { Invocation } from "../base/invocation.ts";
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
-import { createClient } from "./client.ts";
+import { PlatformClient, platformUrl } from "./client.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addDecisions } from "./commands/decisions.ts";
 import { addInit } from "./commands/init.ts";
 import { addLabels } from "./commands/labels.ts";
+import { addLogin, addLogout, addWhoami } from "./commands/login.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addRerun } from "./commands/rerun.ts";
 import { addRollout } from "./commands/rollout.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addStatus } from "./commands/status.ts";
+import { addTenant } from "./commands/tenant.ts";
+import { addToken } from "./commands/token.ts";
 import { addUp } from "./commands/up.ts";
+import { addUser } from "./commands/user.ts";
 import { addValidate } from "./commands/validate.ts";
 import { addWhy } from "./commands/why.ts";
 import type { AddCommand, CliContext, Hooks } from "./context.ts";
+import { CredentialsFile, credentialsPath } from "./credentials-file.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { formatError } from "./format-error.ts";
 import { colorsFor } from "./terminal.ts";
@@ -38,6 +45,13 @@ const COMMANDS: readonly AddCommand[] = [
   addRollout,
   addDecisions,
   addLabels,
+  addLogin,
+  addLogout,
+  addWhoami,
+  addTenant,
+  addUser,
+  addToken,
+  addAudit,
 ];
 
 /** The `slipway` command with all its sub-commands. `setExit` gets the exit code of the one that was run. */
@@ -47,6 +61,7 @@ export function buildProgram(
   terminal: Terminal,
   setExit: (code: number) => void,
 ): Command {
+  const credentials = new CredentialsFile(credentialsPath(invocation.env));
   const context: CliContext = {
     invocation,
     hooks,
@@ -57,7 +72,19 @@ export function buildProgram(
       (run) =>
       async (...args) =>
         setExit(await run(...args)),
-    client: ({ url }) => createClient(url, invocation.env),
+    client: (options) => {
+      const url = platformUrl(options.url, invocation.env);
+      const token = invocation.env["SLIPWAY_TOKEN"] || credentials.get(url)?.token;
+      return new PlatformClient(url, token === undefined ? undefined : `Bearer ${token}`);
+    },
+    clientWith: (options, authorization) =>
+      new PlatformClient(platformUrl(options.url, invocation.env), authorization),
+    platformUrl: (options) => platformUrl(options.url, invocation.env),
+    credentials,
+    machine:
+      hostname()
+        .replace(/[^\w.-]/g, "-")
+        .slice(0, 50) || "machine",
   };
   const program = new Command("slipway")
     .description("From git push to a model in production and back.")

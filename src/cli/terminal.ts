@@ -15,6 +15,10 @@ export interface Terminal {
   cwd: string;
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Resolves after so many milliseconds. */
+  sleep(ms: number): Promise<void>;
+  /** Asks a person without showing the answer; undefined where nobody sits at it. */
+  askSecret?: ((question: string) => Promise<string>) | undefined;
 }
 
 /** Colours when a person sees them and didn't switch them off (no-color.org). */

@@ -1,4 +1,5 @@
 import type { Invocation } from "../base/invocation.ts";
+import { askSecret } from "../cli/ask-secret.ts";
 import { runProgram } from "../cli/program.ts";
 import type { Hooks } from "../cli/context.ts";
 import type { Terminal } from "../cli/terminal.ts";
@@ -20,6 +21,10 @@ export async function runCommandLine(invocation: Invocation): Promise<number> {
     columns: process.stdout.columns,
     cwd: process.cwd(),
     now: () => Date.now(),
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    askSecret: process.stdin.isTTY
+      ? (question) => askSecret(process.stdin, (text) => void process.stderr.write(text), question)
+      : undefined,
   };
   const hooks: Hooks = {
     up: async (options) => {

@@ -45,6 +45,7 @@ export async function run(argv: readonly string[], around: Around = {}): Promise
       columns: around.columns,
       cwd: around.cwd ?? ROOT,
       now: () => 1_700_000_000_000,
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 20))),
     },
   );
   return { code, out, err };

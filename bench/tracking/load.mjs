@@ -37,7 +37,7 @@ export async function load(server, job, { connections, seconds, warmSeconds, fol
   let errors = "";
   client.stderr.on("data", (chunk) => (errors += chunk));
   const pids = server.pids();
-  const cpu = () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+  const cpu = () => pids.reduce((sum, pid) => sum + cpuOf(pid), 0);
   let before = 0;
   let after = 0;
   let result;
@@ -61,4 +61,13 @@ export async function load(server, job, { connections, seconds, warmSeconds, fol
     serverCpuMicros: ((after - before) / result.count) * 1e6,
     clientCpuMicros: (result.clientCpu / result.count) * 1e6,
   };
+}
+
+/** Of a process that has ended nothing is known any more, and it cost little. */
+function cpuOf(pid) {
+  try {
+    return cpuSeconds(pid);
+  } catch {
+    return 0;
+  }
 }

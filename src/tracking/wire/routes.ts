@@ -8,7 +8,7 @@ import { invalid, toMlflowAnswer } from "./errors.ts";
 import type { Fields } from "./fields.ts";
 import { toWire } from "./json.ts";
 import { parseBody } from "./parse.ts";
-import { RouteTable } from "./table.ts";
+import { RouteTable, type Found } from "./table.ts";
 
 /** One RPC of MLflow's API. */
 export interface MlflowRoute {
@@ -52,6 +52,13 @@ const PREFIXES = [
 /** Where a defect goes, with its stack. */
 export type LogDefect = (error: unknown, where: string) => void;
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** The RPC that a call of MLflow's API asks for; null until somebody has looked. */
+    rpc: Found | undefined | null;
+  }
+}
+
 /** Bytes of a body where its route says nothing. */
 const MAX_BODY = 1024 * 1024;
 const TABLE = "mlflowTable";
@@ -67,11 +74,12 @@ export function mlflowRoutes(app: FastifyInstance, routes: readonly MlflowRoute[
 function installTable(app: FastifyInstance, log: LogDefect): RouteTable {
   const table = new RouteTable();
   app.decorate(TABLE, table);
+  app.decorateRequest("rpc", null);
   void app.register(async (scope) => {
     mlflowScope(scope, log);
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser("*", (request: FastifyRequest, body: Readable) =>
-      readJson(body, find(table, request)?.route.maxBody ?? MAX_BODY),
+    scope.addContentTypeParser("*", (request, body, done) =>
+      readJson(body, find(table, request)?.route.maxBody ?? MAX_BODY, done),
     );
     for (const prefix of PREFIXES) {
       scope.route({
@@ -99,10 +107,12 @@ function installTable(app: FastifyInstance, log: LogDefect): RouteTable {
   return table;
 }
 
-/** The path behind the prefix, as it came: the framework has decoded its own copy. */
-function find(table: RouteTable, request: FastifyRequest): ReturnType<RouteTable["find"]> {
+/** The path behind the prefix, as it came: the framework has decoded its own copy. Asked for by several hooks. */
+function find(table: RouteTable, request: FastifyRequest): Found | undefined {
+  if (request.rpc !== null) return request.rpc;
   const prefix = request.routeOptions.url?.length ?? 0;
-  return table.find(request.method, request.url.slice(prefix - 1).split("?", 1)[0] ?? "");
+  request.rpc = table.find(request.method, request.url.slice(prefix - 1).split("?", 1)[0] ?? "");
+  return request.rpc;
 }
 
 function unknownRoute(request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -112,23 +122,44 @@ function unknownRoute(request: FastifyRequest, reply: FastifyReply): FastifyRepl
     .send({ error_code: "ENDPOINT_NOT_FOUND", message: `No API found for '${request.method} ${path}'` });
 }
 
-/** A JSON body whatever its content type says; an empty one is the message without fields. */
-async function readJson(body: Readable, maxBytes: number): Promise<unknown> {
-  const chunks: Buffer[] = [];
+/**
+ * A JSON body whatever its content type says; an empty one is the message without fields. By events: an iterator over
+ * the body costs as much as the rest of a small call. What is too large is left to whoever discards it.
+ */
+function readJson(
+  body: Readable,
+  maxBytes: number,
+  done: (error: Error | null, body?: unknown) => void,
+): void {
+  const chunks: Uint8Array[] = [];
   let bytes = 0;
-  // Not destroyed when it is too large: that would block the connection that it came on.
-  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  const over = (error: Error | null, message?: unknown): void => {
+    body.off("data", onData);
+    body.off("end", onEnd);
+    body.off("error", over);
+    done(error, message);
+  };
+  const onData = (chunk: Buffer): void => {
     bytes += chunk.length;
-    if (bytes > maxBytes) {
-      throw new SlipwayError(
-        "MLFLOW_INVALID_PARAMETER_VALUE",
-        `The request's body exceeds ${maxBytes} bytes.`,
-      );
+    chunks.push(chunk as unknown as Uint8Array);
+    if (bytes <= maxBytes) return;
+    body.pause();
+    over(invalid(`The request's body exceeds ${maxBytes} bytes.`));
+  };
+  const onEnd = (): void => {
+    const [first] = chunks;
+    let message: unknown = {};
+    try {
+      if (first) message = parseBody(chunks.length === 1 ? first : bytesOf(Buffer.concat(chunks)));
+    } catch (error) {
+      return over(error as Error);
     }
-    chunks.push(chunk);
-  }
-  if (bytes === 0) return {};
-  return parseBody(bytesOf(Buffer.concat(chunks as readonly Uint8Array[])));
+    return over(null, message);
+  };
+  body.on("data", onData);
+  body.on("end", onEnd);
+  // The caller went away within its body: nothing ends it any more.
+  body.on("error", over);
 }
 
 /** Makes every error below this scope answer in MLflow's shape, and every route be about the request's workspace. */

@@ -1,6 +1,7 @@
 import type { MlflowRoute } from "./routes.ts";
 
-interface Found {
+/** An RPC and the parts of its path. */
+export interface Found {
   route: MlflowRoute;
   params: Record<string, string>;
 }

@@ -48,8 +48,8 @@ export async function startPlatform(
     maxArtifactBytes?: number;
     /** Default: a folder of its own. */
     blobs?: BlobStore;
-    /** Deliveries begin at the start when it is given. */
-    webhooks?: { settings: Partial<WebhookSettings>; resolve?: Resolve };
+    /** Deliveries begin at the start when it is given, unless `isSilent`. */
+    webhooks?: { settings: Partial<WebhookSettings>; resolve?: Resolve; isSilent?: boolean };
   } = {},
 ): Promise<TestPlatform> {
   const clock = options.clock ?? systemClock;
@@ -68,7 +68,7 @@ export async function startPlatform(
   const deps = { db, clock, ids: systemIds(() => clock.now()), artifactRoot: "mlflow-artifacts:/", logged };
   const tracking = await createTracking(deps);
   const notes: string[] = [];
-  const { settings, resolve } = options.webhooks ?? {};
+  const { settings, resolve, isSilent = false } = options.webhooks ?? { isSilent: true };
   const webhooks = await createWebhooks({
     ...deps,
     random: () => 0,
@@ -92,7 +92,7 @@ export async function startPlatform(
   webhooks.routes(app);
   await app.ready();
   const ending = new AbortController();
-  const delivering = options.webhooks ? webhooks.run(ending.signal) : undefined;
+  const delivering = isSilent ? undefined : webhooks.run(ending.signal);
   return {
     app,
     db,

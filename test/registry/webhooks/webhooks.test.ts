@@ -122,9 +122,15 @@ describe("deliveries", () => {
     const { webhook_id: id } = await create("/model", all);
     const name = "told";
     const tags = [{ key: "k", value: "v" }];
-    const source = "mlflow-artifacts:/1/r/artifacts/model";
+    const { run } = await platform.call<{ run: { info: { run_id: string; artifact_uri: string } } }>(
+      "POST",
+      "runs/create",
+      { experiment_id: "0" },
+    );
+    const { run_id: runId, artifact_uri: root } = run.info;
+    const source = `${root}/model`;
     await platform.call("POST", "registered-models/create", { name, tags, description: "d" });
-    await platform.call("POST", "model-versions/create", { name, source, tags, run_id: "r" });
+    await platform.call("POST", "model-versions/create", { name, source, tags, run_id: runId });
     await platform.call("POST", "model-versions/set-tag", { name, version: "1", key: "a", value: "b" });
     await platform.call("DELETE", "model-versions/delete-tag", { name, version: "1", key: "a" });
     await platform.call("POST", "registered-models/alias", { name, version: "1", alias: "x" });
@@ -133,7 +139,7 @@ describe("deliveries", () => {
     const bodies = got.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
     expect(bodies.map(({ entity, action, data }) => [`${String(entity)}.${String(action)}`, data])).toEqual([
       [all[0], { name, tags: { k: "v" }, description: "d" }],
-      [all[1], { name, version: "1", source, run_id: "r", tags: { k: "v" }, description: null }],
+      [all[1], { name, version: "1", source, run_id: runId, tags: { k: "v" }, description: null }],
       [all[2], { name, version: "1", key: "a", value: "b" }],
       [all[3], { name, version: "1", key: "a" }],
       [all[4], { name, alias: "x", version: "1" }],
@@ -158,7 +164,11 @@ describe("deliveries", () => {
     const isPrompt = { key: "mlflow.prompt.is_prompt", value: "true" };
     const text = { key: "mlflow.prompt.text", value: "Hi {{x}}" };
     await platform.call("POST", "registered-models/create", { name, tags: [isPrompt] });
-    await platform.call("POST", "model-versions/create", { name, source: "dummy", tags: [isPrompt, text] });
+    await platform.call("POST", "model-versions/create", {
+      name,
+      source: "dummy-source",
+      tags: [isPrompt, text],
+    });
     await platform.call("POST", "registered-models/set-tag", { name, key: "a", value: "b" });
     await platform.call("POST", "model-versions/set-tag", { name, version: "1", key: "a", value: "b" });
     await platform.call("POST", "registered-models/alias", { name, version: "1", alias: "x" });

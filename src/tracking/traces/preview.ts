@@ -13,7 +13,7 @@ export function previewOf(json: string | null, role: "user" | "assistant"): stri
   } catch {
     // NaN and infinities, which Python writes and JSON doesn't know: the text is shown as it is.
   }
-  if (text === "") text = json;
+  text = text === "" ? json : text.replaceAll("\0", "\uFFFD");
   return text.length <= MAX_PREVIEW ? text : `${text.slice(0, MAX_PREVIEW - 3)}...`;
 }
 

@@ -76,31 +76,29 @@ export function readSpan(span: OtlpSpan, traceId: string): ReadSpan {
 /** The proto JSON of opentelemetry.proto.trace.v1.Span, with 64-bit integers as strings and ids in base 64. */
 function content(span: OtlpSpan, attributes: ReadonlyMap<string, AnyValue>): string {
   const { status } = span;
-  return clean(
-    JSON.stringify({
-      trace_id: base64(span.traceId),
-      span_id: base64(span.spanId),
-      ...(span.parentId === null ? {} : { parent_span_id: base64(span.parentId) }),
-      name: span.name,
-      start_time_unix_nano: String(span.startNs),
-      ...(span.endNs === 0n ? {} : { end_time_unix_nano: String(span.endNs) }),
-      attributes: [...attributes].map(([key, value]) => ({ key, value })),
-      events: span.events.map((event) => ({
-        time_unix_nano: String(event.timeNs),
-        name: event.name,
-        attributes: event.attributes,
-      })),
-      links: span.links.map((link) => ({
-        trace_id: base64(link.traceId),
-        span_id: base64(link.spanId),
-        attributes: link.attributes,
-      })),
-      status: {
-        ...(status.message === "" ? {} : { message: status.message }),
-        code: ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"][status.code],
-      },
-    }),
-  );
+  return JSON.stringify({
+    trace_id: base64(span.traceId),
+    span_id: base64(span.spanId),
+    ...(span.parentId === null ? {} : { parent_span_id: base64(span.parentId) }),
+    name: span.name,
+    start_time_unix_nano: String(span.startNs),
+    ...(span.endNs === 0n ? {} : { end_time_unix_nano: String(span.endNs) }),
+    attributes: [...attributes].map(([key, value]) => ({ key, value })),
+    events: span.events.map((event) => ({
+      time_unix_nano: String(event.timeNs),
+      name: event.name,
+      attributes: event.attributes,
+    })),
+    links: span.links.map((link) => ({
+      trace_id: base64(link.traceId),
+      span_id: base64(link.spanId),
+      attributes: link.attributes,
+    })),
+    status: {
+      ...(status.message === "" ? {} : { message: status.message }),
+      code: ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"][status.code],
+    },
+  });
 }
 
 function rootFacts(attributes: ReadonlyMap<string, AnyValue>): RootFacts {
@@ -141,9 +139,9 @@ function numbersOf(value: AnyValue | undefined): Record<string, number> | null {
   return Object.fromEntries(numbers);
 }
 
-/** PostgreSQL takes no NUL, neither as a character nor as an escape of JSON. */
+/** PostgreSQL keeps no NUL in a text; in JSON it stands as an escape. */
 function clean(text: string): string {
-  return text.replaceAll("\0", "\uFFFD").replaceAll("\\u0000", "\\uFFFD");
+  return text.replaceAll("\0", "\uFFFD");
 }
 
 function base64(hex: string): string {

@@ -150,7 +150,8 @@ export function derived({ value, metadata }: Pick<Assessment, "value" | "metadat
   const isNumber = typeof parsed === "number" && Number.isFinite(parsed);
   const entries = metadata === null ? {} : (JSON.parse(metadata) as Record<string, string>);
   return {
-    text: typeof parsed === "string" ? parsed : value,
+    // PostgreSQL keeps no NUL in a text.
+    text: typeof parsed === "string" ? parsed.replaceAll("\0", "\uFFFD") : value,
     number: isNumber ? parsed : truth,
     isNumber: isNumber ? 1 : 0,
     ofSession: Object.hasOwn(entries, METADATA.session) ? 1 : 0,
@@ -158,7 +159,7 @@ export function derived({ value, metadata }: Pick<Assessment, "value" | "metadat
 }
 
 function json(value: unknown): string {
-  const written = JSON.stringify(value).replaceAll("\\u0000", "\\uFFFD");
+  const written = JSON.stringify(value);
   atMost(written, MAX.value, "The assessment's value");
   return written;
 }

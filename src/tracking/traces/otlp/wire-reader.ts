@@ -18,17 +18,20 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export function readFields(bytes: Uint8Array, visit: (field: number, value: WireValue) => void): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
-  const varint = (): bigint => {
-    let low = 0;
-    // Most varints are short: plain numbers up to 28 bits.
-    for (let shift = 0; shift < 28; shift += 7) {
+  /** A field's key or length: 32 bits at most. */
+  const small = (): number => {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
       const byte = bytes[at++];
       if (byte === undefined) throw new WireError("a number ends too soon");
-      low |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt(low);
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80 && value <= 0xffff_ffff) return value;
     }
-    let value = BigInt(low);
-    for (let shift = 28n; shift < 70n; shift += 7n) {
+    throw new WireError("a key or a length is longer than 32 bits");
+  };
+  const varint = (): bigint => {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = bytes[at++];
       if (byte === undefined) throw new WireError("a number ends too soon");
       value |= BigInt(byte & 0x7f) << shift;
@@ -43,11 +46,10 @@ export function readFields(bytes: Uint8Array, visit: (field: number, value: Wire
     return start;
   };
   while (at < bytes.length) {
-    const key = varint();
-    if (key > 0xffff_ffffn) throw new WireError("a field number is too large");
-    const field = Number(key >> 3n);
+    const key = small();
+    const field = key >>> 3;
     if (field === 0) throw new WireError("field number 0");
-    switch (Number(key & 7n)) {
+    switch (key & 7) {
       case 0:
         visit(field, { type: "varint", value: varint() });
         break;
@@ -55,9 +57,7 @@ export function readFields(bytes: Uint8Array, visit: (field: number, value: Wire
         visit(field, { type: "fixed64", value: view.getBigUint64(skip(8), true) });
         break;
       case 2: {
-        const length = varint();
-        if (length > BigInt(bytes.length)) throw new WireError("a field reaches over the end of its message");
-        const start = skip(Number(length));
+        const start = skip(small());
         visit(field, { type: "bytes", value: bytes.subarray(start, at) });
         break;
       }

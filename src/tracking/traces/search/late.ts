@@ -12,9 +12,6 @@ import type { Matcher } from "./matcher.ts";
  */
 export type LateCondition = (tx: ReadTx, rows: readonly TraceRow[]) => Promise<ReadonlySet<number>>;
 
-/** Characters of spans that are read at once. */
-const CHUNK = 8 * 1024 * 1024;
-
 /** Traces with an entry, such as a tag, whose text matches. */
 export function lateText(select: (tids: readonly number[]) => Sql, matches: Matcher): LateCondition {
   return async (tx, rows) => {
@@ -42,39 +39,22 @@ interface SpanTexts {
 export function lateSpans(conditions: readonly Sql[], tests: readonly LateSpanTest[]): LateCondition {
   const needsContent = tests.some(({ key }) => key.kind === "span-attribute" || key.column === "content");
   return async (tx, rows) => {
+    const tids = rows.map((row) => row.tid);
+    const { sql, params } = joinSql(
+      [{ sql: `s.tid IN (${marks(tids)})`, params: tids }, ...conditions],
+      " AND ",
+    );
+    const spans = await tx.all<SpanTexts>(
+      `SELECT s.tid, s.name, s.type, s.status, ${needsContent ? "s.content" : "'' AS content"}
+       FROM spans s WHERE ${sql}`,
+      params,
+    );
     const found = new Set<number>();
-    for (const tids of chunks(rows, needsContent)) {
-      const { sql, params } = joinSql(
-        [{ sql: `s.tid IN (${marks(tids)})`, params: [...tids] }, ...conditions],
-        " AND ",
-      );
-      const spans = await tx.all<SpanTexts>(
-        `SELECT s.tid, s.name, s.type, s.status, ${needsContent ? "s.content" : "'' AS content"}
-         FROM spans s WHERE ${sql}`,
-        params,
-      );
-      for (const span of spans) {
-        if (!found.has(span.tid) && tests.every((test) => passes(test, span))) found.add(span.tid);
-      }
+    for (const span of spans) {
+      if (!found.has(span.tid) && tests.every((test) => passes(test, span))) found.add(span.tid);
     }
     return found;
   };
-}
-
-/** Traces whose spans may be in memory together. */
-function* chunks(rows: readonly TraceRow[], needsContent: boolean): Generator<number[]> {
-  let tids: number[] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    if (tids.length > 0 && bytes + row.span_bytes > CHUNK && needsContent) {
-      yield tids;
-      tids = [];
-      bytes = 0;
-    }
-    tids.push(row.tid);
-    bytes += row.span_bytes;
-  }
-  if (tids.length > 0) yield tids;
 }
 
 function passes({ key, matches }: LateSpanTest, span: SpanTexts): boolean {

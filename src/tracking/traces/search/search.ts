@@ -21,6 +21,8 @@ export interface TraceSearch {
 /** Traces whose texts are looked through at once, and in one request; then the page ends, with a token to go on. */
 const LATE_BATCH = 200;
 const LATE_TRACES = 20_000;
+/** Characters of spans that are looked through before others have their turn. */
+const LATE_BATCH_BYTES = 8 * 1024 * 1024;
 /** Characters of spans that one request looks through. */
 const LATE_BYTES = 256 * 1024 * 1024;
 /** Rows of an index that make a condition rare. */
@@ -50,24 +52,35 @@ export async function searchTraces(
       `SELECT ${TRACE_COLUMNS}, ${page.columns.sql} FROM traces r WHERE ${sql} ORDER BY ${page.orderBy} LIMIT ?`,
       [...page.columns.params, ...params, batch],
     );
-    const matching = await lateMatches(tx, filter, rows);
-    for (const [index, row] of rows.entries()) {
+    const examined = filter.late.length === 0 ? rows : withinBytes(rows);
+    const isEnd = rows.length < batch && examined.length === rows.length;
+    const matching = await lateMatches(tx, filter, examined);
+    for (const [index, row] of examined.entries()) {
       if (!matching(row)) continue;
       found.push(row);
       if (found.length < search.limit) continue;
-      const isLast = index === rows.length - 1 && rows.length < batch;
+      const isLast = isEnd && index === examined.length - 1;
       return { rows: found, token: isLast ? undefined : page.tokenOf(row) };
     }
-    const last = rows.at(-1);
-    if (rows.length < batch || !last) return { rows: found, token: undefined };
-    traces += rows.length;
-    bytes += rows.reduce((sum, row) => sum + row.span_bytes, 0);
+    const last = examined.at(-1);
+    if (isEnd || !last) return { rows: found, token: undefined };
+    traces += examined.length;
+    bytes += examined.reduce((sum, row) => sum + row.span_bytes, 0);
     const token = page.tokenOf(last);
     if (traces >= LATE_TRACES || bytes >= LATE_BYTES) return { rows: found, token };
     page = pageBy(terms, token, bound);
     // Others may have their turn between two batches.
     await setImmediate();
   }
+}
+
+/** As many of the rows as have spans to look through without keeping others waiting; one at least. */
+function withinBytes<Row extends TraceRow>(rows: readonly Row[]): Row[] {
+  let bytes = 0;
+  return rows.filter((row, index) => {
+    bytes += row.span_bytes;
+    return index === 0 || bytes <= LATE_BATCH_BYTES;
+  });
 }
 
 async function lateMatches(

@@ -10,6 +10,7 @@ const CHECKS = [
   ["house", "node", ["tools/house.mjs"]],
   ["console's size", "node", ["tools/console.mjs"]],
   ["reference", "node", ["tools/reference.mjs"]],
+  ["MLflow's table", "node", ["tools/mlflow-table.mjs", "--check"]],
   ["links", "node", ["tools/links.mjs"]],
 ];
 

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { sniff } from "../../src/serving/front/sniff.ts";
 import { groupSpans } from "../../src/tracking/traces/group-spans.ts";
 import { jsonText, plain, type AnyValue } from "../../src/tracking/traces/otlp/any-value.ts";
 import { decodeJson } from "../../src/tracking/traces/otlp/json.ts";
@@ -267,4 +268,8 @@ it("counts how far two filters are from chance", () => {
   expect(normalisedPmi({ first: 5, second: 5, joint: 0, total: 10 })).toBe(-1);
   expect(normalisedPmi({ first: 50, second: 50, joint: 25, total: 100 })).toBeCloseTo(0);
   expect(normalisedPmi({ first: 0, second: 5, joint: 0, total: 10 })).toBeNaN();
+});
+
+it("reaches control through the front", () => {
+  expect(sniff(Buffer.from("POST /v1/traces HTTP/1.1\r\n"))).toBe("control");
 });

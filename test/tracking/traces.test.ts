@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { bytesOf } from "../../src/base/bytes.ts";
@@ -298,7 +299,11 @@ describe("traces", () => {
     await send(encodeRequest(spans), { "x-mlflow-experiment-id": id });
     const remove = (fields: object, status = 200): Promise<object> =>
       platform.call("POST", "traces/delete-traces", { experiment_id: id, ...fields }, status);
+    const file = (index: number): string => `${id}/traces/${traces[index]?.id}/artifacts/traces.json`;
+    for (const index of [0, 4]) await platform.blobs.put(file(index), Readable.from("{}"));
     expect(await remove({ max_timestamp_millis: 9, max_traces: 4 })).toEqual({ traces_deleted: 4 });
+    expect(await platform.blobs.stat(file(0))).toBeUndefined();
+    expect(await platform.blobs.stat(file(4))).toBeDefined();
     expect(await remove({ request_ids: [traces[0]?.id, traces[20]?.id, "tr-none"] })).toEqual({
       traces_deleted: 1,
     });

@@ -1,4 +1,5 @@
-import type { TrackingDeps } from "../deps.ts";
+import { ownArtifactPath } from "../artifacts/tenant-root.ts";
+import type { TrackingDeps, TrackingRouteDeps } from "../deps.ts";
 import { experimentNumber } from "../experiments/queries.ts";
 import { invalid } from "../wire/errors.ts";
 import {
@@ -16,7 +17,7 @@ import type { MlflowCall, MlflowRoute } from "../wire/routes.ts";
 import { DELETE_BATCH, deleteTraces } from "./delete-command.ts";
 import { linkPromptsToTrace, linkTracesToRun } from "./link-commands.ts";
 import { TAG, TRACE_LIMITS } from "./names.ts";
-import { checkTraceId } from "./rows.ts";
+import { checkTraceId, traceExperiment } from "./rows.ts";
 import { endOldTrace, startOldTrace, startTrace } from "./start-commands.ts";
 import { setTraceTag } from "./tag-commands.ts";
 import { readOldEntries, readTime, readTraceInfo } from "./trace-info.ts";
@@ -28,7 +29,9 @@ const MAX_LINKS = 100;
 const MAX_DELETED_IDS = 10_000;
 const OLD_STATES = ["TRACE_STATUS_UNSPECIFIED", "OK", "ERROR", "IN_PROGRESS"] as const;
 
-export function writeRoutes(deps: TrackingDeps): MlflowRoute[] {
+export type TraceRouteDeps = TrackingDeps & Pick<TrackingRouteDeps, "blobs" | "logDefect">;
+
+export function writeRoutes(deps: TraceRouteDeps): MlflowRoute[] {
   const { db } = deps;
   const setTag = async ({ fields, params, workspace }: MlflowCall, isSet: boolean): Promise<object> => {
     const traceId = checkTraceId(params["traceId"] ?? "");
@@ -129,7 +132,8 @@ async function start({ db, clock, ids }: TrackingDeps, { fields, workspace }: Ml
 }
 
 /** In batches, each a write of its own, so that others get their turn. */
-async function remove({ db }: TrackingDeps, { fields, workspace }: MlflowCall): Promise<object> {
+async function remove(deps: TraceRouteDeps, { fields, workspace }: MlflowCall): Promise<object> {
+  const { db } = deps;
   const experimentId = experimentNumber(string(fields, "experiment_id"));
   const maxTime = optionalInt64(fields, "max_timestamp_millis");
   const maxTraces = optionalInt64(fields, "max_traces");
@@ -155,12 +159,29 @@ async function remove({ db }: TrackingDeps, { fields, workspace }: MlflowCall): 
     const traceIds = named.length > 0 ? named.slice(at, at + DELETE_BATCH) : null;
     if (traceIds?.length === 0 || left === 0) break;
     const limit = Math.min(left, DELETE_BATCH);
-    const count = await db.write(deleteTraces, { ...scope, traceIds, limit });
-    deleted += count;
-    left -= count;
-    if (!traceIds && count < limit) break;
+    const gone = await db.write(deleteTraces, { ...scope, traceIds, limit });
+    await removeFiles(deps, workspace, experimentId, gone);
+    deleted += gone.length;
+    left -= gone.length;
+    if (!traceIds && gone.length < limit) break;
   }
   return { traces_deleted: deleted };
+}
+
+/** What clients have uploaded of traces that are gone. A file that can't be removed is no reason to fail: nothing names it. */
+async function removeFiles(
+  { db, blobs, logDefect }: TraceRouteDeps,
+  workspace: string,
+  experimentId: number,
+  traceIds: readonly string[],
+): Promise<void> {
+  if (traceIds.length === 0) return;
+  const experiment = await db.read((tx) => traceExperiment(tx, workspace, experimentId));
+  const root = ownArtifactPath(experiment.artifact_location, workspace);
+  if (root === undefined) return;
+  for (const id of traceIds) {
+    await blobs.delete(`${root}/traces/${id}`).catch((error: unknown) => logDefect(error, `files of ${id}`));
+  }
 }
 
 /** A tag's key that a client may set, or remove. */

@@ -22,6 +22,7 @@ const FEATURES = {
   whyRoutes: "why/routes",
   servingLogRoutes: "serving/log-routes",
   tenancyRoutes: "tenancy/routes",
+  deviceRoutes: "tenancy/login/device-routes",
 };
 const SOURCES = {
   projectJsonSchema: "spec/json-schema",

@@ -23,6 +23,7 @@ function config(dataDir) {
     artifactRoot: "mlflow-artifacts:/",
     artifactsDir: join(dataDir, "artifacts"),
     artifacts: { isDirect: true, maxBytes: 2 ** 40, downloadSeconds: 300 },
+    signIn: { isRequired: false },
     internalToken: "bench",
     webhooks: { schemes: ["https"], allowPrivate: false, timeoutMs: 30_000, maxRetries: 3, workers: 10 },
   };

@@ -24,6 +24,8 @@ export interface ControlSecrets {
   s3?: CredentialSource;
   /** Where the database is, and how to get in; absent: the SQLite file `storeFile`. */
   postgres?: PostgresAddress;
+  /** Of this platform at the identity provider. */
+  oidcClientSecret?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -215,6 +215,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     platformSha256: config.tokenSha256,
     stepSha256: digestOf(config.internalToken),
     admit: backend.admit,
+    publicUrl: config.signIn.publicUrl,
+    oidc: config.signIn.oidc && { ...config.signIn.oidc, clientSecret: deps.secrets.oidcClientSecret },
     log: logDefect,
   });
   const app = await createApp({

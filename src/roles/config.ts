@@ -1,4 +1,5 @@
 import type { WebhookSettings } from "../registry/webhooks/settings.ts";
+import type { SignInOptions } from "../cli/sign-in-options.ts";
 import type { LivingWorker } from "../serving/router/worker-host.ts";
 import type { WorkerConfig } from "../serving/worker/config.ts";
 import type { ArtifactSettings, ControlSecrets } from "./artifact-settings.ts";
@@ -17,6 +18,8 @@ export interface PlatformConfig {
   allowedHosts: string[];
   /** SHA-256 (hex) of the token that callers must send; null on loopback. */
   tokenSha256: string | null;
+  /** How people sign in; the provider's secret goes to control alone. */
+  signIn: SignInOptions;
   /** This program's version. */
   version: string;
   /** Absolute path of the bundled main.js; `node main.js __role <name>` starts a process of ours. */

@@ -16,6 +16,7 @@ import type { Supervisor } from "../targets/local/supervisor/supervisor.ts";
 import { startSupervisor } from "../targets/local/supervisor/supervisor.ts";
 import { artifactSettings, type ArtifactSettings } from "./artifact-settings.ts";
 import type { PlatformConfig } from "./config.ts";
+import { signInSecrets } from "./sign-in-secrets.ts";
 import { stepEnvironment } from "./step-environment.ts";
 import { postgresSettings } from "./store-settings.ts";
 
@@ -53,7 +54,11 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
     const supervisor = startSupervisor({
       commands: commandsOf(invocation.mainFile),
       config,
-      controlSecrets: { ...artifacts.secrets, ...(postgres === undefined ? {} : { postgres }) },
+      controlSecrets: {
+        ...artifacts.secrets,
+        ...(postgres === undefined ? {} : { postgres }),
+        ...signInSecrets(invocation.env, options.signIn),
+      },
       publicHandle: address.handle,
       env: stepEnv,
       dataDir,
@@ -96,12 +101,14 @@ function configOf(
   artifacts: ArtifactSettings,
   found: Found,
 ): PlatformConfig {
-  const { dataDir, host, allowedHosts, artifactRoot, maxFileBytes } = options;
+  const { dataDir, host, allowedHosts, artifactRoot, maxFileBytes, signIn } = options;
+  const publicHost = signIn.publicUrl === undefined ? [] : [new URL(signIn.publicUrl).host];
   return {
     ...found,
     dataDir,
     host,
-    allowedHosts,
+    allowedHosts: [...allowedHosts, ...publicHost],
+    signIn,
     artifactRoot,
     maxFileBytes,
     mainFile: invocation.mainFile,

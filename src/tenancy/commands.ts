@@ -1,4 +1,6 @@
 import { auditCommands } from "./audit.ts";
+import { confirmDevice, startDevice, takeDevice } from "./login/device-commands.ts";
+import { signInByOidc } from "./login/oidc-commands.ts";
 import { createPerson, deletePerson, updatePerson } from "./people-commands.ts";
 import { sessionCommands } from "./sessions.ts";
 import { createTenant, deleteTenant, setRole, updateTenant } from "./tenant-commands.ts";
@@ -17,5 +19,9 @@ export const tenancyCommands = [
   updatePerson,
   deletePerson,
   ...sessionCommands,
+  startDevice,
+  confirmDevice,
+  takeDevice,
+  signInByOidc,
   ...auditCommands,
 ];

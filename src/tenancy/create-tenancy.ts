@@ -6,6 +6,9 @@ import { mlflowRoutes } from "../tracking/wire/routes.ts";
 import { auditHook } from "./audit-hook.ts";
 import { AuditLog } from "./audit.ts";
 import { Authenticator } from "./authenticator.ts";
+import { deviceRoutes } from "./login/device-routes.ts";
+import { loginRoutes } from "./login/login-routes.ts";
+import { OidcProvider, type OidcSettings } from "./login/oidc.ts";
 import { Passwords } from "./passwords.ts";
 import { PredictionCallersFeed, type PredictionCallersDeps } from "./prediction-callers.ts";
 import { tenancyRoutes } from "./routes.ts";
@@ -24,6 +27,10 @@ export interface TenancyDeps {
   stepSha256: string;
   /** Tells serve who may ask for predictions. */
   admit: PredictionCallersDeps["admit"];
+  /** An identity provider that people sign in with. */
+  oidc?: OidcSettings | undefined;
+  /** Address at which people reach the platform; undefined: as the browser names it. */
+  publicUrl?: string | undefined;
   /** Default: as slow as guessing must be. Tests can't wait. */
   passwords?: Passwords;
   log: (error: unknown, where: string) => void;
@@ -68,8 +75,15 @@ export function createTenancy(deps: TenancyDeps): Tenancy {
     changed,
     routes(app) {
       auditHook(app, { audit, logDefect: log });
-      const routeDeps = { ...deps, authenticator, passwords, sessions, audit, changed };
+      const routeDeps = { ...deps, authenticator, passwords, limits, sessions, audit, changed };
+      const { oidc: settings } = deps;
+      const oidc = settings && {
+        provider: new OidcProvider(settings, () => clock.now()),
+        grants: settings.grants,
+      };
       tenancyRoutes(app, routeDeps);
+      deviceRoutes(app, { ...routeDeps, oidc });
+      loginRoutes(app, { ...routeDeps, oidc }, (error) => log(error, "signing in"));
       mlflowRoutes(app, workspaceRoutes(routeDeps), log);
     },
     async run(signal) {

@@ -17,9 +17,14 @@ export function checkTenantName(name: string): void {
   });
 }
 
+/** Whether a person could have this name. */
+export function isPersonName(name: string): boolean {
+  return PERSON.test(name) && !NOT_PEOPLE.has(name.toLowerCase());
+}
+
 /** Throws unless a person could have this name. */
 export function checkPersonName(name: string): void {
-  if (PERSON.test(name) && !NOT_PEOPLE.has(name.toLowerCase())) return;
+  if (isPersonName(name)) return;
   throw new SlipwayError("PERSON_NAME_INVALID", "no person can have this name", {
     given: name.slice(0, 150),
   });

@@ -6,6 +6,7 @@ import type { Database } from "../store/database.ts";
 import type { Authenticator } from "./authenticator.ts";
 import type { AuditLog } from "./audit.ts";
 import type { Passwords } from "./passwords.ts";
+import type { SignInLimits } from "./sign-in-limits.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** What the routes of tenancy are given. */
@@ -15,6 +16,7 @@ export interface TenancyRouteDeps {
   ids: Ids;
   authenticator: Authenticator;
   passwords: Passwords;
+  limits: SignInLimits;
   sessions: Sessions;
   audit: AuditLog;
   /** Somebody's rights have changed. */

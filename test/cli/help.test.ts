@@ -20,6 +20,13 @@ const COMMANDS = [
   "resume",
   "approve",
   "labels",
+  "login",
+  "logout",
+  "whoami",
+  "tenant",
+  "user",
+  "token",
+  "audit",
 ];
 
 test("the help lists every command", async () => {
@@ -45,6 +52,7 @@ test("no command is left out of this list", () => {
     stdin: (async function* () {})(),
     isInteractive: false,
     cwd: ROOT,
+    sleep: async () => undefined,
     now: () => 0,
   };
   const invocation = {

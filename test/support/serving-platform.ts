@@ -44,6 +44,7 @@ export async function startServingPlatform(options: { tokenSha256?: string } = {
       port: address.port,
       allowedHosts: ["slipway.test"],
       tokenSha256: options.tokenSha256 ?? null,
+      signIn: { isRequired: false },
       internalToken: "internal",
       version: "0.0.0",
     },

@@ -25,7 +25,7 @@ export function addTenant(program: Command, context: CliContext): void {
     .description("tenants (MLflow's workspaces) and who belongs to them");
   withHelp(
     tenant,
-    ["slipway tenant list", "slipway tenant create team-a", "slipway tenant grant team-a ana member"],
+    ["slipway tenant list --json", "slipway tenant create team-a", "slipway tenant grant team-a ana member"],
     CODES,
   );
   const add = (command: Command, example: string): void => {
@@ -95,8 +95,8 @@ function addGrants(
       .argument("<role>", "viewer, member or admin")
       .action(
         context.action(async (name: string, person: string, role: string, options: PlatformOptions) => {
-          const answer = await context.client(options).put<object>(path(name, person), { role });
-          return say(context, options, answer, `${person} is ${role} of ${name}`);
+          await context.client(options).put<unknown>(path(name, person), { role });
+          return say(context, options, { tenant: name, person, role }, `${person} is ${role} of ${name}`);
         }),
       ),
     "slipway tenant grant team-a ana member",

@@ -41,7 +41,7 @@ export function addToken(program: Command, context: CliContext): void {
   const token = program.command("token").description("tokens of people and machines");
   withHelp(
     token,
-    ["slipway token create laptop", "slipway token create ci --tenant default --role member --scope git"],
+    ["slipway token list --json", "slipway token create ci --tenant default --role member --scope git"],
     CODES,
   );
   const create = token

@@ -27,7 +27,7 @@ const CODES = exitCodesHelp("unreachable", "refused", "notFound");
 /** `slipway user …`: people. */
 export function addUser(program: Command, context: CliContext): void {
   const user = program.command("user").description("people who may sign in (platform admins)");
-  withHelp(user, ["slipway user create ana", "slipway user list", "slipway user passwd ana"], CODES);
+  withHelp(user, ["slipway user create ana", "slipway user list --json", "slipway user passwd ana"], CODES);
   const create = user
     .command("create")
     .description("make a person")

@@ -9,10 +9,17 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const command = join(root, "bin", "slipway");
 
 /** Starts `slipway up` and resolves at its first line; milliseconds are counted from the spawn. */
-export async function startPlatform(dataDir = mkdtempSync(join(tmpdir(), "slipway-bench-")), port = 0) {
+export async function startPlatform(
+  dataDir = mkdtempSync(join(tmpdir(), "slipway-bench-")),
+  port = 0,
+  { more = [], env = {} } = {},
+) {
   const started = performance.now();
-  const args = [command, "up", "--json", "--port", String(port), "--data", dataDir];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const args = [command, "up", "--json", "--port", String(port), "--data", dataDir, ...more];
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
+  });
   const exited = new Promise((resolve) => child.once("exit", resolve));
   const first = await new Promise((resolve, reject) => {
     let text = "";

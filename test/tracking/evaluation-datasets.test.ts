@@ -1,122 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startReceiver, type Receiver } from "../registry/webhooks/receiver.ts";
-import { runMlflowScript } from "./mlflow-script.ts";
 import { startPlatform, type TestPlatform } from "./platform.ts";
 
 let platform: TestPlatform;
-let receiver: Receiver;
-let seen: Record<string, unknown>;
-
-beforeAll(async () => {
-  receiver = await startReceiver();
-  const settings = { schemes: ["http"], allowPrivate: true };
-  platform = await startPlatform({ webhooks: { settings } });
-  seen = await runMlflowScript(platform, "mlflow_datasets", { RECEIVER_URL: receiver.url });
-}, 240_000);
-afterAll(async () => {
-  await platform?.close();
-  await receiver?.close();
-});
-
-describe("evaluation datasets of the unchanged mlflow client", () => {
-  it("are made with tags and experiments", () =>
-    expect(seen["made"]).toEqual(["qa", [expect.any(String)], "red", "ann", null, null]));
-
-  it("keep one record for each input and merge what comes later", () =>
-    expect(seen).toMatchObject({
-      one: [{ text: "y" }, { a: "1", b: "2" }, "v", true],
-      two: ["plain", { q: "two", n: 2 }],
-      three: [{ text: "x", score: 0.5 }, "tr-1", "TRACE", { trace_id: "tr-1" }],
-      frame: expect.arrayContaining(["inputs", "outputs", "expectations", "dataset_record_id"]) as unknown,
-    }));
-
-  it("tell the shape and the number of their records", () =>
-    expect(seen).toMatchObject({
-      schema: {
-        inputs: { q: "string", n: "integer" },
-        outputs: "string",
-        expectations: { a: "string", b: "string" },
-        version: "1.0",
-      },
-      profile: { num_records: 3 },
-      digest: [8, false],
-    }));
-
-  it("lose records", () => expect(seen).toMatchObject({ deleted_records: 1, left: ["three", "two"] }));
-
-  it("change tags and experiments", () =>
-    expect(seen).toMatchObject({
-      tags: { team: "blue", "mlflow.user": "ann" },
-      both: true,
-      second: true,
-    }));
-
-  it("are searched by name, tag and experiment, in order and by pages", () =>
-    expect(seen).toMatchObject({
-      search: [["many-2", "many-1", "many-0"], ["qa"], ["qa"], ["many-0", "many-1"]],
-      pages: [
-        ["many-0", "many-1"],
-        ["many-2", "qa"],
-      ],
-      gone: "RESOURCE_DOES_NOT_EXIST",
-    }));
-});
-
-describe("prompts of the unchanged mlflow client", () => {
-  it("have versions, text and chat, found by alias", () =>
-    expect(seen).toMatchObject({
-      versions: [1, 2],
-      live: ["Hello {{name}}", "Hello Ann", "first", { lang: "en" }, true],
-      chat: [{ role: "user", content: "Hi {{name}}" }],
-    }));
-
-  it("have tags of their own and of each version", () =>
-    expect(seen).toMatchObject({
-      prompt_tags: [{ owner: "ann" }, { lang: "en", checked: "yes" }],
-      fewer_tags: [{}, { lang: "en" }],
-    }));
-
-  it("are searched apart from models", () =>
-    expect(seen).toMatchObject({
-      prompts: ["greet", "other"],
-      prompts_like: ["greet"],
-      models: ["a-model"],
-      prompt_versions: 2,
-    }));
-
-  it("lose aliases and versions", () => expect(seen).toMatchObject({ no_alias: true, no_version: true }));
-});
-
-describe("other parts of the unchanged mlflow client", () => {
-  it("keep scorers by version, and none with code in it", () =>
-    expect(seen).toMatchObject({
-      scorers: [1, 2, true],
-      scorer: [2, 1],
-      listed: [["polite", 2]],
-      scorers_left: [2],
-      no_scorer: "RESOURCE_DOES_NOT_EXIST",
-      code: "INVALID_PARAMETER_VALUE",
-    }));
-
-  it("make, test, change and delete webhooks, which tell what happens", async () => {
-    expect(seen).toMatchObject({
-      hook: ["hook", ["registered_model.created"], "ACTIVE", null],
-      tested: [true, 200, "taken"],
-      changed: ["DISABLED", ["prompt.created"]],
-      hooks: ["hook"],
-      hooks_left: 0,
-      refused_hook: "INVALID_PARAMETER_VALUE",
-    });
-    const [, told] = await receiver.until("/client", 2);
-    expect(JSON.parse(told?.body ?? "")).toMatchObject({
-      entity: "registered_model",
-      data: { name: "told-model" },
-    });
-  });
-});
+beforeAll(async () => void (platform = await startPlatform()));
+afterAll(() => platform?.close());
 
 describe("evaluation datasets", () => {
   const v3 = (path: string): string => `/api/3.0/mlflow/datasets/${path}`;
+  const make = async (name: string, tags: object = {}): Promise<string> => {
+    const made = await platform.call<{ dataset: { dataset_id: string } }>("POST", v3("create"), {
+      name,
+      tags: JSON.stringify(tags),
+    });
+    return made.dataset.dataset_id;
+  };
 
   it.each([
     ["create", {}],
@@ -174,6 +71,77 @@ describe("evaluation datasets", () => {
       token = page.next_page_token ?? "";
     } while (token !== "");
     expect(found.toSorted()).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("merge records of the same inputs, whatever the order of their keys", async () => {
+    const at = v3(`${await make("merged")}/records`);
+    const upsert = (...records: object[]) => platform.call("POST", at, { records: JSON.stringify(records) });
+    const source = { source_type: "human", source_data: { source_id: "ann" } };
+    await upsert({ inputs: { a: 1, b: { c: 2, d: 3 } }, expectations: { x: 1 }, source });
+    await upsert({
+      inputs: { b: { d: 3, c: 2 }, a: 1 },
+      outputs: [1],
+      expectations: { y: 2 },
+      tags: { "mlflow.user": "bob" },
+    });
+    const { records } = await platform.call<{ records: string }>("GET", at);
+    expect(JSON.parse(records)).toEqual([
+      expect.objectContaining({
+        inputs: { a: 1, b: { c: 2, d: 3 } },
+        outputs: [1],
+        expectations: { x: 1, y: 2 },
+        tags: { "mlflow.user": "bob" },
+        source: { source_type: "HUMAN", source_data: { source_id: "ann" } },
+        source_id: "ann",
+        source_type: "HUMAN",
+        last_updated_by: "bob",
+      }),
+    ]);
+    const ids = (JSON.parse(records) as { dataset_record_id: string }[]).map(
+      (record) => record.dataset_record_id,
+    );
+    expect(await platform.call("DELETE", at, { dataset_record_ids: [...ids, "dr-none"] })).toEqual({
+      deleted_count: 1,
+    });
+  });
+
+  it("are found by name, tag, time and experiment, by pages", async () => {
+    const { experiment_id: experiment } = await platform.call<{ experiment_id: string }>(
+      "POST",
+      "experiments/create",
+      {
+        name: "of datasets",
+      },
+    );
+    const ids: string[] = [];
+    for (const name of ["find-a", "find-b", "find-c"]) ids.push(await make(name, { team: name }));
+    await platform.call("POST", v3(`${ids[0]}/add-experiments`), { experiment_ids: [experiment] });
+    await platform.call("POST", v3(`${ids[0]}/add-experiments`), { experiment_ids: ["999"] }, 404);
+    const search = async (fields: object): Promise<[string[], string | undefined]> => {
+      const found = await platform.call<{ datasets: { name: string }[]; next_page_token?: string }>(
+        "POST",
+        v3("search"),
+        { order_by: ["name"], ...fields },
+      );
+      return [found.datasets.map(({ name }) => name), found.next_page_token];
+    };
+    const filter = "name LIKE 'find-%' AND created_time > 0";
+    const [first, token] = await search({ filter_string: filter, max_results: 2 });
+    expect(first).toEqual(["find-a", "find-b"]);
+    expect(await search({ filter_string: filter, max_results: 2, page_token: token })).toEqual([
+      ["find-c"],
+      undefined,
+    ]);
+    expect((await search({ filter_string: "tags.team = 'find-b'" }))[0]).toEqual(["find-b"]);
+    expect((await search({ filter_string: "name IN ('find-a', 'find-c')" }))[0]).toEqual([
+      "find-a",
+      "find-c",
+    ]);
+    expect((await search({ experiment_ids: [experiment] }))[0]).toEqual(["find-a"]);
+    await platform.call("POST", v3(`${ids[0]}/remove-experiments`), { experiment_ids: [experiment] });
+    expect((await search({ experiment_ids: [experiment] }))[0]).toEqual([]);
+    expect(await platform.call("DELETE", v3(ids[0] ?? ""))).toEqual({});
+    expect((await search({ filter_string: filter }))[0]).toEqual(["find-b", "find-c"]);
   });
 
   it("answer for one that isn't there as MLflow does", async () => {

@@ -1,4 +1,4 @@
-"""Uses evaluation datasets, prompts, scorers and webhooks by the unchanged mlflow client; prints one JSON object of what it saw."""
+"""Makes the calls of the unchanged mlflow client that scripts seldom make; prints one JSON object of what it saw."""
 
 import json
 import os
@@ -124,4 +124,28 @@ try:
     client.create_webhook("hook", "ftp://example.test", ["prompt.created"])
 except MlflowException as error:
     seen["refused_hook"] = error.error_code
+client.update_registered_model("told-model", description="changed")
+client.rename_registered_model("told-model", "renamed-model")
+seen["renamed_model"] = client.get_registered_model("renamed-model").description
+client.delete_registered_model("renamed-model")
+seen["models_left"] = [m.name for m in client.search_registered_models()]
+client.rename_experiment(second, "renamed")
+client.set_experiment_tag(second, "team", "red")
+client.set_experiment_tag(second, "gone", "x")
+client.delete_experiment_tag(second, "gone")
+renamed = client.get_experiment(second)
+seen["experiment"] = [renamed.name, {key: renamed.tags[key] for key in ("team", "gone") if key in renamed.tags}]
+run = client.create_run(second)
+client.set_tag(run.info.run_id, "kept", "1")
+client.set_tag(run.info.run_id, "gone", "1")
+client.delete_tag(run.info.run_id, "gone")
+client.update_run(run.info.run_id, name="named")
+got = client.get_run(run.info.run_id)
+seen["run_tags"] = ["kept" in got.data.tags, "gone" in got.data.tags, got.info.run_name]
+model = client.create_logged_model(second, name="m", params={"a": "1"}, tags={"t": "1", "u": "2"})
+client.log_model_params(model.model_id, {"b": "2"})
+client.delete_logged_model_tag(model.model_id, "t")
+seen["logged_model"] = [client.get_logged_model(model.model_id).params, client.get_logged_model(model.model_id).tags]
+client.delete_logged_model(model.model_id)
+seen["logged_models_left"] = len(client.search_logged_models([second]))
 json.dump(seen, sys.stdout)

@@ -20,7 +20,7 @@ experiment = mlflow.set_experiment("traced").experiment_id
 def answer(question, n):
     with mlflow.start_span("look up") as span:
         span.set_inputs({"question": question})
-        span.set_attributes({"whole": 2.0, "big": 2**60, "list": [1, 2.5, None, "ä"], "": True})
+        span.set_attributes({"whole": 2.0, "big": 2**60, "list": [1, 2.5, None, "ä"], "yes": True})
         span.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": 10, "output_tokens": n, "total_tokens": 10 + n})
     mlflow.update_current_trace(tags={"topic": question[:1]}, metadata={"mlflow.trace.session": "s1"})
     if n == 3:
@@ -49,7 +49,7 @@ with mlflow.start_run() as run:
 trace = client.get_trace(ids[1])
 seen["trace"] = shown(trace)
 inner = trace.data.spans[1]
-seen["attributes"] = [inner.get_attribute(key) for key in ("whole", "big", "list", "")]
+seen["attributes"] = [inner.get_attribute(key) for key in ("whole", "big", "list", "yes")]
 seen["types"] = [type(inner.get_attribute(key)).__name__ for key in ("whole", "big")]
 seen["inputs"] = [trace.data.spans[0].inputs, trace.data.spans[0].outputs]
 seen["previews"] = [trace.info.request_preview, trace.info.response_preview]

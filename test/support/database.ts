@@ -20,10 +20,17 @@ export async function openTestDatabase(options: {
   folder: string;
   migrations: readonly Migration[];
   clock: Clock;
+  /** Default: the kind that the test run is about. */
+  kind?: "sqlite" | "postgres";
+  /** An address of PostgreSQL that was given out already, to open it twice. */
+  address?: string;
 }): Promise<Database> {
-  const { folder, migrations, clock } = options;
-  if (inject("database") === "postgres")
-    return openPostgres({ address: parsePostgresAddress(await freshPostgres()), migrations, clock });
+  const { folder, migrations, clock, address } = options;
+  const { kind = address === undefined ? inject("database") : "postgres" } = options;
+  if (kind === "postgres") {
+    const parsed = parsePostgresAddress(address ?? (await freshPostgres()));
+    return openPostgres({ address: parsed, migrations, clock });
+  }
   return openSqlite({
     file: join(folder, "slipway.db"),
     writerFile: fileURLToPath(new URL("../../dist/writer-thread.js", import.meta.url)),

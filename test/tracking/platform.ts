@@ -46,8 +46,12 @@ export async function startPlatform(
   options: {
     clock?: Clock;
     maxArtifactBytes?: number;
+    /** A database of PostgreSQL that is shared with another platform; default: an empty one. */
+    store?: string;
     /** Default: a folder of its own. */
     blobs?: BlobStore;
+    /** Default: the kind that the test run is about. */
+    database?: "sqlite" | "postgres";
     /** Deliveries begin at the start when it is given, unless `isSilent`. */
     webhooks?: { settings: Partial<WebhookSettings>; resolve?: Resolve; isSilent?: boolean };
   } = {},
@@ -58,6 +62,8 @@ export async function startPlatform(
     folder: folder.path,
     migrations: [...trackingMigrations, ...registryMigrations],
     clock,
+    ...(options.database ? { kind: options.database } : {}),
+    ...(options.store === undefined ? {} : { address: options.store }),
   });
   const defects: unknown[] = [];
   const logDefect = (error: unknown): void => void defects.push(error);

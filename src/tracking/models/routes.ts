@@ -6,21 +6,19 @@ import { runNameFrom } from "../runs/names.ts";
 import { invalid } from "../wire/errors.ts";
 import {
   absent,
-  count,
   messages,
   optionalBoolean,
   optionalEnum,
   optionalString,
   string,
   stringOrEmpty,
-  strings,
   type Fields,
 } from "../wire/fields.ts";
 import { LIMITS, looseKeyValue, within, type KeyValue } from "../wire/limits.ts";
 import type { MlflowCall, MlflowRoute } from "../wire/routes.ts";
 import { createLoggedModel, deleteModelTag, logToModel, updateLoggedModel } from "./commands.ts";
 import { loggedModelMessages, loggedModelRow, MODEL_STATUSES } from "./queries.ts";
-import { searchLoggedModels } from "./search.ts";
+import { loggedModelSearch, searchLoggedModels } from "./search.ts";
 
 export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
   const { db, clock, ids, blobs } = deps;
@@ -47,23 +45,9 @@ export function loggedModelRoutes(deps: TrackingRouteDeps): MlflowRoute[] {
   }
 
   async function search({ fields, workspace }: MlflowCall): Promise<object> {
-    const experiments = strings(fields, "experiment_ids");
-    if (fields["experiment_ids"] === undefined || fields["experiment_ids"] === null)
-      throw absent("experiment_ids");
-    if (experiments.length === 0) return {};
-    return db.read((tx) =>
-      searchLoggedModels(tx, {
-        workspace,
-        experimentIds: experiments.map(experimentNumber),
-        filter: stringOrEmpty(fields, "filter"),
-        orderBy: messages(fields, "order_by").map((order) => ({
-          field: string(order, "field_name"),
-          ascending: optionalBoolean(order, "ascending") ?? true,
-        })),
-        limit: count(fields, "max_results", 50, 1000),
-        pageToken: optionalString(fields, "page_token") || undefined,
-      }),
-    );
+    const given = loggedModelSearch(fields, workspace);
+    if (given.experimentIds.length === 0) return {};
+    return db.read((tx) => searchLoggedModels(tx, given));
   }
 
   async function finalize(call: MlflowCall): Promise<object> {

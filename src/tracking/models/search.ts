@@ -17,6 +17,7 @@ import {
 } from "../search/sql.ts";
 import { invalid } from "../wire/errors.ts";
 import {
+  absent,
   count,
   messages,
   optionalBoolean,
@@ -43,7 +44,7 @@ interface ModelOrder {
 
 export interface LoggedModelSearch {
   workspace: string;
-  /** Empty: all experiments, which the client asks for when it lists the artifacts of a run. */
+  /** Models of other experiments aren't found. */
   experimentIds: number[];
   filter: string;
   /** Only metrics measured with one of these count; without a metric in the filter, models that have any. */
@@ -55,6 +56,9 @@ export interface LoggedModelSearch {
 
 /** Reads MLflow's SearchLoggedModels message. */
 export function loggedModelSearch(fields: Fields, workspace: string): LoggedModelSearch {
+  if (fields["experiment_ids"] === undefined || fields["experiment_ids"] === null) {
+    throw absent("experiment_ids");
+  }
   return {
     workspace,
     experimentIds: strings(fields, "experiment_ids").map(experimentNumber),
@@ -85,7 +89,7 @@ export async function searchLoggedModels(tx: ReadTx, search: LoggedModelSearch):
   const measured = datasets.length > 0 && !comparisons.some(isMetric);
   const where = [
     { sql: "m.workspace = ? AND m.lifecycle_stage = 'active'", params: [workspace] },
-    ...(experimentIds.length === 0 ? [] : [inExperiments(experimentIds)]),
+    inExperiments(experimentIds),
     ...comparisons.map((comparison) => condition(comparison, datasets)),
     ...(measured ? [hasMetric([onDatasets(datasets)])] : []),
     ...(page.after ? [page.after] : []),
@@ -105,7 +109,7 @@ export async function searchLoggedModels(tx: ReadTx, search: LoggedModelSearch):
 
 /** Numbers that were checked; more of them can come than a statement may have placeholders. */
 function inExperiments(ids: readonly number[]): Sql {
-  return { sql: `m.experiment_id IN (${ids.join(", ")})`, params: [] };
+  return { sql: ids.length === 0 ? "1 = 0" : `m.experiment_id IN (${ids.join(", ")})`, params: [] };
 }
 
 function isMetric({ entity }: Comparison): boolean {
@@ -116,8 +120,9 @@ function isMetric({ entity }: Comparison): boolean {
 const TEXTS: Readonly<Record<string, string>> = {
   name: "m.name",
   model_id: "m.model_id",
-  model_type: "m.model_type",
-  source_run_id: "m.source_run_id",
+  // MLflow's server keeps an empty text where none was given.
+  model_type: "COALESCE(m.model_type, '')",
+  source_run_id: "COALESCE(m.source_run_id, '')",
   artifact_location: "m.artifact_uri",
   status_message: "m.status_message",
 };
@@ -172,6 +177,10 @@ function attributeCondition(comparison: Comparison): Sql {
   if (time) return compareInteger(time, comparison);
   if (key === "status") return compareText("m.status", statusNames(comparison));
   if (key === "experiment_id") return compareText("CAST(m.experiment_id AS TEXT)", asText(comparison));
+  // By the column itself, which has an index: clients list the models of a run.
+  if (key === "source_run_id" && comparison.operator === "=" && comparison.value !== "") {
+    return compareText("m.source_run_id", comparison);
+  }
   const text = columnOf(TEXTS, key);
   if (text) return compareText(text, asText(comparison));
   throw invalid(

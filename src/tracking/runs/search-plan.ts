@@ -25,7 +25,7 @@ export interface RunQuery {
 export type RunPlan = readonly ((limit: number) => Sql)[];
 
 /** Rows of an index that are counted at most, and runs that are sorted rather than walked through in order. */
-const FEW = 2000;
+const FEW = 1000;
 /** Experiments (and stages) whose runs are merged from walks of their own; more are sorted. */
 const WALKS = 16;
 

@@ -10,6 +10,8 @@ import type { CredentialSource } from "../store/s3/credentials.ts";
 export interface ArtifactSettings {
   /** Absent: the folder `artifactsDir`. */
   s3?: S3Config;
+  /** AWS_CA_BUNDLE: file of certificates that the store's is trusted by. */
+  caFile?: string;
   /** Whether clients may be given addresses of the store itself. */
   isDirect: boolean;
   /** `--max-artifact`: of one file. */
@@ -53,7 +55,13 @@ export function artifactSettings(
     ...(region === undefined ? {} : { region }),
     ...(given.pathStyle === undefined ? {} : { pathStyle: given.pathStyle }),
   });
-  return { settings: { ...settings, s3 }, secrets: { s3: credentialSource(env) } };
+  const caFile = env["AWS_CA_BUNDLE"];
+  if (caFile && !existsSync(caFile))
+    throw new SlipwayError("USAGE", "there is no such file", { where: "AWS_CA_BUNDLE", given: caFile });
+  return {
+    settings: { ...settings, s3, ...(caFile ? { caFile } : {}) },
+    secrets: { s3: credentialSource(env) },
+  };
 }
 
 /** Keys in the environment, else the profile in the file that AWS's tools use. */

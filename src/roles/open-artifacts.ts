@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import type { Clock } from "../base/clock.ts";
 import { SlipwayError } from "../http/errors.ts";
 import type { BlobStore } from "../store/blobs.ts";
@@ -28,12 +28,14 @@ export async function openArtifacts(
     await mkdir(folder, { recursive: true });
     return { blobs: createFolderBlobs(folder), run: async () => undefined, close: () => undefined };
   }
+  const { caFile } = settings;
   const { createS3Blobs } = await import("../store/s3-blobs.ts");
   const store = createS3Blobs({
     config: settings.s3,
     credentials: credentialsOf(secrets.s3, clock),
     clock,
     isDirect: settings.isDirect,
+    ...(caFile === undefined ? {} : { ca: await readFile(caFile, "utf8") }),
   });
   return {
     blobs: store,

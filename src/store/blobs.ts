@@ -1,4 +1,16 @@
 import type { Readable } from "node:stream";
+import { SlipwayError } from "../http/errors.ts";
+
+/** Children of one folder beyond which it isn't listed: an answer must fit into memory. */
+export const MAX_CHILDREN = 200_000;
+
+export function tooManyChildren(path: string): SlipwayError {
+  return new SlipwayError("TOO_LARGE", "the folder has too many children to be listed", {
+    where: path,
+    allowed: `${MAX_CHILDREN}`,
+    hint: "Spread the files over several folders, or download the folder's files by their names.",
+  });
+}
 
 export interface BlobInfo {
   /** Path below the store's root, `/`-separated, never with `..`. */
@@ -39,7 +51,7 @@ export interface BlobStore {
   /** NOT_FOUND when it doesn't exist; RANGE_NOT_SATISFIABLE (`details.size`) when no byte of it is in `range`. */
   get(path: string, range?: ByteRange): Promise<BlobContent>;
   stat(path: string): Promise<BlobInfo | undefined>;
-  /** Direct children of a folder, sorted by path; empty when there is no such folder. */
+  /** Direct children of a folder, sorted by path; empty when there is no such folder. TOO_LARGE over MAX_CHILDREN. */
   list(path: string): Promise<BlobInfo[]>;
   /** Every file below a folder, in no order, a page at a time; for what must be counted, copied or summed up. */
   walk(path: string): AsyncIterable<BlobInfo>;

@@ -15,7 +15,14 @@ import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { SlipwayError } from "../http/errors.ts";
 import { checkBlobPath } from "./blob-path.ts";
-import type { BlobContent, BlobInfo, BlobStore, ByteRange } from "./blobs.ts";
+import {
+  MAX_CHILDREN,
+  tooManyChildren,
+  type BlobContent,
+  type BlobInfo,
+  type BlobStore,
+  type ByteRange,
+} from "./blobs.ts";
 
 /** Holds files that are still being written, in the root so that the rename stays on one file system. */
 const UPLOADS = ".uploads";
@@ -98,7 +105,8 @@ class FolderBlobs implements BlobStore {
     const folder = await this.#locate(path);
     const found: BlobInfo[] = [];
     try {
-      for (const entry of await readdir(folder, { withFileTypes: true })) {
+      for await (const entry of await opendir(folder)) {
+        if (found.length >= MAX_CHILDREN) throw tooManyChildren(path);
         if (path === "" && entry.name === UPLOADS) continue;
         const child = joined(path, entry.name);
         if (entry.isDirectory()) found.push({ path: child, isDir: true, size: 0 });

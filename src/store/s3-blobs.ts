@@ -3,7 +3,15 @@ import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { SlipwayError } from "../http/errors.ts";
 import { checkBlobPath } from "./blob-path.ts";
-import type { BlobContent, BlobInfo, BlobStore, ByteRange, DirectAccess } from "./blobs.ts";
+import {
+  MAX_CHILDREN,
+  tooManyChildren,
+  type BlobContent,
+  type BlobInfo,
+  type BlobStore,
+  type ByteRange,
+  type DirectAccess,
+} from "./blobs.ts";
 import { PartBuffers } from "./s3/buffers.ts";
 import { S3Client, type S3ClientDeps } from "./s3/client.ts";
 import { S3DirectAccess } from "./s3/direct.ts";
@@ -75,6 +83,12 @@ class S3Blobs implements S3BlobStore {
         details: { size },
       });
     }
+    if (body.headers["content-length"] === undefined) {
+      body.destroy();
+      throw new SlipwayError("ARTIFACTS_FAILED", "the artifact store doesn't say how long a file is", {
+        where: path,
+      });
+    }
     return { body, ...contentOf(body) };
   }
 
@@ -94,6 +108,7 @@ class S3Blobs implements S3BlobStore {
       for (const { key, size } of page.objects) found.push({ path: this.#pathOf(key), isDir: false, size });
       for (const folder of page.folders)
         found.push({ path: this.#pathOf(folder.slice(0, -1)), isDir: true, size: 0 });
+      if (found.length > MAX_CHILDREN) throw tooManyChildren(path);
     }
     return found.filter(isReachable).sort((a, b) => (a.path < b.path ? -1 : 1));
   }

@@ -165,6 +165,31 @@ describe("what pages ask for", () => {
     });
   });
 
+  it("is what a client stored of a trace", async () => {
+    const id = `tr-${"a".repeat(32)}`;
+    await platform.call("POST", "/api/3.0/mlflow/traces", {
+      trace: {
+        trace_info: {
+          trace_id: id,
+          trace_location: { type: "MLFLOW_EXPERIMENT", mlflow_experiment: { experiment_id: "0" } },
+          request_time: "2026-01-01T00:00:00Z",
+          state: "OK",
+        },
+      },
+    });
+    const uuid = "01234567-89ab-cdef-0123-456789abcdef";
+    await put(`0/traces/${id}/artifacts/traces.json`, '{"spans":[]}');
+    await put(`0/traces/${id}/artifacts/attachments/${uuid}`, "image");
+    const url = `/ajax-api/3.0/mlflow/get-trace-artifact?request_id=`;
+    expect((await get(`${url}${id}`)).body).toBe('{"spans":[]}');
+    expect((await get(`${url}${id}&path=${uuid}`)).body).toBe("image");
+    for (const path of ["../traces.json", "traces.json", `${uuid}/..`])
+      expect((await get(`${url}${id}&path=${encodeURIComponent(path)}`)).statusCode).toBe(400);
+    expect((await get(`${url}tr-none`)).statusCode).toBe(404);
+    expect((await get(`${url}${encodeURIComponent("../../0")}`)).statusCode).toBe(404);
+    expect((await get(`${url}${id}`, { "x-mlflow-workspace": "red" })).statusCode).toBe(404);
+  });
+
   it("may be uploaded, up to 10 MiB", async () => {
     const url = `/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${runId}&path=notes/n.md`;
     const post = (payload: string | Buffer) =>

@@ -20,7 +20,9 @@ export interface S3ClientDeps {
   /** Asked before every request, so that keys may change while the platform runs. */
   credentials: () => Promise<S3Credentials>;
   clock: Clock;
-  /** Until an answer begins, and between two pieces of it, in milliseconds. */
+  /** Certificates (PEM) to trust instead of the usual authorities'. */
+  ca?: string;
+  /** Until an answer begins, in milliseconds. */
   silenceMs?: number;
   /** Between tries, in milliseconds; their number is how often a request is tried again. */
   retryAfterMs?: readonly number[];
@@ -39,6 +41,8 @@ export interface S3Request {
 }
 
 const SILENCE_MS = 30_000;
+/** Between two pieces of an answer: whoever reads a download slowly holds it up. */
+const PIECE_MS = 300_000;
 const RETRY_AFTER_MS = [200, 1000] as const;
 const MAX_SOCKETS = 256;
 /** A page of a listing is the largest answer that is held as a whole: 1000 keys of up to 1024 bytes, percent-encoded. */
@@ -59,7 +63,9 @@ export class S3Client {
     this.#endpoint = new URL(deps.config.endpoint);
     this.#isSecure = this.#endpoint.protocol === "https:";
     const options = { keepAlive: true, maxSockets: MAX_SOCKETS, maxFreeSockets: 16 };
-    this.#agent = this.#isSecure ? new HttpsAgent(options) : new HttpAgent(options);
+    this.#agent = this.#isSecure
+      ? new HttpsAgent({ ...options, ...(deps.ca === undefined ? {} : { ca: deps.ca }) })
+      : new HttpAgent(options);
   }
 
   /** The answer, whose body must be read or destroyed. Throws the store's refusal in our words. */
@@ -143,7 +149,10 @@ export class S3Client {
         headers: { ...headers, host: unsigned.host, "content-length": String(body?.length ?? 0) },
         timeout: this.#deps.silenceMs ?? SILENCE_MS,
       });
-      outgoing.on("response", resolve);
+      outgoing.on("response", (answer) => {
+        outgoing.setTimeout(PIECE_MS);
+        resolve(answer);
+      });
       outgoing.on("error", reject);
       outgoing.on("timeout", () => outgoing.destroy(silence()));
       outgoing.end(body);

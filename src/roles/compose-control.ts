@@ -21,6 +21,7 @@ import { GIT_LIMITS, gitRoutes } from "../git/smart-http.ts";
 import { digestOf } from "../http/credentials.ts";
 import type { SlipwayError } from "../http/errors.ts";
 import { createGuard } from "../http/guard.ts";
+import { acceptProxied } from "../http/peer.ts";
 import { createApp, openApiRoute } from "../http/server.ts";
 import { pipelineMigrations } from "../pipelines/commands.ts";
 import { createPipelines } from "../pipelines/pipelines.ts";
@@ -47,6 +48,7 @@ import { metricsRoutes } from "../serving/metrics-routes.ts";
 import { createModelStore } from "../serving/folder-model-store.ts";
 import { specRoutes } from "../spec/routes.ts";
 import { createEvents, eventMigrations } from "../store/events.ts";
+import { ownerMigrations } from "../store/owner.ts";
 import { createLocalEngine } from "../targets/local/engine/engine.ts";
 import { createLocalServingBackend } from "../targets/local/serving-backend.ts";
 import { createTenancy } from "../tenancy/create-tenancy.ts";
@@ -59,6 +61,7 @@ import { MLFLOW_VERSION } from "../tracking/server-routes.ts";
 import { whyRoutes } from "../why/routes.ts";
 import type { ControlSecrets } from "./artifact-settings.ts";
 import { SOCKETS, type PlatformConfig } from "./config.ts";
+import { otherOwner, refuseProjects } from "./follower.ts";
 import { callerName, identify } from "./identify.ts";
 import { openArtifacts } from "./open-artifacts.ts";
 import { openDatabase } from "./open-database.ts";
@@ -98,6 +101,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     file: config.storeFile,
     writerFile: config.writerFile,
     migrations: [
+      ...ownerMigrations,
       ...eventMigrations,
       ...trackingMigrations,
       ...registryMigrations,
@@ -109,6 +113,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     clock,
     onFatal: deps.onFatal,
   });
+  const owner = await otherOwner(db, { dataDir: config.dataDir, clock, ids });
   const events = createEvents(db, clock);
   const artifacts = await openArtifacts({
     settings: config.artifacts,
@@ -225,6 +230,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     logDefect,
     version: config.version,
   });
+  if (owner) refuseProjects(app, owner);
   tenancy.routes(app);
   platformRoutes(app, {
     version: config.version,
@@ -284,16 +290,19 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   });
 
   await listen(hooks, socket("hooks"));
+  acceptProxied(app.server as Server);
   await listen(app, socket("control"));
-  rollouts.start(stopping.signal);
+  if (!owner) rollouts.start(stopping.signal);
   void artifacts.run(stopping.signal);
   const minding = tenancy.run(stopping.signal);
   const delivering = webhooks.run(stopping.signal);
   void watchTraffic({ backend, clock, meter }, stopping.signal);
-  await pipelines.resume();
-  await projectPushes.reconcile();
+  if (owner) logDefect(undefined, `the projects of this database are run from ${owner.dataFolder}`);
+  else await pipelines.resume();
+  if (!owner) await projectPushes.reconcile();
   // A push whose pipeline run couldn't be started, for a passing reason, gets it at the next round.
   const reconciling = setInterval(() => {
+    if (owner) return;
     projectPushes.reconcile().catch((error: unknown) => logDefect(error, "reconcile pushes"));
   }, RECONCILE_MS).unref();
 

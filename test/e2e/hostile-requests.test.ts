@@ -229,11 +229,10 @@ describe("a platform that others can reach", () => {
   });
 
   test.each([
-    "/v2/health/live",
+    "/v2",
     "/v2/models/x/infer",
     "/v1/models/x:predict",
-    "/version",
-    "/health",
+    "/metrics",
     "/api/slipway/v1/services",
     "/api/2.0/mlflow/experiments/search",
     "/ajax-api/2.0/mlflow/runs/search",
@@ -258,15 +257,20 @@ describe("a platform that others can reach", () => {
         request(`GET ${path} HTTP/1.1`, authorization === undefined ? {} : { authorization }),
       ]);
       expect(heard.statuses, `${path} with ${authorization}`).toEqual([401]);
-      expect(heard.text).toMatch(/TOKEN_REQUIRED|UNAUTHENTICATED/);
+      expect(heard.text).toMatch(/TOKEN_REQUIRED|CREDENTIALS_REFUSED|UNAUTHENTICATED/);
     }
     const open = await wire(url, [request(`GET ${path} HTTP/1.1`, { authorization: `Bearer ${token}` })]);
     expect(open.statuses[0]).not.toBe(401);
   });
 
+  test.each(["/v2/health/live", "/v2/health/ready", "/health", "/version"])(
+    "%s is for whoever looks after it",
+    async (path) => expect((await wire(url, [request(`GET ${path} HTTP/1.1`)])).statuses).toEqual([200]),
+  );
+
   test("the token of one request isn't lent to the next on its connection", async () => {
     const authorization = `Bearer ${platform.token}`;
-    const lines = [LIVE, VERSION];
+    const lines = ["GET /v2 HTTP/1.1", "GET /api/slipway/v1/info HTTP/1.1"];
     for (const first of lines)
       for (const second of lines) {
         const heard = await wire(url, [request(first, { authorization }), request(second)], { answers: 2 });

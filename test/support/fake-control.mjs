@@ -14,5 +14,17 @@ process.on("message", (message) => {
     if (req.method === "POST") req.pipe(res);
     else res.end(JSON.stringify({ control: process.pid, url: req.url, host: req.headers.host }));
   });
+  const [accept] = server.listeners("connection");
+  server.removeAllListeners("connection");
+  server.on("connection", (connection) => {
+    connection.once("data", (chunk) => {
+      // The line that names the caller of a connection that is handed on as bytes.
+      const rest = chunk.toString("latin1").startsWith("PROXY ") ? chunk.indexOf("\r\n") + 2 : 0;
+      connection.pause();
+      if (rest < chunk.length) connection.unshift(chunk.subarray(rest));
+      accept.call(server, connection);
+      connection.resume();
+    });
+  });
   server.listen(socket, () => process.send({ type: "ready" }));
 });

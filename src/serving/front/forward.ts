@@ -1,6 +1,7 @@
 import { Agent, request } from "node:http";
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { SlipwayError } from "../../http/errors.ts";
+import { PEER_HEADER } from "../../http/peer.ts";
 import { originForm } from "../../http/request-target.ts";
 import { sendJson } from "../router/answers.ts";
 
@@ -16,6 +17,8 @@ const OWN = new Set([
   "te",
   "trailer",
   "proxy-connection",
+  // Ours to say, not the caller's.
+  PEER_HEADER,
 ]);
 
 export function createForward(socketPath: string, idleMs: number): Forward & { close(): void } {
@@ -27,10 +30,10 @@ export function createForward(socketPath: string, idleMs: number): Forward & { c
       method: req.method,
       path: originForm(req.url ?? "/"),
       // The typings know only objects here; names and values in turn keep order and repeats.
-      headers: forwardable(
-        req.rawHeaders,
-        req.headers["transfer-encoding"] !== undefined,
-      ) as unknown as OutgoingHttpHeaders,
+      headers: [
+        ...forwardable(req.rawHeaders, req.headers["transfer-encoding"] !== undefined),
+        ...peerHeader(req),
+      ] as unknown as OutgoingHttpHeaders,
       setHost: false,
     });
     upstream.setTimeout(idleMs, () => upstream.destroy(new Error("control sent nothing")));
@@ -52,6 +55,10 @@ export function createForward(socketPath: string, idleMs: number): Forward & { c
     req.pipe(upstream);
   };
   return Object.assign(forward, { close: () => agent.destroy() });
+}
+
+function peerHeader({ socket }: IncomingMessage): string[] {
+  return socket.remoteAddress === undefined ? [] : [PEER_HEADER, socket.remoteAddress];
 }
 
 function sendUnavailable(res: ServerResponse): void {

@@ -2,6 +2,7 @@ import type { Server as HttpServer } from "node:http";
 import { connect, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { joinBuffers } from "../../base/bytes.ts";
+import { proxyLine } from "../../http/peer.ts";
 import { RequestTracker } from "./request-tracker.ts";
 import { sniff } from "./sniff.ts";
 
@@ -98,6 +99,7 @@ function pipeToControl(socket: Socket, options: FrontOptions, onEnd: () => void)
     if (state !== "connecting") return control.destroy();
     state = "piping";
     socket.setTimeout(options.idleMs, () => socket.destroy());
+    control.write(proxyLine(socket));
     const stop = forwardBytes(socket, control, () =>
       over(() => {
         stop();

@@ -48,7 +48,8 @@ export class Connection {
 
   /** A connection that can't change anything. LIKE minds case, as in PostgreSQL. */
   static forReading(file: string): Connection {
-    return Connection.#open(file, true, ["PRAGMA case_sensitive_like = ON"]);
+    // 8 MiB of pages, instead of 2: a search of many runs looks up each of them.
+    return Connection.#open(file, true, ["PRAGMA case_sensitive_like = ON", "PRAGMA cache_size = -8192"]);
   }
 
   static #open(file: string, readOnly: boolean, pragmas: readonly string[]): Connection {

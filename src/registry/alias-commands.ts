@@ -14,8 +14,8 @@ interface AliasArgs extends ModelId {
 
 export const setAlias = defineCommand("registry.set-alias", async (tx, args: AliasArgs): Promise<void> => {
   const { workspace, name, alias, version, projected } = args;
-  await modelRow(tx, { workspace, name });
-  if (version !== null) await versionRow(tx, { workspace, name, version });
+  if (version === null) await modelRow(tx, { workspace, name });
+  else await versionRow(tx, { workspace, name, version });
   const known = await tx.get<{ projected: number; version: number }>(
     "SELECT projected, version FROM model_aliases WHERE workspace = ? AND name = ? AND alias = ?",
     [workspace, name, alias],

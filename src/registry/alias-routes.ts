@@ -1,10 +1,9 @@
 import { DEFAULT_TENANT } from "../http/identity.ts";
-import { string } from "../tracking/wire/fields.ts";
 import type { MlflowCall, MlflowRoute } from "../tracking/wire/routes.ts";
 import { setAlias } from "./alias-commands.ts";
 import type { RegistryCore } from "./create-registry.ts";
 import type { RegistryDeps } from "./deps.ts";
-import { aliasName, versionNumber } from "./fields.ts";
+import { aliasName, modelName, newAliasName, versionNumber } from "./fields.ts";
 import { versionMessages } from "./messages.ts";
 import { aliasedVersion, versionRow } from "./queries.ts";
 
@@ -17,7 +16,7 @@ export function aliasRoutes({
   registry,
 }: RegistryDeps & { registry: RegistryCore }): MlflowRoute[] {
   async function set({ fields, workspace, header }: MlflowCall): Promise<object> {
-    const [name, alias, version] = [string(fields, "name"), aliasName(fields), versionNumber(fields)];
+    const [name, alias, version] = [modelName(fields), newAliasName(fields), versionNumber(fields)];
     // What serves is the default tenant's; elsewhere the alias is one like any other.
     if (alias === "champion" && workspace === DEFAULT_TENANT) {
       const note = await requestChampion(name, version);
@@ -43,7 +42,7 @@ export function aliasRoutes({
   }
 
   async function remove({ fields, workspace }: MlflowCall): Promise<object> {
-    const [name, alias] = [string(fields, "name"), aliasName(fields)];
+    const [name, alias] = [modelName(fields), aliasName(fields)];
     await db.write(setAlias, {
       workspace,
       name,
@@ -56,9 +55,13 @@ export function aliasRoutes({
   }
 
   async function get({ fields, workspace }: MlflowCall): Promise<object> {
-    const [name, alias] = [string(fields, "name"), string(fields, "alias")];
+    const [name, alias] = [modelName(fields), aliasName(fields)];
     return db.read(async (tx) => {
-      const [message] = await versionMessages(tx, [await aliasedVersion(tx, { workspace, name }, alias)]);
+      const [message] = await versionMessages(
+        tx,
+        [await aliasedVersion(tx, { workspace, name }, alias)],
+        true,
+      );
       return { model_version: message };
     });
   }

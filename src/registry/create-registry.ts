@@ -3,10 +3,12 @@ import { SlipwayError } from "../http/errors.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
 import { setAlias } from "./alias-commands.ts";
 import type { RegistryDeps } from "./deps.ts";
+import { namedVersion } from "./named-version.ts";
 import { createModel } from "./model-commands.ts";
 import { findVersion, VERSION_COLUMNS, versionExtras, versionKey, type VersionRow } from "./queries.ts";
 import type { ChampionHandler, ModelVersion, Registry } from "./registry.ts";
 import { PROMPT_TAG } from "./prompts.ts";
+import { checkClaim, type Claim } from "./source-rules.ts";
 import { resolveSource, type SourceLookups } from "./source.ts";
 import { createVersion, setVersionTags } from "./version-commands.ts";
 import type { ReadTx } from "../store/database.ts";
@@ -26,7 +28,8 @@ interface NewVersion {
 
 /** The registry, and what its routes need beyond the interface. */
 export interface RegistryCore extends Registry {
-  register(version: NewVersion): Promise<number>;
+  /** A client's version, once its source was checked against what the client says. */
+  registerClaim(version: Omit<NewVersion, "reuse"> & Claim): Promise<number>;
   /** Folder below the artifact root of a tenant's version; undefined when there is none. */
   versionPath(workspace: string, model: string, version: number): Promise<string | undefined>;
   /** Undefined until the composition root has set it. */
@@ -39,23 +42,24 @@ export function createRegistry(deps: RegistryDeps & { workspace?: string }): Reg
   const lookups = (tenant: string): SourceLookups => ({
     workspace: tenant,
     runArtifactUri: (id) => deps.artifactUris.ofRun(tenant, id),
-    loggedModelArtifactUri: (id) => deps.artifactUris.ofLoggedModel(tenant, id),
-    versionPath: async (name, version) =>
-      (await db.read((tx) => findVersion(tx, { workspace: tenant, name, version })))?.artifact_path,
+    loggedModel: (id) => deps.artifactUris.ofLoggedModel(tenant, id),
+    versionOf: (name, which) => db.read((tx) => namedVersion(tx, { workspace: tenant, name }, which)),
   });
   let handler: ChampionHandler | undefined;
 
   async function register(version: NewVersion): Promise<number> {
-    const isPrompt = version.tags.some(({ key, value }) => key === PROMPT_TAG && value === "true");
-    const artifactPath = await resolveSource(version.source, isPrompt, lookups(version.workspace));
+    const look = lookups(version.workspace);
+    const artifactPath = await resolveSource(version.source, isPrompt(version), look);
+    const modelId = version.modelId || (/^models:\/(m-[\w-]+)$/.exec(version.source)?.[1] ?? "");
+    const logged = modelId === "" ? undefined : await look.loggedModel(modelId);
     return db.write(createVersion, {
       workspace: version.workspace,
       name: version.name,
       source: version.source,
       artifactPath,
-      runId: version.runId,
+      runId: version.runId || (logged?.sourceRunId ?? ""),
       runLink: version.runLink ?? "",
-      modelId: version.modelId ?? /^models:\/(m-[\w-]+)$/.exec(version.source)?.[1] ?? "",
+      modelId,
       description: version.description ?? "",
       userId: "",
       tags: version.tags,
@@ -67,9 +71,19 @@ export function createRegistry(deps: RegistryDeps & { workspace?: string }): Reg
   const get = (name: string, version: number): Promise<ModelVersion | undefined> =>
     db.read(async (tx) => (await asVersions(tx, [await findVersion(tx, { workspace, name, version })]))[0]);
 
+  async function registerClaim(claim: Omit<NewVersion, "reuse"> & Claim): Promise<number> {
+    const { workspace: tenant, name } = claim;
+    const lineage = await checkClaim(claim, isPrompt(claim), lookups(tenant), deps.sourcePattern);
+    const version = await register({ ...claim, ...lineage, reuse: false });
+    if (lineage.modelId !== "")
+      await deps.artifactUris.noteVersion(tenant, lineage.modelId, { name, version });
+    return version;
+  }
+
   return {
-    register,
-    versionPath: (tenant, model, version) => lookups(tenant).versionPath(model, version),
+    registerClaim,
+    versionPath: async (tenant, name, version) =>
+      (await db.read((tx) => findVersion(tx, { workspace: tenant, name, version })))?.artifact_path,
     championHandler: () => handler,
     onChampionRequested(given) {
       if (handler) throw new SlipwayError("INTERNAL", "the champion handler is set twice");
@@ -109,6 +123,11 @@ export function createRegistry(deps: RegistryDeps & { workspace?: string }): Reg
     projectAlias: (model, alias, version) =>
       db.write(setAlias, { workspace, name: model, alias, version, projected: true, now: clock.now() }),
   };
+}
+
+/** Tags count by key, the last one of each; as MLflow, in any case. */
+function isPrompt({ tags }: Pick<NewVersion, "tags">): boolean {
+  return tags.findLast(({ key }) => key === PROMPT_TAG)?.value.toLowerCase() === "true";
 }
 
 async function asVersions(tx: ReadTx, found: readonly (VersionRow | undefined)[]): Promise<ModelVersion[]> {

@@ -8,6 +8,17 @@ export interface RegistryDeps {
   /** Of tracking runs and logged models, to resolve `runs:/` and `models:/m-` sources. */
   artifactUris: {
     ofRun(workspace: string, runId: string): Promise<string | undefined>;
-    ofLoggedModel(workspace: string, modelId: string): Promise<string | undefined>;
+    ofLoggedModel(
+      workspace: string,
+      modelId: string,
+    ): Promise<{ artifactUri: string; sourceRunId: string } | undefined>;
+    /** Tells a logged model in its tag `mlflow.modelVersions` that it became a version. */
+    noteVersion(
+      workspace: string,
+      modelId: string,
+      version: { name: string; version: number },
+    ): Promise<void>;
   };
+  /** MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX: what every client's source must contain. */
+  sourcePattern?: RegExp;
 }

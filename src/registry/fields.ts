@@ -1,40 +1,47 @@
 import { invalid } from "../tracking/wire/errors.ts";
 import { optionalString, string, type Fields } from "../tracking/wire/fields.ts";
-import { atMost, LIMITS } from "../tracking/wire/limits.ts";
+import { atMost, checkResolved, LIMITS, within } from "../tracking/wire/limits.ts";
 
-/** A new model's name: it becomes part of `models:/` URIs. */
-export function newModelName(fields: Fields, field = "name"): string {
+/** A model's name, as MLflow checks it wherever one is named: it becomes part of `models:/` URIs. */
+export function modelName(fields: Fields, field = "name"): string {
   const name = string(fields, field);
-  atMost(name, LIMITS.modelName, "The registered model's name");
+  if (name.trim() === "") throw invalid(`Missing value for required parameter '${field}'.`);
+  if (/[/:]/.test(name)) throw invalid(`Invalid model name '${name}'. Names cannot contain '/' or ':'.`);
+  checkResolved(name, "name");
+  return name;
+}
+
+/** A new model's name, which moreover is the same name however often a URL encodes or decodes it. */
+export function newModelName(fields: Fields, field = "name"): string {
+  const name = within(modelName(fields, field), LIMITS.modelName, field);
   // oxlint-disable-next-line no-control-regex
-  if (name.trim() === "" || /[/:\\\u0000-\u001f]|%2f|%3a/i.test(name)) {
+  if (/[\\\u0000-\u001f]|%[0-9a-f]{2}/i.test(name)) {
     throw invalid(
-      `Registered model name '${name}' is invalid: it may not be blank or contain '/', ':', '\\' or control characters.`,
+      `Invalid model name '${name}'. Names cannot contain backslashes, control characters or percent-encoded ones.`,
     );
   }
-  // As MLflow: what a file system or a URL would take for another name.
-  if (name === "." || name.startsWith(".."))
-    throw invalid(
-      `Registered model name '${name}' is invalid: it may not be '.' or begin with '..', which a path would resolve to another name.`,
-    );
   return name;
 }
 
 export function versionNumber(fields: Fields): number {
   const text = string(fields, "version");
-  if (!/^\d{1,15}$/.test(text)) throw invalid(`Model version must be an integer, got '${text}'.`);
-  return Number(text);
+  if (/^\s*[+-]?\d{1,15}\s*$/.test(text)) return Number(text);
+  throw invalid(`Parameter 'version' must be an integer, got '${text}'.`);
 }
 
-/** An alias that can't be taken for a version or for MLflow's word `latest`. */
 export function aliasName(fields: Fields): string {
   const alias = string(fields, "alias");
-  atMost(alias, LIMITS.alias, "The alias");
-  if (!/^[\w-]+$/.test(alias)) {
+  if (!/^[\p{L}\p{N}_-]+$/u.test(alias)) {
     throw invalid(
       `Invalid alias name: '${alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-).`,
     );
   }
+  return within(alias, LIMITS.alias, "Registered model alias name");
+}
+
+/** A new alias, which can't be taken for a version or for MLflow's word `latest`. */
+export function newAliasName(fields: Fields): string {
+  const alias = aliasName(fields);
   if (alias.toLowerCase() === "latest") throw invalid("'latest' alias name (case insensitive) is reserved.");
   if (/^v\d+$/i.test(alias)) throw invalid(`Version alias name '${alias}' is reserved.`);
   return alias;

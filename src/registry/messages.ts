@@ -3,15 +3,19 @@ import { groupBy } from "../tracking/group.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
 import { latestVersionsOf, versionExtras, versionKey, type ModelRow, type VersionRow } from "./queries.ts";
 
-/** MLflow's ModelVersion messages. */
-export async function versionMessages(tx: ReadTx, rows: readonly VersionRow[]): Promise<object[]> {
-  const { tags, aliases } = await versionExtras(tx, rows);
+/** MLflow's ModelVersion messages; as there, a search and a model's latest versions come without aliases. */
+export async function versionMessages(
+  tx: ReadTx,
+  rows: readonly VersionRow[],
+  withAliases = false,
+): Promise<object[]> {
+  const { tags, aliases } = await versionExtras(tx, rows, withAliases);
   return rows.map((row) => ({
     name: row.name,
     version: String(row.version),
     creation_timestamp: row.creation_time,
     last_updated_timestamp: row.last_update_time,
-    user_id: row.user_id,
+    ...(row.user_id === "" ? {} : { user_id: row.user_id }),
     current_stage: row.stage,
     description: row.description,
     source: row.source,
@@ -20,7 +24,7 @@ export async function versionMessages(tx: ReadTx, rows: readonly VersionRow[]): 
     status: row.status,
     ...(row.model_id === "" ? {} : { model_id: row.model_id }),
     tags: (tags.get(versionKey(row)) ?? []).map(({ key, value }) => ({ key, value })),
-    aliases: aliases.get(versionKey(row)) ?? [],
+    ...(withAliases ? { aliases: aliases.get(versionKey(row)) ?? [] } : {}),
   }));
 }
 
@@ -72,7 +76,7 @@ async function groupMessages(tx: ReadTx, rows: readonly ModelRow[]): Promise<obj
     name: row.name,
     creation_timestamp: row.creation_time,
     last_updated_timestamp: row.last_update_time,
-    description: row.description,
+    ...(row.description === "" ? {} : { description: row.description }),
     latest_versions: (versionsOf.get(row.name) ?? []).map(({ message }) => message),
     tags: (tags.get(row.name) ?? []).map(({ key, value }) => ({ key, value })),
     aliases: (aliases.get(row.name) ?? []).map(({ alias, version }) => ({ alias, version: String(version) })),

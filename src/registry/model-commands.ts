@@ -1,6 +1,8 @@
 import { defineCommand, type Tx } from "../store/database.ts";
 import { exists } from "../tracking/wire/errors.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
+import { isPromptNamed } from "./named-version.ts";
+import { PROMPT_TAG } from "./prompts.ts";
 import { findModel, modelRow, type ModelId } from "./queries.ts";
 import { served } from "./served.ts";
 import { tellModelCreated, tellModelTag } from "./webhooks/tell.ts";
@@ -18,7 +20,7 @@ export const createModel = defineCommand(
   async (tx, args: CreateArgs): Promise<void> => {
     if (await findModel(tx, args)) {
       if (args.ifMissing) return;
-      throw exists(`Registered Model (name=${args.name}) already exists.`);
+      throw exists(await nameTaken(tx, args));
     }
     await tx.run(
       `INSERT INTO registered_models (workspace, name, description, creation_time, last_update_time, last_version)
@@ -49,7 +51,7 @@ export const renameModel = defineCommand(
   async (tx, args: ModelId & { newName: string; now: number }): Promise<void> => {
     const { workspace, name, newName } = args;
     await modelRow(tx, args);
-    if (await findModel(tx, { workspace, name: newName })) {
+    if (newName !== name && (await findModel(tx, { workspace, name: newName }))) {
       throw exists(`Registered Model (name=${newName}) already exists.`);
     }
     await notServing(tx, args, "renamed");
@@ -88,6 +90,18 @@ export const setModelTag = defineCommand(
 );
 
 export const modelCommands = [createModel, describeModel, renameModel, deleteModel, setModelTag];
+
+/** As MLflow: prompts and models share their names, and a client is told which of the two has it. */
+async function nameTaken(tx: Tx, args: CreateArgs): Promise<string> {
+  const tag = args.tags.findLast(({ key }) => key === PROMPT_TAG);
+  const kind = (isPrompt: boolean): string => (isPrompt ? "Prompt" : "Registered Model");
+  const [old, made] = [kind(await isPromptNamed(tx, args)), kind(tag?.value.toLowerCase() === "true")];
+  if (old === made) return `${made} (name=${args.name}) already exists.`;
+  return (
+    `Tried to create a ${made.toLowerCase()} with name '${args.name}', but the name is already taken by a ` +
+    `${old.toLowerCase()}. MLflow does not allow creating a model and a prompt with the same name.`
+  );
+}
 
 async function upsertTag(tx: Tx, { workspace, name }: ModelId, { key, value }: KeyValue): Promise<void> {
   await tx.run(

@@ -1,8 +1,8 @@
 import { count, messages, optionalString, string, stringOrEmpty, strings } from "../tracking/wire/fields.ts";
-import { keyValue, LIMITS } from "../tracking/wire/limits.ts";
+import { checkName, keyValue, LIMITS } from "../tracking/wire/limits.ts";
 import type { MlflowCall, MlflowRoute } from "../tracking/wire/routes.ts";
 import type { RegistryDeps } from "./deps.ts";
-import { description, newModelName, stageName } from "./fields.ts";
+import { description, modelName, newModelName, stageName } from "./fields.ts";
 import { modelMessage, versionMessages } from "./messages.ts";
 import { createModel, deleteModel, describeModel, renameModel, setModelTag } from "./model-commands.ts";
 import { latestVersions, modelRow, type ModelId } from "./queries.ts";
@@ -11,11 +11,11 @@ import { searchModels, type RegistrySearch } from "./search.ts";
 export function modelRoutes({ db, clock }: RegistryDeps): MlflowRoute[] {
   const get = (id: ModelId): Promise<object> =>
     db.read(async (tx) => ({ registered_model: await modelMessage(tx, await modelRow(tx, id)) }));
-  const idOf = ({ fields, workspace }: MlflowCall): ModelId => ({ workspace, name: string(fields, "name") });
+  const idOf = ({ fields, workspace }: MlflowCall): ModelId => ({ workspace, name: modelName(fields) });
 
   async function create({ fields, workspace }: MlflowCall): Promise<object> {
     const name = newModelName(fields);
-    const tags = messages(fields, "tags").map((tag) => keyValue(tag, "tag", LIMITS.registryTagValue));
+    const tags = messages(fields, "tags").map((tag) => keyValue(tag, "", LIMITS.registryTagValue));
     await db.write(createModel, {
       workspace,
       name,
@@ -50,18 +50,18 @@ export function modelRoutes({ db, clock }: RegistryDeps): MlflowRoute[] {
     const stages = strings(call.fields, "stages").map(stageName);
     return db.read(async (tx) => {
       await modelRow(tx, id);
-      return { model_versions: await versionMessages(tx, await latestVersions(tx, id, stages)) };
+      return { model_versions: await versionMessages(tx, await latestVersions(tx, id, stages), true) };
     });
   }
 
   async function setTag(call: MlflowCall): Promise<object> {
-    const tag = keyValue(call.fields, "tag", LIMITS.registryTagValue);
+    const tag = keyValue(call.fields, "", LIMITS.registryTagValue);
     await db.write(setModelTag, { ...idOf(call), ...tag, now: clock.now() });
     return {};
   }
 
   async function deleteTag(call: MlflowCall): Promise<object> {
-    const key = string(call.fields, "key");
+    const key = checkName(string(call.fields, "key"), "key");
     await db.write(setModelTag, { ...idOf(call), key, value: null, now: clock.now() });
     return {};
   }

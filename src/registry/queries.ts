@@ -1,6 +1,6 @@
 import type { ReadTx } from "../store/database.ts";
 import { groupBy } from "../tracking/group.ts";
-import { missing } from "../tracking/wire/errors.ts";
+import { invalid, missing } from "../tracking/wire/errors.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
 
 export interface ModelRow {
@@ -68,13 +68,20 @@ export async function versionRow(tx: ReadTx, id: VersionId): Promise<VersionRow>
 /** The version that an alias names. */
 export async function aliasedVersion(tx: ReadTx, id: ModelId, alias: string): Promise<VersionRow> {
   await modelRow(tx, id);
+  if (alias.toLowerCase() === "latest") return newestVersion(tx, id);
   const row = await tx.get<VersionRow>(
     `SELECT ${VERSION_COLUMNS} FROM model_aliases a
      JOIN model_versions v ON v.workspace = a.workspace AND v.name = a.name AND v.version = a.version
      WHERE a.workspace = ? AND a.name = ? AND a.alias = ?`,
     [id.workspace, id.name, alias],
   );
-  if (!row) throw missing(`Registered model alias ${alias} not found.`);
+  if (!row) throw invalid(`Registered model alias ${alias} not found.`);
+  return row;
+}
+
+async function newestVersion(tx: ReadTx, id: ModelId): Promise<VersionRow> {
+  const row = (await latestVersions(tx, id)).at(-1);
+  if (!row) throw missing(`Latest version not found for model ${id.name}.`);
   return row;
 }
 
@@ -127,6 +134,7 @@ const GROUP = 250;
 export async function versionExtras(
   tx: ReadTx,
   rows: readonly VersionRow[],
+  withAliases = true,
 ): Promise<{ tags: Map<string, KeyValue[]>; aliases: Map<string, string[]> }> {
   const tags: VersionEntry[] = [];
   const aliases: (VersionId & { alias: string })[] = [];
@@ -144,6 +152,7 @@ export async function versionExtras(
     tags.push(
       ...(await tx.all<VersionEntry>(`${of("t.key, t.value", "model_version_tags")} ORDER BY t.key`, params)),
     );
+    if (!withAliases) continue;
     aliases.push(
       ...(await tx.all<VersionId & { alias: string }>(
         `${of("t.alias", "model_aliases")} ORDER BY t.alias`,

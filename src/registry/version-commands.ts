@@ -104,12 +104,13 @@ export const setVersionStage = defineCommand(
        WHERE workspace = ? AND name = ? AND version = ?`,
       [stage, now, workspace, name, version],
     );
+    await touchModel(tx, args, now);
   },
 );
 
 export const deleteVersion = defineCommand(
   "registry.delete-version",
-  async (tx, { workspace, name, version }: VersionId): Promise<void> => {
+  async (tx, { workspace, name, version, now }: VersionId & { now: number }): Promise<void> => {
     await versionRow(tx, { workspace, name, version });
     const serving = await tx.get(
       "SELECT alias FROM model_aliases WHERE workspace = ? AND name = ? AND version = ? AND projected = 1",
@@ -120,6 +121,7 @@ export const deleteVersion = defineCommand(
       const sql = `DELETE FROM ${table} WHERE workspace = ? AND name = ? AND version = ?`;
       await tx.run(sql, [workspace, name, version]);
     }
+    await touchModel(tx, { workspace, name }, now);
   },
 );
 
@@ -154,6 +156,12 @@ export const versionCommands = [
   setVersionTags,
   deleteVersionTag,
 ];
+
+/** A model was updated when one of its versions came, moved or went. */
+async function touchModel(tx: Tx, { workspace, name }: ModelId, now: number): Promise<void> {
+  const sql = "UPDATE registered_models SET last_update_time = ? WHERE workspace = ? AND name = ?";
+  await tx.run(sql, [now, workspace, name]);
+}
 
 async function upsertTag(tx: Tx, id: VersionId, { key, value }: KeyValue): Promise<void> {
   await tx.run(

@@ -1,9 +1,10 @@
+import { invalid } from "../tracking/wire/errors.ts";
 import { messages, optionalBoolean, optionalString, string, stringOrEmpty } from "../tracking/wire/fields.ts";
-import { keyValue, LIMITS } from "../tracking/wire/limits.ts";
+import { checkName, keyValue, LIMITS } from "../tracking/wire/limits.ts";
 import type { MlflowCall, MlflowRoute } from "../tracking/wire/routes.ts";
 import type { RegistryCore } from "./create-registry.ts";
 import type { RegistryDeps } from "./deps.ts";
-import { description, stageName, versionNumber } from "./fields.ts";
+import { description, modelName, stageName, versionNumber } from "./fields.ts";
 import { versionMessages } from "./messages.ts";
 import { searchOf } from "./model-routes.ts";
 import { versionRow, type VersionId } from "./queries.ts";
@@ -23,28 +24,29 @@ export function versionRoutes({
 }: RegistryDeps & { registry: RegistryCore }): MlflowRoute[] {
   const idOf = ({ fields, workspace }: MlflowCall): VersionId => ({
     workspace,
-    name: string(fields, "name"),
+    name: modelName(fields),
     version: versionNumber(fields),
   });
   const get = async (id: VersionId): Promise<object> =>
     db.read(async (tx) => {
-      const [message] = await versionMessages(tx, [await versionRow(tx, id)]);
+      const [message] = await versionMessages(tx, [await versionRow(tx, id)], true);
       return { model_version: message };
     });
 
   async function create({ fields, workspace }: MlflowCall): Promise<object> {
-    const name = string(fields, "name");
-    const modelId = optionalString(fields, "model_id");
-    const version = await registry.register({
+    const name = modelName(fields);
+    const [runId, modelId] = [optionalString(fields, "run_id"), optionalString(fields, "model_id")];
+    const version = await registry.registerClaim({
       workspace,
       name,
       source: string(fields, "source"),
-      runId: stringOrEmpty(fields, "run_id"),
+      runId: runId ?? "",
+      modelId: modelId ?? "",
+      hasRunId: runId !== undefined,
+      hasModelId: modelId !== undefined,
       runLink: stringOrEmpty(fields, "run_link"),
-      ...(modelId ? { modelId } : {}),
       description: description(fields),
-      tags: messages(fields, "tags").map((tag) => keyValue(tag, "tag", LIMITS.registryTagValue)),
-      reuse: false,
+      tags: messages(fields, "tags").map((tag) => keyValue(tag, "", LIMITS.registryTagValue)),
     });
     return get({ workspace, name, version });
   }
@@ -56,33 +58,42 @@ export function versionRoutes({
   }
 
   async function transition(call: MlflowCall): Promise<object> {
+    const stage = stageName(string(call.fields, "stage"));
+    const archiveOthers = optionalBoolean(call.fields, "archive_existing_versions") ?? false;
+    if (archiveOthers && stage !== "Staging" && stage !== "Production") {
+      throw invalid(
+        "Model version transition cannot archive existing model versions because " +
+          `'${stage}' is not an Active stage. Valid stages are ['Staging', 'Production']`,
+      );
+    }
     await db.write(setVersionStage, {
       ...idOf(call),
-      stage: stageName(string(call.fields, "stage")),
-      archiveOthers: optionalBoolean(call.fields, "archive_existing_versions") ?? false,
+      stage,
+      archiveOthers,
       now: clock.now(),
     });
     return get(idOf(call));
   }
 
   async function remove(call: MlflowCall): Promise<object> {
-    await db.write(deleteVersion, idOf(call));
+    await db.write(deleteVersion, { ...idOf(call), now: clock.now() });
     return {};
   }
 
   async function downloadUri(call: MlflowCall): Promise<object> {
     const row = await db.read((tx) => versionRow(tx, idOf(call)));
-    return { artifact_uri: row.artifact_path === "" ? row.source : `mlflow-artifacts:/${row.artifact_path}` };
+    const isResolved = row.source.startsWith("models:") && row.artifact_path !== "";
+    return { artifact_uri: isResolved ? `mlflow-artifacts:/${row.artifact_path}` : row.source };
   }
 
   async function setTag(call: MlflowCall): Promise<object> {
-    const tag = keyValue(call.fields, "tag", LIMITS.registryTagValue);
+    const tag = keyValue(call.fields, "", LIMITS.registryTagValue);
     await db.write(setVersionTags, { ...idOf(call), tags: [tag], now: clock.now() });
     return {};
   }
 
   async function deleteTag(call: MlflowCall): Promise<object> {
-    const key = string(call.fields, "key");
+    const key = checkName(string(call.fields, "key"), "key");
     await db.write(deleteVersionTag, { ...idOf(call), key, now: clock.now() });
     return {};
   }

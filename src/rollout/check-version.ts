@@ -42,6 +42,10 @@ async function examine(
   if (!known) {
     return { passed: false, message: `the registry has no version ${version} of ${service}`, sha256: "" };
   }
+  if (known.artifactPath === "") {
+    const message = `version ${version} of ${service} can't be served: its source ${known.source} lies outside of this platform's artifacts`;
+    return { passed: false, message, sha256: "" };
+  }
   let sha256 = "";
   try {
     const copy = await models.materialise(known.artifactPath);

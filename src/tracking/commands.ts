@@ -2,6 +2,7 @@ import { evaluationDatasetCommands } from "./evaluation-datasets/commands.ts";
 import { experimentCommands } from "./experiments/commands.ts";
 import { logInputs, logOutputs } from "./inputs/commands.ts";
 import { createLoggedModel, deleteModelTag, logToModel, updateLoggedModel } from "./models/commands.ts";
+import { noteModelVersion } from "./models/model-versions.ts";
 import { runCommands } from "./runs/commands.ts";
 import { logToRun } from "./runs/log.ts";
 import { scorerCommands } from "./scorers/commands.ts";
@@ -20,6 +21,7 @@ export const commands = [
   updateLoggedModel,
   logToModel,
   deleteModelTag,
+  noteModelVersion,
   ...evaluationDatasetCommands,
   ...scorerCommands,
   ...traceCommands,

@@ -5,6 +5,7 @@ import { createExperiment, ensureDefaultExperiment, setExperimentStage } from ".
 import { byName } from "./experiments/queries.ts";
 import type { Logged } from "./logged.ts";
 import type { MetricPoint } from "./metrics/metric.ts";
+import { noteModelVersion } from "./models/model-versions.ts";
 import { createRun, updateRun } from "./runs/commands.ts";
 import { logToRun } from "./runs/log.ts";
 import { RUN_COLUMNS, type RunRow } from "./runs/queries.ts";
@@ -15,7 +16,13 @@ import type { KeyValue } from "./wire/limits.ts";
 /** Where a tracking run's and a logged model's files lie, for whoever must resolve `runs:/` and `models:/m-` URIs. */
 export interface ArtifactUris {
   ofRun(workspace: string, runId: string): Promise<string | undefined>;
-  ofLoggedModel(workspace: string, modelId: string): Promise<string | undefined>;
+  /** Of one that isn't deleted. */
+  ofLoggedModel(
+    workspace: string,
+    modelId: string,
+  ): Promise<{ artifactUri: string; sourceRunId: string } | undefined>;
+  /** Tells a logged model in its tag `mlflow.modelVersions` that it became a version. */
+  noteVersion(workspace: string, modelId: string, version: { name: string; version: number }): Promise<void>;
 }
 
 /** Tracking for the rest of the platform, within one tenant. Makes sure that its experiment `Default` is there. */
@@ -76,23 +83,24 @@ export async function createTracking(
     },
     onLogged: (listener) => logged.subscribe(listener),
     artifactUris: {
-      ofRun: (tenant, id) =>
-        uriOf(deps, "SELECT artifact_uri FROM runs WHERE workspace = ? AND run_id = ?", [tenant, id]),
-      ofLoggedModel: (tenant, id) =>
-        uriOf(deps, "SELECT artifact_uri FROM logged_models WHERE workspace = ? AND model_id = ?", [
-          tenant,
-          id,
-        ]),
+      async ofRun(tenant, id) {
+        const sql = "SELECT artifact_uri FROM runs WHERE workspace = ? AND run_id = ?";
+        return (await db.read((tx) => tx.get<{ artifact_uri: string }>(sql, [tenant, id])))?.artifact_uri;
+      },
+      async ofLoggedModel(tenant, id) {
+        const row = await db.read((tx) =>
+          tx.get<{ artifact_uri: string; source_run_id: string | null }>(
+            `SELECT artifact_uri, source_run_id FROM logged_models
+             WHERE workspace = ? AND model_id = ? AND lifecycle_stage = 'active'`,
+            [tenant, id],
+          ),
+        );
+        return row && { artifactUri: row.artifact_uri, sourceRunId: row.source_run_id ?? "" };
+      },
+      noteVersion: (tenant, modelId, version) =>
+        db.write(noteModelVersion, { workspace: tenant, modelId, version }),
     },
   };
-}
-
-async function uriOf(
-  { db }: TrackingDeps,
-  sql: string,
-  params: [workspace: string, id: string],
-): Promise<string | undefined> {
-  return (await db.read((tx) => tx.get<{ artifact_uri: string }>(sql, params)))?.artifact_uri;
 }
 
 function entries(record: Record<string, string>): KeyValue[] {

@@ -19,7 +19,7 @@ const version = (name: string, fields: object = {}, status = 200) =>
     .call<{ model_version: Version }>(
       "POST",
       "model-versions/create",
-      { name, source: "mlflow-artifacts:/1/r/artifacts/model", ...fields },
+      { name, source: "s3://bucket/model", ...fields },
       status,
     )
     .then((answer) => answer.model_version);
@@ -40,14 +40,25 @@ describe("registered models", () => {
     expect(await get("a")).toMatchObject({ description: "second", tags: [{ key: "x", value: "1" }] });
   });
 
-  it.each(["", " ", "a/b", "a:b", "a%2Fb", "a\\b", "a\nb", "x".repeat(257), ".", "..", "..a"])(
-    "refuse the name %j",
-    async (name) => {
-      expect(await platform.call("POST", "registered-models/create", { name }, 400)).toMatchObject({
-        error_code: "INVALID_PARAMETER_VALUE",
-      });
-    },
-  );
+  it.each([
+    "",
+    " ",
+    "a/b",
+    "a:b",
+    "a%2Fb",
+    "%61",
+    "a%20b",
+    "a\\b",
+    "a\nb",
+    "x".repeat(257),
+    ".",
+    "..",
+    "..a",
+  ])("refuse the name %j", async (name) => {
+    expect(await platform.call("POST", "registered-models/create", { name }, 400)).toMatchObject({
+      error_code: "INVALID_PARAMETER_VALUE",
+    });
+  });
 
   it("are renamed with all they own, and deleted with it", async () => {
     await model("old");
@@ -138,9 +149,7 @@ describe("model versions", () => {
     expect(await search("name = 'searched' AND version_number > 1")).toEqual(["2"]);
     expect(
       await platform.call("GET", "model-versions/get-download-uri", { name: "searched", version: "1" }),
-    ).toEqual({
-      artifact_uri: `mlflow-artifacts:/0/${run_id}/artifacts/model`,
-    });
+    ).toEqual({ artifact_uri: `runs:/${run_id}/model` });
   });
 
   it("resolve their source to a folder below the artifact root", async () => {
@@ -156,11 +165,28 @@ describe("model versions", () => {
     const { model_id } = logged.info;
     await version("source", { source: `models:/${model_id}`, model_id });
     await version("source", { source: "models:/source/1" });
-    await version("source", { source: "mlflow-artifacts://host:1/7/r/artifacts/model/" });
+    const { run } = await platform.call<{ run: { info: { run_id: string } } }>("POST", "runs/create", {});
+    const { run_id } = run.info;
+    await version("source", { source: `mlflow-artifacts:/0/${run_id}/artifacts/model/`, run_id });
+    await version("source", { source: "s3://bucket/x" });
     const path = async (n: number) => (await platform.registry.getVersion("source", n))?.artifactPath;
     expect(await path(1)).toBe(`0/models/${model_id}/artifacts`);
     expect(await path(2)).toBe(await path(1));
-    expect(await path(3)).toBe("7/r/artifacts/model");
+    expect(await path(3)).toBe(`0/${run_id}/artifacts/model`);
+    expect(await path(4)).toBe("");
+    expect(
+      await platform.call("GET", "model-versions/get-download-uri", { name: "source", version: "2" }),
+    ).toEqual({ artifact_uri: `mlflow-artifacts:/0/models/${model_id}/artifacts` });
+    const { model: linked } = await platform.call<{ model: { info: { tags: object[] } } }>(
+      "GET",
+      `logged-models/${model_id}`,
+    );
+    expect(linked.info.tags).toEqual([
+      {
+        key: "mlflow.modelVersions",
+        value: '[{"name": "source", "version": 1}, {"name": "source", "version": 2}]',
+      },
+    ]);
   });
 
   it.each([
@@ -169,8 +195,18 @@ describe("model versions", () => {
     "../x",
     "etc",
     "http://evil.example/x",
-    "s3://bucket/x",
+    "s3://bucket/x#y",
+    "s3://bucket/../x",
+    "s3://bucket/%252e%252e/x",
+    "s3://bucket/x?a/../y",
+    "dbfs:/x/a%3f/../../../",
+    "C:\\x",
+    "//proc/self/root",
+    "hdfs://host/x",
+    "mlflow-artifacts://host:9000/models",
+    "mlflow-artifacts:/models",
     "mlflow-artifacts:/",
+    "mlflow-artifacts:/workspaces/other/1/r/artifacts/model",
     "mlflow-artifacts:/../x",
     "mlflow-artifacts:/1/%2e%2e/x",
     "mlflow-artifacts:/1/a#b",
@@ -178,6 +214,8 @@ describe("model versions", () => {
     "mlflow-artifacts:/1//etc",
     "mlflow-artifacts:/1/a\\..\\b",
     "models:/m-1/../x",
+    "models:/m-1",
+    "runs:/00000000000000000000000000000000/model",
     "dummy-source",
   ])("refuse the source %s", async (source) => {
     await platform.registry.ensureModel("refusing");
@@ -185,13 +223,25 @@ describe("model versions", () => {
     expect(answer).toMatchObject({ error_code: "INVALID_PARAMETER_VALUE" });
   });
 
-  it.each(["runs:/00000000000000000000000000000000/model", "models:/m-0", "models:/refusing/9"])(
-    "refuse the source %s, which isn't there",
-    async (source) => {
-      await platform.registry.ensureModel("refusing");
-      await version("refusing", { source }, 404);
-    },
-  );
+  it("refuse the source of a version that isn't there", async () => {
+    await platform.registry.ensureModel("refusing");
+    await version("refusing", { source: "models:/refusing/9" }, 404);
+    await version("refusing", { source: "models:/nobody/1" }, 404);
+    await version("refusing", { source: "models:/m-0", model_id: "m-0" }, 404);
+  });
+
+  it("belong to the run or the model that the client names, and to no other", async () => {
+    await platform.registry.ensureModel("refusing");
+    const start = async () =>
+      (await platform.call<{ run: { info: { run_id: string } } }>("POST", "runs/create", {})).run.info.run_id;
+    const [own, other] = [await start(), await start()];
+    const source = `mlflow-artifacts:/0/${other}/artifacts/model`;
+    await version("refusing", { source }, 400);
+    await version("refusing", { source, run_id: own }, 400);
+    await version("refusing", { source: `${source}/../../../${own}/artifacts`, run_id: other }, 400);
+    await version("refusing", { source: `runs:/${other}/model`, run_id: own }, 400);
+    await version("refusing", { source, run_id: other });
+  });
 
   it("of the platform and of a client are one when run and files are the same", async () => {
     const { registry } = platform;
@@ -224,7 +274,7 @@ describe("aliases", () => {
       model_version: { version: "2", aliases: ["best"] },
     });
     await platform.call("DELETE", "registered-models/alias", alias);
-    await platform.call("GET", "registered-models/alias", alias, 404);
+    await platform.call("GET", "registered-models/alias", alias, 400);
     for (const bad of ["latest", "v1", "V22", "a b", "x".repeat(256), ""]) {
       await platform.call("POST", "registered-models/alias", { ...alias, alias: bad, version: "1" }, 400);
     }

@@ -50,6 +50,8 @@ export async function startPlatform(
     store?: string;
     /** Default: a folder of its own. */
     blobs?: BlobStore;
+    /** Adds hooks before the routes are there. */
+    prepare?: (app: FastifyInstance) => void;
     /** Default: the kind that the test run is about. */
     database?: "sqlite" | "postgres";
     /** Deliveries begin at the start when it is given, unless `isSilent`. */
@@ -69,6 +71,7 @@ export async function startPlatform(
   const logDefect = (error: unknown): void => void defects.push(error);
   const app = await createApp({ guard: () => null, logDefect, version: "0.0.0" });
   noteClientCalls(app);
+  options.prepare?.(app);
   const blobs = options.blobs ?? createFolderBlobs(join(folder.path, "artifacts"));
   const logged = createLogged();
   const deps = { db, clock, ids: systemIds(() => clock.now()), artifactRoot: "mlflow-artifacts:/", logged };

@@ -3,6 +3,9 @@ import { count, optionalString, runId, string } from "../wire/fields.ts";
 import type { MlflowRoute } from "../wire/routes.ts";
 import { metricHistory } from "./queries.ts";
 
+/** Points in one page at most, as MLflow's clients ask for; who asks for more gets a token. */
+const PAGE = 25_000;
+
 export function metricRoutes({ db }: TrackingDeps): MlflowRoute[] {
   return [
     {
@@ -15,7 +18,7 @@ export function metricRoutes({ db }: TrackingDeps): MlflowRoute[] {
             workspace,
             runId: runId(fields),
             key: string(fields, "metric_key"),
-            limit: count(fields, "max_results", 25_000, 25_000),
+            limit: Math.min(PAGE, count(fields, "max_results", PAGE, Number.MAX_SAFE_INTEGER)),
             pageToken: optionalString(fields, "page_token") || undefined,
           }),
         ),

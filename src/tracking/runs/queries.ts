@@ -61,7 +61,8 @@ export function runInfo(row: Omit<RunRow, "rid" | "start_time"> & { start_time: 
     user_id: row.user_id,
     status: row.status,
     start_time: row.start_time,
-    ...(row.end_time === null ? {} : { end_time: row.end_time }),
+    // As MLflow, which takes 0 for no end.
+    ...(row.end_time ? { end_time: row.end_time } : {}),
     artifact_uri: row.artifact_uri,
     lifecycle_stage: row.lifecycle_stage,
   };

@@ -9,6 +9,8 @@ export async function setRunTag(
   { rid, experiment_id }: Pick<RunRow, "rid" | "experiment_id">,
   { key, value }: KeyValue,
 ): Promise<void> {
+  // As MLflow: a run keeps its name when it is given an empty one.
+  if (key === "mlflow.runName" && value === "") return;
   await tx.run(
     `INSERT INTO tags (rid, key, value, experiment_id) VALUES (?, ?, ?, ?)
      ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value`,

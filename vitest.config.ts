@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: "sqlite",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/cluster/**", "test/store/postgres*.test.ts"],
+          exclude: ["test/cluster/**", "test/store/postgres*.test.ts", "test/e2e/two-platforms.test.ts"],
           provide: { database: "sqlite" },
         },
       },
@@ -25,7 +25,11 @@ export default defineConfig({
         test: {
           name: "postgres",
           // What answers MLflow's API out of the database, once more over the other one.
-          include: ["test/{tracking,registry,tenancy}/**/*.test.ts", "test/store/{postgres*,events}.test.ts"],
+          include: [
+            "test/{tracking,registry,tenancy}/**/*.test.ts",
+            "test/store/{postgres*,events}.test.ts",
+            "test/e2e/two-platforms.test.ts",
+          ],
           exclude: [
             "**/mlflow-client.test.ts",
             "**/mlflow-calls.test.ts",

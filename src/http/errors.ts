@@ -89,6 +89,10 @@ export const CATALOGUE = {
     status: 409,
     hint: "Give a data folder of slipway's own with --data, or another file with --store.",
   },
+  PLATFORM_FOLLOWS: {
+    status: 409,
+    hint: "Push and act at the other platform; docs/guides/databases.md says how this one takes its place.",
+  },
   STORE_UNREACHABLE: {
     status: 503,
     hint: "Check the host and the port of --store, and that PostgreSQL runs and listens there.",

@@ -135,7 +135,12 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     logDefect,
     note: (line) => logDefect(undefined, line),
   });
-  const registryDeps = { db: webhooks.watch(db), clock, artifactUris: tracking.artifactUris };
+  const registryDeps = {
+    db: webhooks.watch(db),
+    clock,
+    artifactUris: tracking.artifactUris,
+    ...(config.sourcePattern === undefined ? {} : { sourcePattern: new RegExp(config.sourcePattern, "u") }),
+  };
   const registry = createRegistry(registryDeps);
 
   const git = await openGit({ path: config.stepEnv["PATH"] ?? "" });
@@ -230,7 +235,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     logDefect,
     version: config.version,
   });
-  if (owner) refuseProjects(app, owner);
+  if (owner) refuseProjects(app);
   tenancy.routes(app);
   platformRoutes(app, {
     version: config.version,

@@ -3,11 +3,13 @@ import { pipelineCommands } from "../pipelines/commands.ts";
 import { commands as registryCommands } from "../registry/commands.ts";
 import { rolloutCommands } from "../rollout/commands.ts";
 import { commands as eventCommands } from "../store/events.ts";
+import { ownerCommands } from "../store/owner.ts";
 import { runWriterThread } from "../store/sqlite/writer.ts";
 import { tenancyCommands } from "../tenancy/commands.ts";
 import { commands as trackingCommands } from "../tracking/commands.ts";
 
 runWriterThread([
+  ...ownerCommands,
   ...eventCommands,
   ...trackingCommands,
   ...registryCommands,

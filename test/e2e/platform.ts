@@ -2,6 +2,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { inject } from "vitest";
+import { freshPostgres } from "../support/shared-postgres.ts";
 
 const command = resolve("bin/slipway");
 
@@ -25,6 +27,17 @@ export function newFolder(prefix: string): string {
   return mkdtempSync(join(tmpdir(), `slipway-${prefix}-`));
 }
 
+/** Databases of platforms that may be started again, by their data folders. */
+const databases = new Map<string, string>();
+
+/** `--store` of the database that this project of vitest.config.ts tests with, the same one for the same folder. */
+async function storeOption(dataDir: string, args: readonly string[]): Promise<string[]> {
+  if (inject("database") !== "postgres" || args.includes("--store")) return [];
+  const url = databases.get(dataDir) ?? (await freshPostgres());
+  databases.set(dataDir, url);
+  return ["--store", url];
+}
+
 /** Starts `slipway up --json` and resolves at its first line. */
 export async function startPlatform(
   dataDir: string,
@@ -32,9 +45,10 @@ export async function startPlatform(
   env: Record<string, string> = {},
   args: readonly string[] = [],
 ): Promise<TestPlatform> {
+  const store = await storeOption(dataDir, args);
   const child = spawn(
     process.execPath,
-    [command, "up", "--json", "--port", String(port), "--data", dataDir, ...args],
+    [command, "up", "--json", "--port", String(port), "--data", dataDir, ...store, ...args],
     {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],

@@ -50,6 +50,7 @@ export async function startPlatform(
     store?: string;
     /** Default: a folder of its own. */
     blobs?: BlobStore;
+    sourcePattern?: RegExp;
     /** Adds hooks before the routes are there. */
     prepare?: (app: FastifyInstance) => void;
     /** Default: the kind that the test run is about. */
@@ -87,7 +88,12 @@ export async function startPlatform(
     logDefect,
     note: (line) => void notes.push(line),
   });
-  const registryDeps = { db: webhooks.watch(db), clock, artifactUris: tracking.artifactUris };
+  const registryDeps = {
+    db: webhooks.watch(db),
+    clock,
+    artifactUris: tracking.artifactUris,
+    ...(options.sourcePattern ? { sourcePattern: options.sourcePattern } : {}),
+  };
   const registry = createRegistry(registryDeps);
   const { maxArtifactBytes } = options;
   trackingRoutes(app, {

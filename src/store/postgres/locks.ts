@@ -7,14 +7,11 @@ export class Locks {
   readonly everything: bigint;
   /** Held by who brings the schema up to date. */
   readonly migration: bigint;
-  /** Held, for as long as its session lives, by the platform that runs what only one may run. */
-  readonly leader: bigint;
 
   constructor(schema: string) {
     this.#schema = schema;
     this.everything = this.#key("everything");
     this.migration = this.#key("migration");
-    this.leader = this.#key("leader");
   }
 
   /** The lock of one thing. Two things that share a key by chance wait for each other, and no harm is done. */

@@ -25,6 +25,8 @@ export async function migrate(
   await connection.send("BEGIN");
   try {
     await connection.query("SELECT pg_advisory_xact_lock(?)", [locks.migration]);
+    // What a process sent that was killed has ended, one way or the other, before this one reads anything.
+    await connection.query("SELECT pg_advisory_xact_lock(?)", [locks.everything]);
     const found = await connection.query("SELECT 1 FROM pg_namespace WHERE nspname = ?", [schema]);
     if (found.rows.length === 0) await connection.send(`CREATE SCHEMA ${schema}`);
     const applied = await appliedMigrations(connection, schema);

@@ -9,6 +9,11 @@ interface Answer {
   next_page_token?: string;
 }
 
+interface Ids {
+  runs: { info: { run_id: string } }[];
+  next_page_token?: string;
+}
+
 /** Five runs with known values; the last has none. */
 beforeAll(async () => {
   platform = await startPlatform();
@@ -99,10 +104,90 @@ describe("searching tracking runs", () => {
     );
   });
 
+  it("pages through times beyond 2^53 and through equal ones", async () => {
+    const { experiment_id } = await platform.call<{ experiment_id: string }>("POST", "experiments/create", {
+      name: "times",
+    });
+    for (const start_time of ["9007199254740995", "9007199254740993", "5", "5", "5", "-5"]) {
+      await platform.call("POST", "runs/create", { experiment_id, start_time });
+    }
+    const page = (fields: object) =>
+      platform.call<Ids>("POST", "runs/search", { experiment_ids: [experiment_id], ...fields });
+    for (const order_by of [
+      [],
+      ["start_time ASC"],
+      ["metrics.none", "start_time"],
+      ["user_id", "end_time"],
+    ]) {
+      const whole = (await page({ order_by })).runs.map(({ info }) => info.run_id);
+      expect(whole).toHaveLength(6);
+      const seen: string[] = [];
+      let page_token: string | undefined;
+      do {
+        const { runs, next_page_token } = await page({ order_by, max_results: 1, page_token });
+        seen.push(...runs.map(({ info }) => info.run_id));
+        page_token = next_page_token;
+      } while (page_token && seen.length < 10);
+      expect(seen).toEqual(whole);
+      // Ties go by id.
+      const tied = order_by.length === 0 ? whole.slice(2, 5) : [];
+      expect(tied).toEqual([...tied].sort());
+    }
+    const later = await page({ filter: "start_time > 9007199254740993" });
+    expect(later.runs).toHaveLength(1);
+    for (const [filter, count] of [
+      ["start_time >= 4.5", 5],
+      ["start_time < 1e300", 6],
+      ["start_time > 99999999999999999999999", 0],
+      ["start_time != 5.5", 6],
+      ["start_time = 5.0", 3],
+    ] as const) {
+      expect((await page({ filter })).runs).toHaveLength(count);
+    }
+  });
+
+  it("goes by the experiments that were asked for, in one order", async () => {
+    const made: string[] = [];
+    for (const name of ["first", "second"]) {
+      const { experiment_id } = await platform.call<{ experiment_id: string }>("POST", "experiments/create", {
+        name,
+      });
+      made.push(experiment_id);
+      for (const value of [1, 3]) {
+        const { run } = await platform.call<{ run: { info: { run_id: string } } }>("POST", "runs/create", {
+          experiment_id,
+          run_name: `${name}-${value}`,
+          start_time: name === "first" ? value : value + 1,
+        });
+        const metric = {
+          run_id: run.info.run_id,
+          key: "m",
+          value: name === "first" ? value : value + 1,
+          timestamp: 1,
+        };
+        await platform.call("POST", "runs/log-metric", metric);
+      }
+    }
+    const expected = ["second-3", "first-3", "second-1", "first-1"];
+    for (const order_by of [[], ["metrics.m DESC"], ["metrics.m DESC", "run_name"], ["tags.none"]]) {
+      for (const experiment_ids of [made, [...made, ...made, "999999"]]) {
+        const { runs } = await search({ experiment_ids, order_by });
+        expect(runs.map(({ info }) => info.run_name)).toEqual(expected);
+      }
+    }
+    const many = await search({
+      experiment_ids: [...made, ...Array.from({ length: 40_000 }, (_, id) => String(id + 1000))],
+    });
+    expect(many.runs).toHaveLength(4);
+  });
+
   it("refuses a token of another order, or one that isn't ours", async () => {
     const { next_page_token: page_token } = await search({ max_results: 1 });
     for (const fields of [
       { page_token, order_by: ["metrics.m"] },
+      { page_token, filter: "metrics.m < 5" },
+      { page_token, run_view_type: "ALL" },
+      { page_token, experiment_ids: ["0", "1"] },
       { page_token: "x" },
       { page_token: "e30" },
     ]) {
@@ -124,6 +209,12 @@ describe("searching tracking runs", () => {
     { order_by: ["planets.x"] },
     { experiment_ids: ["x"] },
     { filter: "params.p = '' OR 1 = 1" },
+    { filter: "params.p = 'a\0'" },
+    { filter: "run_name IS NULL" },
+    { filter: "METRICS.m > 1" },
+    { filter: Array.from({ length: 101 }, () => "metrics.m > 1").join(" AND ") },
+    { order_by: ["created", "start_time"] },
+    { order_by: ["dataset.name"] },
     { run_view_type: "SOME" },
   ])("refuses %j", async (fields) => {
     const answer = await platform.call("POST", "runs/search", { experiment_ids: ["0"], ...fields }, 400);

@@ -1,11 +1,14 @@
-import type { Comparison } from "../search/filter.ts";
+import type { Comparison, Operator } from "../search/filter.ts";
 import {
+  allow,
   compareEntry,
   compareInteger,
   compareNumber,
   compareText,
+  LISTS,
   name,
   place,
+  TEXT,
   type Sql,
 } from "../search/sql.ts";
 import { invalid } from "../wire/errors.ts";
@@ -41,8 +44,6 @@ export interface RunCondition {
   entry?: { table: EntryTable; key: string; where: Sql };
   /** Few runs can be expected to fulfil it, and the index by value finds them. */
   isSelective: boolean;
-  /** Said of columns of `runs` alone. */
-  ofRun: boolean;
   /** The ids that a run must have one of. */
   runIds?: readonly string[];
 }
@@ -62,6 +63,9 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
   created: "start_time",
   Created: "start_time",
 };
+
+/** What attributes of text, and datasets, are compared by. */
+const WORDS: readonly Operator[] = [...TEXT, ...LISTS];
 
 export type EntityType = "metric" | "parameter" | "tag" | "attribute" | "dataset";
 
@@ -114,16 +118,20 @@ export function runCondition(comparison: Comparison): RunCondition {
 
 function attributeCondition(comparison: Comparison): RunCondition {
   const column = attribute(comparison.key);
+  const { operator, value } = comparison;
+  if (column === "run_name") {
+    allow(comparison, WORDS);
+    // As in MLflow a run's name is a tag; and a tag has an index.
+    return textEntry("tags", { ...comparison, key: "mlflow.runName" }, WORDS);
+  }
   const isTime = column === "start_time" || column === "end_time";
   const sql = isTime
     ? compareInteger(`r.${column}`, comparison)
-    : compareText(`r.${column}`, comparison, ["=", "!=", "LIKE", "ILIKE", "IN", "NOT IN"]);
-  const { operator, value } = comparison;
+    : compareText(`r.${column}`, comparison, WORDS);
   const named = column === "run_id" && (operator === "=" || operator === "IN");
   return {
     of: () => sql,
     isSelective: false,
-    ofRun: true,
     ...(named ? { runIds: Array.isArray(value) ? value : [String(value)] } : {}),
   };
 }
@@ -150,27 +158,29 @@ function metricCondition(comparison: Comparison): RunCondition {
       where: operator === "!=" ? where("o") : { sql: `o.is_nan = 0 AND ${sql}`, params },
     },
     isSelective: operator !== "!=",
-    ofRun: false,
   };
 }
 
-function textEntry(table: "params" | "tags", comparison: Comparison): RunCondition {
+function textEntry(
+  table: "params" | "tags",
+  comparison: Comparison,
+  allowed: readonly Operator[] = [...TEXT, "IS NULL", "IS NOT NULL"],
+): RunCondition {
   const { key, operator, value } = comparison;
-  const of = (rid: string): Sql => compareEntry(table, `t.rid = ${rid}`, comparison);
+  const of = (rid: string): Sql => compareEntry(table, `t.rid = ${rid}`, comparison, allowed);
   // Also checks the comparison, before anything is run.
   of("r.rid");
-  if (operator === "IS NULL") return { of, isSelective: false, ofRun: false };
+  if (operator === "IS NULL") return { of, isSelective: false };
   if (operator === "IS NOT NULL") {
     return {
       of,
       entry: { table, key, where: { sql: "1 = 1", params: [] } },
       isSelective: true,
-      ofRun: false,
     };
   }
   const compared = compareText("o.value", comparison);
   const where = operator === "=" ? equalText(String(value)) : compared;
-  return { of, entry: { table, key, where }, isSelective: operator === "=", ofRun: false };
+  return { of, entry: { table, key, where }, isSelective: operator === "=" };
 }
 
 /** By the index; where the text is longer than that, by the row too. */
@@ -190,7 +200,6 @@ function datasetCondition(comparison: Comparison): RunCondition {
         params,
       }),
       isSelective: false,
-      ofRun: false,
     };
   }
   if (key !== "name" && key !== "digest") {
@@ -206,6 +215,5 @@ function datasetCondition(comparison: Comparison): RunCondition {
       params,
     }),
     isSelective: false,
-    ofRun: false,
   };
 }

@@ -264,12 +264,12 @@ export function databaseContract(name: string, kind: DatabaseUnderTest): void {
       it("keeps every acknowledged write", async () => {
         const load = await bundleFixture("load", built.path);
         const acknowledged: string[] = [];
-        for (const round of ["a", "b", "c"]) {
-          acknowledged.push(...(await killedUnderLoad(load, [round, ...placeToWords(place)], 200)));
+        for (const round of ["a", "b"]) {
+          acknowledged.push(...(await killedUnderLoad(load, [round, ...placeToWords(place)], 150)));
         }
         const db = await open();
         const kept = new Set(await namesIn(db));
-        expect(acknowledged.length).toBeGreaterThanOrEqual(600);
+        expect(acknowledged.length).toBeGreaterThanOrEqual(300);
         expect(acknowledged.filter((written) => !kept.has(written))).toEqual([]);
         await kind.checkSound?.(db);
       });

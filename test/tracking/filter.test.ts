@@ -91,7 +91,7 @@ describe("MLflow's filter grammar", () => {
           expect(error).toMatchObject({ code: "MLFLOW_INVALID_PARAMETER_VALUE" });
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 
@@ -106,7 +106,7 @@ describe("MLflow's filter grammar", () => {
         expect(error).toMatchObject({ code: "MLFLOW_INVALID_PARAMETER_VALUE" });
         expect((error as Error).message.length).toBeLessThan(1000);
       }
-      expect(performance.now() - from).toBeLessThan(500);
+      expect(performance.now() - from).toBeLessThan(1000);
     },
   );
 

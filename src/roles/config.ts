@@ -45,6 +45,8 @@ export interface PlatformConfig {
   internalToken: string;
   /** How the registry's webhooks are sent, and the key of their secrets. */
   webhooks: WebhookSettings;
+  /** A regular expression that every source of a model version must match. */
+  sourcePattern?: string;
 }
 
 /** Names of the sockets in `runDir`. */

@@ -6,6 +6,7 @@ import type { Invocation } from "../base/invocation.ts";
 import type { UpOptions } from "../cli/up-options.ts";
 import { TOKEN_PREFIX } from "../http/credentials.ts";
 import { SlipwayError } from "../http/errors.ts";
+import { sourcePattern } from "../registry/source-pattern.ts";
 import { webhookSettings } from "../registry/webhooks/settings.ts";
 import { isLoopback } from "../http/guard.ts";
 import { systemProcessTable } from "../targets/local/engine/process-table.ts";
@@ -102,6 +103,7 @@ function configOf(
   found: Found,
 ): PlatformConfig {
   const { dataDir, host, allowedHosts, artifactRoot, maxFileBytes, signIn } = options;
+  const pattern = sourcePattern(invocation.env);
   const publicHost = signIn.publicUrl === undefined ? [] : [new URL(signIn.publicUrl).host];
   return {
     ...found,
@@ -118,6 +120,7 @@ function configOf(
     artifacts,
     internalToken: `${TOKEN_PREFIX}${randomBytes(32).toString("base64url")}`,
     webhooks: webhookSettings(invocation.env),
+    ...(pattern === undefined ? {} : { sourcePattern: pattern }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { token } from "../live/token.ts";
 
-/** Asks for the platform's token, and keeps it for this tab only. */
+/** Asks who calls: leads to where people sign in, or takes a token and keeps it for this tab only. */
 export function SignIn({ message, onToken }: { message: string; onToken: () => void }) {
   const [value, setValue] = useState("");
   const wasRefused = token.get() !== null;
@@ -14,9 +14,10 @@ export function SignIn({ message, onToken }: { message: string; onToken: () => v
         onToken();
       }}
     >
-      <h2>This platform asks for its token</h2>
+      <h2>This platform asks who you are</h2>
       <p>
-        <code>slipway up</code> printed it when it started. It is kept until you close this tab.
+        <a href={`/login?to=${encodeURIComponent(location.pathname)}`}>Sign in with your account</a>, or with
+        a token: yours, or the one that <code>slipway up</code> printed. It is kept until you close this tab.
       </p>
       <label htmlFor="token">Token</label>
       <input

@@ -184,7 +184,7 @@ describe("a platform with a token", () => {
     const { page } = await open(scenes.undecided(Date.now()), { token: "secret" });
     await page.getByLabel("Token").fill("wrong");
     await button(page, "Sign in").click();
-    await page.getByRole("alert").getByText("this token isn't the platform's").waitFor();
+    await page.getByRole("alert").getByText("these credentials aren't known").waitFor();
     await page.getByLabel("Token").fill("secret");
     await button(page, "Sign in").click();
     await title(page).getByText("Version 3 is on trial").waitFor();

@@ -3,6 +3,7 @@ import { groupBy } from "../group.ts";
 import { runInputs, type RunInputs } from "../inputs/queries.ts";
 import { wireDouble } from "../wire/json.ts";
 import type { KeyValue } from "../wire/limits.ts";
+import { runEntries } from "./entries.ts";
 import { runInfo, type RunRow } from "./queries.ts";
 
 /** Runs whose data is fetched together; between two such groups other requests get their turn. */
@@ -16,8 +17,6 @@ interface LatestRow {
   timestamp: number;
   step: number;
 }
-
-type EntryRow = KeyValue & { rid: number };
 
 /** MLflow's Run messages: info, latest metrics, params, tags, inputs and outputs. A bounded number of queries. */
 export async function runMessages(tx: ReadTx, rows: readonly RunRow[]): Promise<object[]> {
@@ -47,24 +46,20 @@ export function newRunMessage(
 async function groupMessages(tx: ReadTx, rows: readonly RunRow[]): Promise<object[]> {
   const rids = rows.map((row) => row.rid);
   const marks = rids.map(() => "?").join(", ");
-  const select = (columns: string, table: string): string =>
-    `SELECT rid, ${columns} FROM ${table} WHERE rid IN (${marks}) ORDER BY rid, key`;
   const metrics = await tx.all<LatestRow>(
-    select("key, value, is_nan, timestamp, step", "latest_metrics"),
+    `SELECT rid, key, value, is_nan, timestamp, step FROM latest_metrics WHERE rid IN (${marks}) ORDER BY rid, key`,
     rids,
   );
-  const params = await tx.all<EntryRow>(select("key, value", "params"), rids);
-  const tags = await tx.all<EntryRow>(select("key, value", "tags"), rids);
+  const params = await runEntries(tx, "params", rids);
+  const tags = await runEntries(tx, "tags", rids);
   const inputs = await runInputs(tx, rids);
   const metricsOf = groupBy(metrics, (metric) => metric.rid);
-  const paramsOf = groupBy(params, (param) => param.rid);
-  const tagsOf = groupBy(tags, (tag) => tag.rid);
   return rows.map((row) => ({
     info: runInfo(row),
     data: {
       metrics: (metricsOf.get(row.rid) ?? []).map(metricMessage),
-      params: (paramsOf.get(row.rid) ?? []).map(entryMessage),
-      tags: (tagsOf.get(row.rid) ?? []).map(entryMessage),
+      params: params.get(row.rid) ?? [],
+      tags: tags.get(row.rid) ?? [],
     },
     ...inputMessages(inputs.get(row.rid)),
   }));
@@ -77,10 +72,6 @@ function metricMessage(row: LatestRow): object {
     timestamp: row.timestamp,
     step: row.step,
   };
-}
-
-function entryMessage({ key, value }: EntryRow): KeyValue {
-  return { key, value };
 }
 
 function inputMessages(inputs: RunInputs | undefined): object {

@@ -126,6 +126,30 @@ describe("tracking runs", () => {
     await batch(run_id, { metrics: [{ ...point("m", 1), timestamp: -1 }] }, 400);
   });
 
+  it("keep every double, however small", async () => {
+    const { run_id } = (await start()).info;
+    const tiny = Array.from({ length: 40 }, (_, n) => Math.PI * 10 ** -(8 * n + 5));
+    const values = [
+      ...tiny,
+      5e-324,
+      -1e-300,
+      Number.EPSILON / 3,
+      1 + Number.EPSILON,
+      1e308,
+      0.1,
+      123456789.125,
+    ];
+    await batch(run_id, { metrics: values.map((value, n) => point(`m${n}`, value)) });
+    const { metrics } = (await get(run_id)).data;
+    const kept = Object.fromEntries(metrics.map(({ key, value }) => [key, value]));
+    expect(values.map((_, n) => kept[`m${n}`])).toEqual(values);
+    const history = await platform.call<{ metrics: object[] }>("GET", "metrics/get-history", {
+      run_id,
+      metric_key: "m39",
+    });
+    expect(history.metrics).toMatchObject([{ value: tiny[39] }]);
+  });
+
   it("write a param once, and undo a batch as a whole", async () => {
     const { run_id } = (await start()).info;
     await batch(run_id, { params: [{ key: "a", value: "1" }] });

@@ -158,12 +158,22 @@ function rowsOf(prepared: Prepared, params: readonly SqlValue[]): Row[] {
   });
 }
 
-/** SQLite would store NaN as NULL without a word; whoever has one must say how it is kept. */
+/**
+ * SQLite would store NaN as NULL without a word; whoever has one must say how it is kept. The driver binds a double
+ * that is less than 2^-52 away from the whole number below it as that number: one between 0 and 2^-52 would become 0.
+ * As text it reaches its column, or the comparison with it, as the double that it is.
+ */
 function checked(params: readonly SqlValue[]): readonly SqlValue[] {
+  let isTiny = false;
   for (const value of params) {
-    if (typeof value === "number" && Number.isNaN(value)) throw new TypeError("NaN can't be an SQL value");
+    if (typeof value !== "number") continue;
+    if (Number.isNaN(value)) throw new TypeError("NaN can't be an SQL value");
+    if (value > 0 && value < Number.EPSILON) isTiny = true;
   }
-  return params;
+  if (!isTiny) return params;
+  return params.map((value) =>
+    typeof value === "number" && value > 0 && value < Number.EPSILON ? String(value) : value,
+  );
 }
 
 function isTooLarge(error: unknown): boolean {

@@ -7,6 +7,8 @@ import { createApp } from "../../src/http/server.ts";
 import { createRegistry } from "../../src/registry/create-registry.ts";
 import { registryRoutes } from "../../src/registry/routes.ts";
 import { registryMigrations } from "../../src/registry/schema.ts";
+import { createWebhooks } from "../../src/registry/webhooks/create-webhooks.ts";
+import { webhookSettings } from "../../src/registry/webhooks/settings.ts";
 import type { Database } from "../../src/store/database.ts";
 import { createFolderBlobs } from "../../src/store/folder-blobs.ts";
 import { createTenancy, type Tenancy, type TenancyDeps } from "../../src/tenancy/create-tenancy.ts";
@@ -97,9 +99,18 @@ export async function startTenancy(
   const logged = createLogged();
   const trackingDeps = { db, clock, ids, artifactRoot: "mlflow-artifacts:/", logged };
   const { artifactUris } = await createTracking(trackingDeps);
+  const webhooks = await createWebhooks({
+    ...trackingDeps,
+    random: () => 0,
+    dataDir: folder.path,
+    settings: webhookSettings({}),
+    logDefect,
+    note: () => undefined,
+  });
   const registry = createRegistry({ db, clock, artifactUris });
   trackingRoutes(app, { ...trackingDeps, blobs, logDefect, versionPath: registry.versionPath });
   registryRoutes(app, { db, clock, artifactUris, registry, logDefect });
+  webhooks.routes(app);
   await app.ready();
 
   const ask: TenancyPlatform["ask"] = async (method, url, asked = {}) => {

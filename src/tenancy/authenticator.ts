@@ -104,11 +104,9 @@ export class Authenticator implements Sentry {
     const hash = row?.password_hash ?? null;
     const proof = this.#digest(`password ${hash} ${password}`);
     if (hash === null || (this.#passwords.get(proof) ?? 0) <= clock.now()) {
-      limits.check(name, address);
-      if (!(await passwords.matches(password, hash))) {
-        limits.failed(name, address);
-        throw refused();
-      }
+      const succeeded = limits.begin(name, address);
+      if (!(await passwords.matches(password, hash))) throw refused();
+      succeeded();
       remember(this.#passwords, proof, clock.now() + PASSWORD_MS);
     }
     if (!caller) throw refused();

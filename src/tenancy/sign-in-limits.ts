@@ -23,33 +23,37 @@ export class SignInLimits {
     this.#now = now;
   }
 
-  /** Throws SIGN_IN_LIMITED where too many have failed. */
-  check(name: string, address: string | null): void {
-    for (const [kind, key] of keysOf(name, address)) {
+  /**
+   * Throws SIGN_IN_LIMITED where too many have failed. The attempt counts as failed until what it answers is called:
+   * many guesses at once are many guesses.
+   */
+  begin(name: string, address: string | null): () => void {
+    const now = this.#now();
+    const keys = keysOf(name, address);
+    for (const [kind, key] of keys) {
       const counter = this.#counters.get(key);
-      if (counter === undefined || counter.until <= this.#now() || counter.failures < MOST[kind]) continue;
-      const seconds = Math.ceil((counter.until - this.#now()) / 1000);
+      if (counter === undefined || counter.until <= now || counter.failures < MOST[kind]) continue;
+      const seconds = Math.ceil((counter.until - now) / 1000);
       throw new SlipwayError("SIGN_IN_LIMITED", "too many sign-ins have failed", {
         hint: `Wait ${seconds} s and try again with the right password.`,
       });
     }
-  }
-
-  failed(name: string, address: string | null): void {
-    const now = this.#now();
-    for (const [, key] of keysOf(name, address)) {
-      const before = this.#counters.get(key);
-      const isLive = before !== undefined && before.until > now;
-      this.#counters.delete(key);
-      this.#counters.set(key, {
-        failures: isLive ? before.failures + 1 : 1,
-        until: isLive ? before.until : now + WINDOW_MS,
-      });
-    }
+    const counted = keys.map(([, key]) => this.#count(key, now));
     for (const key of this.#counters.keys()) {
       if (this.#counters.size <= KEPT) break;
       this.#counters.delete(key);
     }
+    return () => counted.forEach((counter) => (counter.failures -= 1));
+  }
+
+  #count(key: string, now: number): Counter {
+    const before = this.#counters.get(key);
+    const counter =
+      before !== undefined && before.until > now ? before : { failures: 0, until: now + WINDOW_MS };
+    counter.failures += 1;
+    this.#counters.delete(key);
+    this.#counters.set(key, counter);
+    return counter;
   }
 }
 

@@ -22,13 +22,11 @@ const newToken = z.strictObject({
     .min(1)
     .optional()
     .describe("What it may be used for, besides its owner's roles; left out: everything they allow."),
+  // Not null for never: where types are coerced, 0 would be that too.
   expiresInDays: z
-    .number()
-    .positive()
-    .max(MOST_DAYS)
-    .nullable()
+    .union([z.number().positive().max(MOST_DAYS), z.literal("never")])
     .default(DEFAULT_DAYS)
-    .describe("Null: it never ends by itself."),
+    .describe("A number of days, or `never`."),
   person: personName.optional().describe("Whose; a platform admin may name another than the caller."),
   tenant: tenantName
     .optional()
@@ -152,7 +150,7 @@ interface Owner {
 export async function makeToken(
   { db, clock, ids }: Pick<TenancyRouteDeps, "db" | "clock" | "ids">,
   createdBy: string,
-  given: Owner & { name: string; scopes?: readonly Scope[] | undefined; expiresInDays: number | null },
+  given: Owner & { name: string; scopes?: readonly Scope[] | undefined; expiresInDays: number | "never" },
 ): Promise<{ token: string; view: TokenView }> {
   const token = `${TOKEN_PREFIX}${randomBytes(32).toString("base64url")}`;
   const now = clock.now();
@@ -167,7 +165,7 @@ export async function makeToken(
     isPlatformAdmin: given.platformAdmin === true,
     scopes: given.scopes === undefined ? null : [...new Set(given.scopes)],
     createdBy,
-    expiresAt: given.expiresInDays === null ? null : Math.round(now + given.expiresInDays * DAY_MS),
+    expiresAt: given.expiresInDays === "never" ? null : Math.round(now + given.expiresInDays * DAY_MS),
     now,
   });
   const row = await db.read((tx) =>

@@ -109,6 +109,18 @@ describe("guessing passwords", () => {
     expect(await whoami(basic("erin", PASSWORD))).toBe("erin");
   });
 
+  it("is stopped as well when all guesses come at once", async () => {
+    await platform.person("frank", { red: "viewer" });
+    time += 60_001;
+    const guesses = Array.from({ length: 20 }, (_, guess) => whoami(basic("frank", `guess ${guess}`)));
+    const codes = await Promise.all(guesses);
+    expect(codes.filter((code) => code === "CREDENTIALS_REFUSED")).toHaveLength(5);
+    expect(codes.filter((code) => code === "SIGN_IN_LIMITED")).toHaveLength(15);
+    time += 60_001;
+    const right = await Promise.all(Array.from({ length: 20 }, () => whoami(basic("frank", PASSWORD))));
+    expect(new Set(right)).toEqual(new Set(["frank"]));
+  });
+
   it("says the same of a name that isn't there", async () => {
     const codes = [];
     for (let guess = 0; guess < 6; guess++) codes.push(await whoami(basic("nobody-here", `guess ${guess}`)));

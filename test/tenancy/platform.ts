@@ -1,3 +1,4 @@
+import { DatabaseSync } from "@photostructure/sqlite";
 import type { FastifyInstance } from "fastify";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { systemIds } from "../../src/base/ids.ts";
@@ -9,7 +10,7 @@ import { registryRoutes } from "../../src/registry/routes.ts";
 import { registryMigrations } from "../../src/registry/schema.ts";
 import { createWebhooks } from "../../src/registry/webhooks/create-webhooks.ts";
 import { webhookSettings } from "../../src/registry/webhooks/settings.ts";
-import type { Database } from "../../src/store/database.ts";
+import { defineCommand, type Database } from "../../src/store/database.ts";
 import { createFolderBlobs } from "../../src/store/folder-blobs.ts";
 import { createTenancy, type Tenancy, type TenancyDeps } from "../../src/tenancy/create-tenancy.ts";
 import { Passwords } from "../../src/tenancy/passwords.ts";
@@ -54,6 +55,8 @@ export interface TenancyPlatform {
   /** The lists of tokens that serve was told, newest last. */
   admitted: string[][];
   ask(method: string, url: string, asked?: Asked): Promise<Answer>;
+  /** Runs a statement that no command of ours would, past all of them. */
+  execute(sql: string): Promise<void>;
   /** Makes a person with a password and roles; answers a token of theirs. */
   person(name: string, roles: Record<string, string>): Promise<string>;
   close(): Promise<void>;
@@ -145,6 +148,17 @@ export async function startTenancy(
       for (const [tenant, role] of Object.entries(roles))
         await ask("PUT", `/tenants/${tenant}/members/${name}`, { body: { role } });
       return (await ask("POST", "/tokens", { body: { name: "test", person: name } })).body.token;
+    },
+    async execute(sql) {
+      const dialect = await db.read(async (tx) => tx.dialect);
+      const run = defineCommand("test.execute", async (tx, text: string) => void (await tx.run(text)));
+      if (dialect === "postgres") return db.write(run, sql);
+      const file = new DatabaseSync(`${folder.path}/slipway.db`);
+      try {
+        file.exec(sql);
+      } finally {
+        file.close();
+      }
     },
     async close() {
       await tenancy.close();

@@ -116,8 +116,8 @@ async function createToken(context: CliContext, name: string, options: CreateOpt
   return EXIT.ok;
 }
 
-function days(given: string): number | null {
-  if (given === "never") return null;
+function days(given: string): number | "never" {
+  if (given === "never") return given;
   const value = Number(given);
   if (Number.isFinite(value) && value > 0) return value;
   throw new SlipwayError("USAGE", "that isn't a number of days", {

@@ -155,12 +155,13 @@ async function found<Result>(
   look: () => Promise<Result>,
 ): Promise<Result> {
   const name = `code ${person.name}`;
-  limits.check(name, addressOf(request));
+  const succeeded = limits.begin(name, addressOf(request));
   try {
-    return await look();
+    const result = await look();
+    succeeded();
+    return result;
   } catch (error) {
-    if (error instanceof SlipwayError && error.code === "SIGN_IN_FAILED")
-      limits.failed(name, addressOf(request));
+    if (!(error instanceof SlipwayError && error.code === "SIGN_IN_FAILED")) succeeded();
     throw error;
   }
 }

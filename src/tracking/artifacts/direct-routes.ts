@@ -9,7 +9,7 @@ import { mlflowScope, type LogDefect } from "../wire/routes.ts";
 import { contentTypeOf, dispositionOf } from "./content-type.ts";
 import { ARTIFACT_PREFIXES, filePath, MAX_ARTIFACT_BYTES } from "./proxied-routes.ts";
 import { pathOfTenant } from "./tenant-root.ts";
-import { checkedPath } from "./uri.ts";
+import { requestedPath } from "./uri.ts";
 
 /** Seconds for which a download's address is good; MLFLOW_PRESIGNED_DOWNLOAD_URL_TTL_SECONDS has the same default. */
 export const DOWNLOAD_SECONDS = 300;
@@ -126,7 +126,7 @@ function uploadPath(request: FastifyRequest, fields: Fields): string {
   if (name === "")
     throw invalid(`Invalid value for parameter 'path': '${local.slice(0, 200)}' names no file.`);
   const path = folder === "" ? name : `${folder.replace(/\/$/, "")}/${name}`;
-  return pathOfTenant(checkedPath(path, path), request.identity.tenant);
+  return pathOfTenant(requestedPath(path), request.identity.tenant);
 }
 
 function uploads(blobs: BlobStore): DirectAccess {

@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../store/blobs.ts";
-import { checkedPath, joinUri } from "./uri.ts";
+import { requestedPath, joinUri } from "./uri.ts";
 import { invalid } from "../wire/errors.ts";
 
 interface Listing {
@@ -14,7 +14,7 @@ interface Listing {
 /** MLflow's `artifacts/list`: direct children with paths relative to the run or model. */
 export async function listArtifacts(blobs: BlobStore, { uri, root, folder }: Listing): Promise<object> {
   if (root === undefined) throw invalid(`The artifacts of '${uri}' are listed at their own store.`);
-  const below = folder === "" ? root : joinUri(root, checkedPath(folder.replace(/\/$/, ""), folder));
+  const below = folder === "" ? root : joinUri(root, requestedPath(folder.replace(/\/$/, "")));
   const children = await blobs.list(below);
   return {
     root_uri: uri,

@@ -9,6 +9,7 @@ import { mlflowScope } from "../wire/routes.ts";
 import { sendArtifact } from "./download.ts";
 import { upload } from "./proxied-routes.ts";
 import { artifactBelow } from "./run-routes.ts";
+import { requestedPath } from "./uri.ts";
 
 /** As MLflow: what a page uploads is a note or an image, not a model. */
 const MAX_PAGE_UPLOAD = 10 * 1024 * 1024;
@@ -38,14 +39,17 @@ export function pageArtifactRoutes(app: FastifyInstance, deps: PageArtifactDeps)
       config: { access: "read" as const },
     };
     scope.route({ ...reading, url: "/get-artifact", handler: send(ofRun) });
-    scope.route({
-      ...reading,
-      url: "/model-versions/get-artifact",
-      async handler(request, reply) {
-        const path = await ofVersion(queryOf(request), request.identity.tenant, deps.versionPath);
-        return sendArtifact(request, reply, blobs, path);
-      },
-    });
+    // Two slashes are one to MLflow's server, and there are callers that rely on it.
+    for (const url of ["/model-versions/get-artifact", "//model-versions/get-artifact"]) {
+      scope.route({
+        ...reading,
+        url,
+        async handler(request, reply) {
+          const path = await ofVersion(queryOf(request), request.identity.tenant, deps.versionPath);
+          return sendArtifact(request, reply, blobs, path);
+        },
+      });
+    }
     for (const prefix of AJAX) {
       scope.route({ ...reading, url: `${prefix}/get-trace-artifact`, handler: send(ofTrace) });
       scope.route({
@@ -84,13 +88,14 @@ async function ofVersion(
   tenant: string,
   versionPath: PageArtifactDeps["versionPath"],
 ): Promise<string> {
+  const file = requestedPath(string(fields, "path"));
   const name = string(fields, "name");
   const version = string(fields, "version");
   if (!/^\d{1,15}$/.test(version)) throw invalid(`Invalid value for parameter 'version': '${version}'.`);
   const folder = await versionPath(tenant, name, Number(version));
   if (folder === undefined || folder === "")
     throw missing(`Model Version (name=${name}, version=${version}) not found`);
-  return artifactBelow(`mlflow-artifacts:/${folder}`, string(fields, "path"), tenant);
+  return artifactBelow(`mlflow-artifacts:/${folder}`, file, tenant);
 }
 
 /** What the client stored of a trace: one of its attachments, or without a path the whole. */

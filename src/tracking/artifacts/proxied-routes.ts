@@ -8,7 +8,7 @@ import { invalid } from "../wire/errors.ts";
 import { mlflowScope, type LogDefect } from "../wire/routes.ts";
 import { sendArtifact } from "./download.ts";
 import { isTenantRoot, pathOfTenant, TENANTS_FOLDER } from "./tenant-root.ts";
-import { checkedPath } from "./uri.ts";
+import { requestedPath } from "./uri.ts";
 
 /** Bytes of one artifact where nothing else is said. */
 export const MAX_ARTIFACT_BYTES = 10 * 1024 ** 3;
@@ -82,7 +82,7 @@ async function listFolder(request: FastifyRequest, blobs: BlobStore): Promise<ob
   const given = (request.query as Record<string, unknown>)["path"] ?? "";
   if (typeof given !== "string") throw invalid("Invalid value for parameter 'path'.");
   const { tenant } = request.identity;
-  const path = pathOfTenant(checkedPath(given.replace(/\/$/, ""), given), tenant);
+  const path = pathOfTenant(requestedPath(given.replace(/\/$/, "")), tenant);
   const children = await blobs.list(path);
   const hidden = path === "" && tenant === DEFAULT_TENANT ? TENANTS_FOLDER : undefined;
   return {
@@ -100,7 +100,7 @@ async function listFolder(request: FastifyRequest, blobs: BlobStore): Promise<ob
 export function filePath(request: FastifyRequest): string {
   const given = (request.params as Record<string, string>)["*"] ?? "";
   if (given === "") throw invalid("Missing path of the artifact.");
-  const path = pathOfTenant(checkedPath(given, given), request.identity.tenant);
+  const path = pathOfTenant(requestedPath(given), request.identity.tenant);
   if (isTenantRoot(path)) throw invalid(`'${given}' is no artifact.`);
   return path;
 }

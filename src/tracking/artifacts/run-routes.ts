@@ -9,7 +9,7 @@ import { contentTypeOf } from "./content-type.ts";
 import { DOWNLOAD_SECONDS, presignedDownload, unsupported } from "./direct-routes.ts";
 import { listArtifacts } from "./list.ts";
 import { ownArtifactPath } from "./tenant-root.ts";
-import { checkedPath, joinUri } from "./uri.ts";
+import { requestedPath, joinUri } from "./uri.ts";
 
 const UPLOAD_SECONDS = 900;
 /** Stores refuse addresses that are to be good for longer: seven days. */
@@ -69,7 +69,7 @@ async function artifactOf(tx: ReadTx, { fields, workspace }: MlflowCall): Promis
 export function artifactBelow(uri: string, name: string, workspace: string): string {
   const root = ownArtifactPath(uri, workspace);
   if (root === undefined) throw invalid(`The artifacts of '${uri}' lie at their own store.`);
-  const checked = checkedPath(name, name);
+  const checked = requestedPath(name);
   if (checked === "") throw invalid("Missing value for required parameter 'path'.");
   return root === "" ? checked : joinUri(root, checked);
 }

@@ -42,6 +42,16 @@ export function checkedPath(path: string, uri: string): string {
   }
 }
 
+/** A path that a request names, or MLflow's refusal, which says no more than this. */
+export function requestedPath(path: string): string {
+  try {
+    return checkedPath(path, path);
+  } catch (error) {
+    if (error instanceof SlipwayError) throw invalid("Invalid path");
+    throw error;
+  }
+}
+
 function decoded(uri: string): string {
   try {
     return decodeURIComponent(decodeURIComponent(uri));

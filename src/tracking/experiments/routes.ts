@@ -57,15 +57,13 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
       path: "experiments/create",
       access: "write",
       async handle({ fields, workspace }) {
+        const name = experimentName(string(fields, "name"));
         const location = optionalString(fields, "artifact_location") || null;
-        const id = await db.write(createExperiment, {
-          workspace,
-          name: experimentName(string(fields, "name")),
-          artifactLocation: location === null ? null : ownLocation(workspace, location),
-          artifactRoot,
-          tags: messages(fields, "tags").map((tag) => keyValue(tag, "", LIMITS.experimentTagValue)),
-          now: clock.now(),
-        });
+        const tags = messages(fields, "tags").map((tag) => keyValue(tag, "", LIMITS.experimentTagValue));
+        const artifactLocation = location === null ? null : ownLocation(workspace, location);
+        const now = clock.now();
+        const args = { workspace, name, artifactLocation, artifactRoot, tags, now };
+        const id = await db.write(createExperiment, args);
         return { experiment_id: String(id) };
       },
     },

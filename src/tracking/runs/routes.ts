@@ -139,27 +139,29 @@ function logRoutes({ db, logged }: TrackingRouteDeps): MlflowRoute[] {
     checkBatch(args);
     return log(args);
   }
-  const one = ({ fields, workspace }: MlflowCall, what: Partial<LogArgs>): Promise<object> =>
-    log({ workspace, runId: runId(fields), metrics: [], params: [], tags: [], ...what });
+  const one =
+    (read: (fields: Fields) => Partial<LogArgs>) =>
+    ({ fields, workspace }: MlflowCall): Promise<object> =>
+      log({ workspace, runId: runId(fields), metrics: [], params: [], tags: [], ...read(fields) });
   return [
     { method: "POST", path: "runs/log-batch", access: "write", maxBody: LIMITS.batchBytes, handle: logBatch },
     {
       method: "POST",
       path: "runs/log-metric",
       access: "write",
-      handle: (call) => one(call, { metrics: [metricPoint(call.fields)] }),
+      handle: one((fields) => ({ metrics: [metricPoint(fields)] })),
     },
     {
       method: "POST",
       path: "runs/log-parameter",
       access: "write",
-      handle: (call) => one(call, { params: [paramOf(call.fields)] }),
+      handle: one((fields) => ({ params: [paramOf(fields)] })),
     },
     {
       method: "POST",
       path: "runs/set-tag",
       access: "write",
-      handle: (call) => one(call, { tags: [tagOf(call.fields)] }),
+      handle: one((fields) => ({ tags: [tagOf(fields)] })),
     },
     {
       method: "POST",

@@ -89,6 +89,8 @@ describe("a download", () => {
     ["page.svg", "text/plain"],
     ["page.xhtml", "text/plain"],
     ["noextension", "application/octet-stream"],
+    ["__proto__", "application/octet-stream"],
+    ["x.constructor", "application/octet-stream"],
   ])("of %s is %s, whatever it was uploaded as, and never a page", async (name, type) => {
     await put(`types/${name}`, "<script>alert(1)</script>", "text/html");
     expect((await get(`${BASE}/types/${name}`)).headers).toMatchObject({

@@ -9,21 +9,23 @@ const TEXT = new Set(
 );
 
 /** What a browser can't run anything in. */
-const OTHERS: Readonly<Record<string, string>> = {
-  png: "image/png",
-  jpg: "image/jpeg",
-  jpeg: "image/jpeg",
-  gif: "image/gif",
-  webp: "image/webp",
-  bmp: "image/bmp",
-  pdf: "application/pdf",
-  zip: "application/zip",
-  mp3: "audio/mpeg",
-  wav: "audio/wav",
-  ogg: "audio/ogg",
-  mp4: "video/mp4",
-  webm: "video/webm",
-};
+const OTHERS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    png: "image/png",
+    jpg: "image/jpeg",
+    jpeg: "image/jpeg",
+    gif: "image/gif",
+    webp: "image/webp",
+    bmp: "image/bmp",
+    pdf: "application/pdf",
+    zip: "application/zip",
+    mp3: "audio/mpeg",
+    wav: "audio/wav",
+    ogg: "audio/ogg",
+    mp4: "video/mp4",
+    webm: "video/webm",
+  }),
+);
 
 /**
  * The content type that a file is sent with. It depends on the name alone, never on what the uploader claimed, and is
@@ -32,7 +34,7 @@ const OTHERS: Readonly<Record<string, string>> = {
 export function contentTypeOf(fileName: string): string {
   const extension = (extname(fileName).slice(1) || fileName).toLowerCase();
   if (TEXT.has(extension)) return "text/plain";
-  return OTHERS[extension] ?? "application/octet-stream";
+  return OTHERS.get(extension) ?? "application/octet-stream";
 }
 
 /**

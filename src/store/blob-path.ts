@@ -25,6 +25,17 @@ export function checkBlobPath(path: string): string {
   }
 }
 
+/**
+ * A name as the file systems compare it that know no case (APFS and HFS+ unless told otherwise): two names that differ
+ * only in what is folded here may be one file there.
+ */
+export function foldName(name: string): string {
+  return name
+    .replace(/\p{Default_Ignorable_Code_Point}/gu, "")
+    .normalize("NFKC")
+    .toLowerCase();
+}
+
 function problemOf(path: string): string | undefined {
   if (/^[A-Za-z]:/.test(path)) return "begins with a drive letter";
   if (path.includes("\\")) return "contains a backslash";

@@ -14,7 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { SlipwayError } from "../http/errors.ts";
-import { checkBlobPath } from "./blob-path.ts";
+import { checkBlobPath, foldName } from "./blob-path.ts";
 import {
   MAX_CHILDREN,
   tooManyChildren,
@@ -158,7 +158,7 @@ class FolderBlobs implements BlobStore {
   async #locate(path: string): Promise<string> {
     checkBlobPath(path);
     const root = await this.#prepare();
-    if (path === UPLOADS || path.startsWith(`${UPLOADS}/`)) throw notFound(path);
+    if (foldName(path.split("/", 1)[0] ?? "") === UPLOADS) throw notFound(path);
     const target = join(root, path);
     for (let folder = dirname(target); folder.length > root.length; folder = dirname(folder)) {
       try {

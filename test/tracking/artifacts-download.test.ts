@@ -282,6 +282,29 @@ describe("the artifacts of tenants", () => {
     expect((await of("default", "GET", BASE)).body).not.toContain("workspaces");
   });
 
+  it.each([
+    "Workspaces",
+    "WORKSPACES/red/7/x.txt",
+    "work\u200cspaces/red",
+    "wor\u212aspaces/red",
+    "worksp\uff41ces",
+  ])("aren't found under %s either, which is the same folder where names have no case", async (path) => {
+    for (const method of ["GET", "PUT", "DELETE"] as const) {
+      const url = `${BASE}/${path.split("/").map(encodeURIComponent).join("/")}`;
+      expect((await of("default", method, url, method === "PUT" ? "x" : undefined)).statusCode).toBe(400);
+    }
+    expect((await of("default", "GET", `${BASE}?path=${encodeURIComponent(path)}`)).statusCode).toBe(400);
+    const at = { name: `at ${path}`, artifact_location: `mlflow-artifacts:/${path}` };
+    const made = await platform.app.inject({
+      method: "POST",
+      url: "/api/2.0/mlflow/experiments/create",
+      payload: at,
+    });
+    expect(made.statusCode).toBe(400);
+    const list = await platform.app.inject({ url: `${BASE}/.Uploads/x`, method: "GET" });
+    expect(list.statusCode).toBe(404);
+  });
+
   it("of another tenant's run answer as if there were no such run", async () => {
     type Run = { run: { info: { run_id: string } } };
     const { run } = await platform.call<Run>("POST", "runs/create", {});

@@ -1,5 +1,6 @@
 import { DEFAULT_TENANT } from "../../http/identity.ts";
 import { invalid } from "../wire/errors.ts";
+import { foldName } from "../../store/blob-path.ts";
 import { artifactPathOf, joinUri } from "./uri.ts";
 
 /** The folder below the artifact root that holds the tenants' folders; MLflow's name for it. */
@@ -12,7 +13,7 @@ export function tenantRoot(artifactRoot: string, tenant: string): string {
 
 /** Whether a path below the artifact root is within a tenant's part of it. */
 export function isOfTenant(path: string, tenant: string): boolean {
-  if (tenant === DEFAULT_TENANT) return path !== TENANTS_FOLDER && !path.startsWith(`${TENANTS_FOLDER}/`);
+  if (tenant === DEFAULT_TENANT) return foldName(path.split("/", 1)[0] ?? "") !== TENANTS_FOLDER;
   return path.startsWith(`${TENANTS_FOLDER}/${tenant}/`);
 }
 
@@ -32,8 +33,8 @@ export function ownArtifactPath(uri: string, tenant: string): string | undefined
  */
 export function pathOfTenant(path: string, tenant: string): string {
   const [first, named] = path.split("/", 2);
-  if (first === TENANTS_FOLDER) {
-    if (named === tenant) return path;
+  if (first !== undefined && foldName(first) === TENANTS_FOLDER) {
+    if (first === TENANTS_FOLDER && named === tenant) return path;
     throw invalid(`Artifact path '${path}' is not within the workspace '${tenant}' of the request.`);
   }
   if (tenant === DEFAULT_TENANT) return path;

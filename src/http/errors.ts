@@ -65,6 +65,13 @@ export const CATALOGUE = {
   PASSWORD_WEAK: { status: 400, hint: "Choose 12 to 1024 characters that don't contain the name." },
   TOKEN_NOT_FOUND: { status: 404, hint: "`slipway token list` shows the tokens you may see." },
   TOKEN_INVALID: { status: 400, hint: "`slipway help token` shows what a token can be." },
+  GC_BUSY: { status: 409, hint: "Wait until it has ended; `GET /api/slipway/v1/gc/<id>` says how far it is." },
+  GC_NOT_COUNTED: { status: 409, hint: "Wait for the counting, or count anew with `slipway gc --dry-run`." },
+  GC_NOT_FOUND: {
+    status: 404,
+    hint: "Count anew with `slipway gc --dry-run`: countings are forgotten when the platform starts.",
+  },
+  GC_NOT_DELETED: { status: 409, hint: "Delete it first; `slipway gc` frees only what is deleted." },
   CONSOLE_NOT_BUILT: {
     status: 503,
     hint: "Run `npm run build` in the clone, or install the package again; the commands and the API work without it.",
@@ -166,6 +173,27 @@ export const CATALOGUE = {
   TRACE_EXPERIMENT_MISSING: {
     status: 422,
     hint: "Name the experiment's id in the header x-mlflow-experiment-id, as in OTEL_EXPORTER_OTLP_TRACES_HEADERS.",
+  },
+  IMPORT_SOURCE_UNREACHABLE: {
+    status: 502,
+    hint: "Check the address, and that the server answers this machine; then run the same command again: it goes on.",
+  },
+  IMPORT_SOURCE_LOGIN: {
+    status: 401,
+    hint: "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of that server.",
+  },
+  IMPORT_SOURCE_UNEXPECTED: {
+    status: 502,
+    hint: "Name the address that MLFLOW_TRACKING_URI has for that server, such as http://mlflow.example.com:5000.",
+  },
+  IMPORT_INTERRUPTED: {
+    status: 503,
+    hint: "See that the platform runs, and run the same command again: it goes on where it ended.",
+  },
+  IMPORT_CONFLICT: { status: 409, hint: "What is here was left as it is; the import goes on with the rest." },
+  IMPORT_MISMATCH: {
+    status: 409,
+    hint: "Run the import again; if it says the same, something here or there has changed it meanwhile.",
   },
   GIT_MISSING: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
   GIT_TOO_OLD: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },

@@ -11,7 +11,7 @@ import { webhookSettings, type WebhookSettings } from "../../src/registry/webhoo
 import type { Resolve } from "../../src/registry/webhooks/target.ts";
 import type { BlobStore } from "../../src/store/blobs.ts";
 import { createFolderBlobs } from "../../src/store/folder-blobs.ts";
-import type { Database } from "../../src/store/database.ts";
+import type { Database, Migration } from "../../src/store/database.ts";
 import { createLogged } from "../../src/tracking/logged.ts";
 import { createTracking } from "../../src/tracking/create-tracking.ts";
 import { trackingRoutes } from "../../src/tracking/routes.ts";
@@ -51,6 +51,8 @@ export async function startPlatform(
     /** Default: a folder of its own. */
     blobs?: BlobStore;
     sourcePattern?: RegExp;
+    /** Of other features, whose tables the test needs. */
+    migrations?: readonly Migration[];
     /** Adds hooks before the routes are there. */
     prepare?: (app: FastifyInstance) => void;
     /** Default: the kind that the test run is about. */
@@ -63,7 +65,7 @@ export async function startPlatform(
   const folder = await temporaryFolder();
   const db = await openTestDatabase({
     folder: folder.path,
-    migrations: [...trackingMigrations, ...registryMigrations],
+    migrations: [...trackingMigrations, ...registryMigrations, ...(options.migrations ?? [])],
     clock,
     ...(options.database ? { kind: options.database } : {}),
     ...(options.store === undefined ? {} : { address: options.store }),

@@ -19,7 +19,8 @@ export function parseBody(body: Uint8Array): unknown {
   return message ?? {};
 }
 
-function parsed(text: string): unknown {
+/** JSON in which integers beyond 2^53 come out as strings with all their digits. */
+export function parsed(text: string): unknown {
   try {
     // The digits of a fraction don't follow a separator: a batch of exact doubles isn't searched twice.
     return JSON.parse(/[:,[\s-]\d{16}/.test(text) ? withLongIntegersQuoted(text) : text);
@@ -28,9 +29,42 @@ function parsed(text: string): unknown {
   }
 }
 
-/** A double keeps 15 digits; MLflow's int64 has up to 19, and its clients send them as JSON numbers. */
+/**
+ * A double keeps 15 digits; MLflow's int64 has up to 19, and its clients send them as JSON numbers. A walk instead
+ * of a regular expression, whose stack a long text with many escapes would exhaust.
+ */
 function withLongIntegersQuoted(text: string): string {
-  return text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g, (token) =>
-    /^-?\d{16,}$/.test(token) ? `"${token}"` : token,
-  );
+  let found = "";
+  let from = 0;
+  for (let at = 0; at < text.length;) {
+    if (text.charAt(at) === '"') at = endOfString(text, at + 1);
+    else if (!isOfNumber(text, at)) at++;
+    else {
+      const start = at;
+      while (isOfNumber(text, at)) at++;
+      const token = text.slice(start, at);
+      if (!/^-?\d{16,}$/.test(token)) continue;
+      found += `${text.slice(from, start)}"${token}"`;
+      from = at;
+    }
+  }
+  return found + text.slice(from);
+}
+
+/** A character that a JSON number may have. */
+function isOfNumber(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  // Digits, - . + and e.
+  return (code >= 48 && code <= 57) || code === 45 || code === 46 || code === 43 || (code | 32) === 101;
+}
+
+/** Behind the quote that ends a string; a quote with an odd number of backslashes before it doesn't. */
+function endOfString(text: string, start: number): number {
+  for (let at = start; ; at++) {
+    at = text.indexOf('"', at);
+    if (at < 0) return text.length;
+    let backslashes = 0;
+    while (at - 1 - backslashes >= start && text.charAt(at - 1 - backslashes) === "\\") backslashes++;
+    if (backslashes % 2 === 0) return at + 1;
+  }
 }

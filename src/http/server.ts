@@ -76,15 +76,18 @@ const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
  * next request behind it would never be read. So the rest is read away, or the connection ends with the answer.
  */
 function letUnreadBodiesGoBy(app: FastifyInstance): void {
-  app.addHook("onSend", async ({ raw }, reply) => {
-    if (raw.complete) return;
+  // Without promises: these two stand behind every answer.
+  app.addHook("onSend", ({ raw }, reply, _payload, done) => {
+    if (raw.complete) return done();
     const declared = Number(raw.headers["content-length"] ?? 0);
     if (raw.destroyed || declared > MAX_DISCARDED_BYTES) reply.header("connection", "close");
     // Closing at once, as the framework would, resets the connection before the answer has been read.
     else reply.removeHeader("connection");
+    return done();
   });
-  app.addHook("onResponse", async ({ raw }) => {
+  app.addHook("onResponse", ({ raw }, _reply, done) => {
     if (!raw.readableEnded && !raw.destroyed) raw.resume();
+    done();
   });
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { Events } from "../base/events.ts";
+import { queryFlag } from "../http/query-flag.ts";
 import { frontPageHtml, frontPageText } from "./front-page.ts";
 
 export interface PlatformRoutesDeps {
@@ -21,7 +22,7 @@ const eventsQuery = z.object({
     .default(0)
     .describe("Number of the last event that is known already."),
   limit: z.coerce.number().int().min(1).max(1000).default(200),
-  follow: z.stringbool().default(false),
+  follow: queryFlag,
 });
 
 /** What belongs to the platform as a whole: who it is, what happened. */

@@ -5,6 +5,7 @@ import { accessError, covers, roleIn } from "../http/access.ts";
 import { digestOf, TOKEN_PREFIX } from "../http/credentials.ts";
 import { SlipwayError } from "../http/errors.ts";
 import type { Caller, Role, Scope } from "../http/identity.ts";
+import { queryFlag } from "../http/query-flag.ts";
 import { BASE, draft7, personName, role, scope, tenantName, type TenancyRouteDeps } from "./route-deps.ts";
 import { createToken, revokeToken } from "./token-commands.ts";
 
@@ -40,7 +41,7 @@ const newToken = z.strictObject({
 const listQuery = z.object({
   person: personName.optional().describe("Another person's; platform admins only."),
   tenant: tenantName.optional().describe("Of machines in this tenant; its admins only."),
-  all: z.stringbool().default(false).describe("All tokens of the platform; platform admins only."),
+  all: queryFlag.describe("All tokens of the platform; platform admins only."),
 });
 const ofToken = z.object({ token: z.string().min(1).max(64) });
 

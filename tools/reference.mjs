@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { accessPage } from "./reference/access.mjs";
 import { apiPage } from "./reference/api.mjs";
 import { cliPage } from "./reference/cli.mjs";
 import { errorsPage } from "./reference/errors.mjs";
@@ -23,6 +24,17 @@ const FEATURES = {
   servingLogRoutes: "serving/log-routes",
   tenancyRoutes: "tenancy/routes",
   deviceRoutes: "tenancy/login/device-routes",
+  gcRoutes: "gc/routes",
+  importRoutes: "import/routes",
+};
+/** Further routes of the control process, which aren't of our own API. */
+const MORE_ROUTES = {
+  trackingRoutes: "tracking/routes",
+  registryRoutes: "registry/routes",
+  gitRoutes: "git/smart-http",
+  metricsRoutes: "serving/metrics-routes",
+  consoleRoutes: "console/routes",
+  loginRoutes: "tenancy/login/login-routes",
 };
 const SOURCES = {
   projectJsonSchema: "spec/json-schema",
@@ -32,7 +44,11 @@ const SOURCES = {
   openApiRoute: "http/server",
   buildProgram: "cli/program",
   EXIT: "cli/exit",
+  mlflowRoutes: "tracking/wire/routes",
+  workspaceRoutes: "tenancy/workspace-routes",
+  webhookRoutes: "registry/webhooks/routes",
   ...FEATURES,
+  ...MORE_ROUTES,
 };
 
 /** The exports of SOURCES, from the sources as they are now. */
@@ -73,6 +89,12 @@ async function pages() {
   return {
     "slipway.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
     "slipway-yaml.md": sources.projectReference(schema),
+    "access.md": await accessPage(sources, [
+      ...Object.keys({ ...FEATURES, ...MORE_ROUTES }).map((name) => sources[name]),
+      (app, deps) => sources.mlflowRoutes(app, sources.workspaceRoutes(deps), deps),
+      (app, deps) => sources.mlflowRoutes(app, sources.webhookRoutes(deps), deps),
+      sources.openApiRoute,
+    ]),
     "errors.md": errorsPage(sources.CATALOGUE),
     "cli.md": cliPage(
       sources.buildProgram(invocation, {}, terminal, () => undefined),

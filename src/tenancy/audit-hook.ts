@@ -17,17 +17,24 @@ export interface AuditHookDeps {
 }
 
 /**
- * Writes of tracking: what programs log by the thousand. They are data: runs, metrics, traces and files say themselves
- * when they were written, by whom and to which run.
+ * What programs write by the thousand is data, not a change: runs, metrics, traces and files say themselves when they
+ * were written, by whom and to which run; labels and what is moved in belong to what they are sent to.
  */
-const DATA =
-  /\/mlflow\/(?:runs\/(?:create|update|log-|set-tag|delete-tag|outputs)|logged-models|traces|metrics|datasets)|\/v1\/traces|\/mlflow-artifacts\/|upload-artifact/;
+const DATA = [
+  /^\/(?:ajax-)?api\/[23]\.0\/(?:preview\/)?mlflow\/(?:runs\/(?:create|update|log-|set-tag|delete-tag|outputs)|logged-models|traces|upload-artifact|datasets\/[^/]+\/records)/,
+  /^\/(?:ajax-)?api\/2\.0\/mlflow-artifacts\//,
+  /^\/v1\/traces$/,
+  /^\/api\/slipway\/v1\/services\/[^/]+\/labels$/,
+  /^\/api\/slipway\/v1\/imports\/[^/]+\/(?!end$)/,
+];
 /** What takes data away is a change all the same. */
 const REMOVES = /\/delete-traces$/;
 
 const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 /** By their rows of the authorisation table these change nothing, whatever their method. */
 const HARMLESS: ReadonlySet<Access> = new Set(["read", "predict"]);
+/** Nothing is there, or nothing is offered: of a route that asks for no role, that is no change that was refused. */
+const NOTHING: ReadonlySet<number> = new Set([404, 501]);
 
 /**
  * One row for every change that is asked for through any API, allowed or not. It is written after the change and before
@@ -38,7 +45,7 @@ export function auditHook(app: FastifyInstance, { audit, logDefect }: AuditHookD
   app.decorateRequest("audited", null);
   // Without a promise for what isn't audited, which is nearly every request.
   app.addHook("onSend", (request, reply, _payload, done) => {
-    if (!isAudited(request)) return done();
+    if (!isAudited(request, reply.statusCode)) return done();
     const failed = (error: unknown): void => {
       logDefect(error, `audit of ${request.method} ${request.url}`);
       done();
@@ -66,14 +73,15 @@ function entryOf(request: FastifyRequest, status: number): Parameters<AuditLog["
   };
 }
 
-function isAudited(request: FastifyRequest): boolean {
+function isAudited(request: FastifyRequest, status: number): boolean {
   const { method, routeOptions, identity, access } = request;
   if (request.audited !== null) return true;
   if (READING.has(method) || HARMLESS.has(access) || routeOptions.url === undefined) return false;
+  if (access === "signed-in" && NOTHING.has(status)) return false;
   // Whoever isn't let in changes nothing, and could fill the disk.
   if (identity === undefined || identity.caller.kind === "nobody") return false;
   const path = pathOf(request);
-  return method === "DELETE" || REMOVES.test(path) || !DATA.test(path);
+  return method === "DELETE" || REMOVES.test(path) || !DATA.some((data) => data.test(path));
 }
 
 function pathOf(request: FastifyRequest): string {

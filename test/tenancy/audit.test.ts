@@ -71,6 +71,8 @@ describe("the audit log", () => {
     await mlflow("runs/update", { run_id, status: "FINISHED" });
     await mlflow("runs/search", { experiment_ids: [body.experiment_id] });
     await platform.ask("PUT", "/api/2.0/mlflow-artifacts/artifacts/x", { as: ana, body: {} });
+    await mlflow("gateway/secrets/create", { name: "x" });
+    await mlflow("nothing/at-all", {});
     await platform.ask("POST", "/tenants", { as: null, body: { name: "mine" } });
     await platform.ask("POST", "/tenants", { as: "slipway_unknown", body: { name: "mine" } });
     expect((await audit("limit=1")).entries[0]?.["id"]).toBe(before);

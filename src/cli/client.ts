@@ -181,12 +181,18 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** `--url`, else SLIPWAY_URL, else the default address, without a slash at the end. USAGE when it isn't an address. */
 export function platformUrl(url: string | undefined, env: Env): string {
   const given = url ?? (env.SLIPWAY_URL === "" ? undefined : env.SLIPWAY_URL) ?? DEFAULT_URL;
+  return checkedUrl(given, url === undefined ? "SLIPWAY_URL" : "--url", "; a token goes into SLIPWAY_TOKEN");
+}
+
+/** An address without a slash at the end. USAGE, with where it was given, when it can't be called. */
+export function checkedUrl(given: string, where: string, note = ""): string {
   const parsed = URL.canParse(given) ? new URL(given) : undefined;
   if (parsed === undefined || !["http:", "https:"].includes(parsed.protocol) || parsed.username !== "")
-    throw new SlipwayError("USAGE", "the platform's address isn't a URL that can be called", {
-      where: url === undefined ? "SLIPWAY_URL" : "--url",
-      given,
-      allowed: "http://host:port or https://host, without a user name; a token goes into SLIPWAY_TOKEN",
+    throw new SlipwayError("USAGE", "the address isn't a URL that can be called", {
+      where,
+      // A password in it isn't shown again.
+      given: given.replace(/\/\/[^/@]*@/, "//…@"),
+      allowed: `http://host:port or https://host, without a user name${note}`,
     });
   return `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, "");
 }

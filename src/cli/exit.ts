@@ -18,11 +18,18 @@ export const EXIT = {
 } as const;
 
 const REFUSED = new Set([401, 403, 409, 412]);
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  "PLATFORM_UNREACHABLE",
+  "PLATFORM_UNEXPECTED",
+  "IMPORT_SOURCE_UNREACHABLE",
+  "IMPORT_SOURCE_UNEXPECTED",
+  "IMPORT_INTERRUPTED",
+]);
 
 /** The exit code that an error ends a command with. */
 export function exitCodeOf(error: SlipwayError): number {
   if (error.code === "USAGE" || error.code === "NOT_BUILT_YET") return EXIT.usage;
-  if (error.code === "PLATFORM_UNREACHABLE" || error.code === "PLATFORM_UNEXPECTED") return EXIT.unreachable;
+  if (UNREACHABLE.has(error.code)) return EXIT.unreachable;
   if (REFUSED.has(error.status)) return EXIT.refused;
   return error.status === 404 ? EXIT.notFound : EXIT.failed;
 }

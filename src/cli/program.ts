@@ -8,6 +8,7 @@ import { PlatformClient, platformUrl } from "./client.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addDecisions } from "./commands/decisions.ts";
+import { addImport } from "./commands/import.ts";
 import { addInit } from "./commands/init.ts";
 import { addLabels } from "./commands/labels.ts";
 import { addLogin, addLogout, addWhoami } from "./commands/login.ts";
@@ -45,6 +46,7 @@ const COMMANDS: readonly AddCommand[] = [
   addRollout,
   addDecisions,
   addLabels,
+  addImport,
   addLogin,
   addLogout,
   addWhoami,

@@ -23,6 +23,8 @@ import type { SlipwayError } from "../http/errors.ts";
 import { createGuard } from "../http/guard.ts";
 import { acceptProxied } from "../http/peer.ts";
 import { createApp, openApiRoute } from "../http/server.ts";
+import { importRoutes } from "../import/routes.ts";
+import { importMigrations } from "../import/schema.ts";
 import { pipelineMigrations } from "../pipelines/commands.ts";
 import { createPipelines } from "../pipelines/pipelines.ts";
 import { pipelineRoutes } from "../pipelines/routes.ts";
@@ -109,6 +111,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
       ...pipelineMigrations,
       ...rolloutMigrations,
       ...tenancyMigrations,
+      ...importMigrations,
     ],
     clock,
     onFatal: deps.onFatal,
@@ -260,6 +263,15 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   });
   registryRoutes(app, { ...registryDeps, registry, logDefect });
   webhooks.routes(app);
+  importRoutes(app, {
+    db,
+    clock,
+    ids,
+    blobs,
+    artifactRoot: config.artifactRoot,
+    artifactUris: tracking.artifactUris,
+    maxArtifactBytes: config.artifacts.maxBytes,
+  });
   pipelineRoutes(app, { pipelines, ids, projectAt });
   rolloutRoutes(app, { db, rollouts, identify });
   const meter = new TrafficMeter();

@@ -1,4 +1,5 @@
 import { gitCommands } from "../git/commands.ts";
+import { importCommands } from "../import/commands.ts";
 import { pipelineCommands } from "../pipelines/commands.ts";
 import { commands as registryCommands } from "../registry/commands.ts";
 import { rolloutCommands } from "../rollout/commands.ts";
@@ -17,4 +18,5 @@ runWriterThread([
   ...pipelineCommands,
   ...rolloutCommands,
   ...tenancyCommands,
+  ...importCommands,
 ]);

@@ -15,14 +15,20 @@ export function mlflowTraceId(otelTraceId: string): string {
   return `tr-${otelTraceId}`;
 }
 
-/** The spans of a request by their traces, ready to be kept; `refused` counts those that are too large. Pure. */
-export function groupSpans(request: readonly ResourceSpans[]): { traces: TraceSpans[]; refused: number } {
+/**
+ * The spans of a request by their traces, ready to be kept; `refused` counts those that are too large. Pure.
+ * With `ofTrace` all belong to the trace of that id, whatever they say.
+ */
+export function groupSpans(
+  request: readonly ResourceSpans[],
+  ofTrace?: string,
+): { traces: TraceSpans[]; refused: number } {
   const traces = new Map<string, TraceSpans>();
   let refused = 0;
   for (const { resource, spans } of request) {
     const tags = resourceTags(resource);
     for (const span of spans) {
-      const traceId = mlflowTraceId(span.traceId);
+      const traceId = ofTrace ?? mlflowTraceId(span.traceId);
       const read = readSpan(span, traceId);
       if (read.row.content.length > MAX_SPAN) {
         refused++;

@@ -14,8 +14,22 @@ import type { TraceInfo } from "./trace-info.ts";
  */
 export const startTrace = defineCommand(
   "traces.start",
-  async (tx, { workspace, info }: { workspace: string; info: TraceInfo }): Promise<object> => {
-    const experiment = await activeExperiment(tx, workspace, info.experimentId);
+  async (
+    tx,
+    {
+      workspace,
+      info,
+      isOfAnyStage = false,
+    }: {
+      workspace: string;
+      info: TraceInfo;
+      /** True: of a deleted experiment too. */
+      isOfAnyStage?: boolean;
+    },
+  ): Promise<object> => {
+    const experiment = isOfAnyStage
+      ? await traceExperiment(tx, workspace, info.experimentId)
+      : await activeExperiment(tx, workspace, info.experimentId);
     await insertTrace(tx, workspace, info);
     const { tid } = await traceRow(tx, workspace, info.traceId);
     const columns = new Map<string, SqlValue>([

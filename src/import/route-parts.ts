@@ -1,0 +1,46 @@
+import type { FastifyRequest } from "fastify";
+import { z } from "zod";
+import { isDeeperThan, MAX_JSON_DEPTH } from "../http/json-depth.ts";
+import { SlipwayError } from "../http/errors.ts";
+import type { Database } from "../store/database.ts";
+
+export const BASE = "/api/slipway/v1/imports";
+const MAX_SHOWN = 300;
+
+export const importId = z.object({ importId: z.string().regex(/^im-[0-9a-f]{32}$/) });
+
+/** A zod schema as the description of the API has it. */
+export function described(schema: z.ZodType): object {
+  return z.toJSONSchema(schema, { target: "draft-7", io: "input", unrepresentable: "any" });
+}
+
+/**
+ * The framework's own validation would turn texts into numbers where both are allowed: a route's body is read by
+ * `read` alone.
+ */
+export const unchecked = { validatorCompiler: () => () => true };
+
+/** A part of a request as its schema has it; INVALID_REQUEST names the first place that is wrong. */
+export function read<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+  if (isDeeperThan(value, MAX_JSON_DEPTH))
+    throw new SlipwayError("INVALID_REQUEST", `values lie more than ${MAX_JSON_DEPTH} deep`);
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new SlipwayError("INVALID_REQUEST", (issue?.message ?? "the request is wrong").slice(0, MAX_SHOWN), {
+    where: (issue?.path.map(String).join(".") ?? "").slice(0, MAX_SHOWN),
+  });
+}
+
+/** The import that the path names, of the request's tenant. */
+export async function importOf(request: FastifyRequest, db: Database): Promise<string> {
+  const { importId: id } = read(importId, request.params);
+  const row = await db.read((tx) =>
+    tx.get("SELECT 1 AS found FROM imports WHERE import_id = ? AND tenant = ?", [
+      id,
+      request.identity.tenant,
+    ]),
+  );
+  if (row) return id;
+  throw new SlipwayError("NOT_FOUND", `there is no import ${id}`, { hint: "Begin one: POST /imports." });
+}

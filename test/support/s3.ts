@@ -11,15 +11,16 @@ import type { S3Credentials } from "../../src/store/s3/signature.ts";
 // @ts-expect-error a plain module, shared with the tools that run without a build
 import { ensureS3Server } from "../../tools/s3-server.mjs";
 import { temporaryFolder } from "../store/support.ts";
+import { startS3StandIn } from "./s3-stand-in/server.ts";
 
-/** Path of the server; undefined where it isn't built: then `npm test` says what is missing. */
-export const s3Server = (ensureS3Server as (options: { install: boolean }) => string | undefined)({
+const BUCKET = "slipway-test";
+
+/** Path of the real server; undefined where none is built: then the stand-in answers, as `npm test` says. */
+const realServer = (ensureS3Server as (options: { install: boolean }) => string | undefined)({
   install: false,
 });
-if (s3Server === undefined)
-  console.log("skipped: tests against S3 need `node tools/s3-server.mjs`, which needs Go");
 
-/** A real S3-compatible server on loopback, which checks signatures, with one bucket. */
+/** An S3-compatible server on loopback, which checks signatures, with one bucket: the real one where there is one. */
 export interface S3Server {
   endpoint: string;
   credentials: S3Credentials;
@@ -31,39 +32,23 @@ export interface S3Server {
 }
 
 export async function startS3(): Promise<S3Server> {
-  if (s3Server === undefined) throw new Error("there is no S3 server on this machine");
   const folder = await temporaryFolder();
-  const names = ["data/slipway-test", "meta"];
-  for (const name of names) await mkdir(join(folder.path, name), { recursive: true });
+  const bucketFolder = join(folder.path, "data", BUCKET);
+  await mkdir(bucketFolder, { recursive: true });
   const credentials = { accessKeyId: "testkey", secretAccessKey: randomBytes(20).toString("hex") };
-  const port = await freePort();
-  const child = spawn(
-    s3Server,
-    ["--port", `127.0.0.1:${port}`, "--health", "/health", "--quiet", "posix"].concat([
-      "--sidecar",
-      join(folder.path, "meta"),
-      join(folder.path, "data"),
-    ]),
-    {
-      stdio: "ignore",
-      env: {
-        PATH: "/usr/bin:/bin",
-        HOME: folder.path,
-        ROOT_ACCESS_KEY: credentials.accessKeyId,
-        ROOT_SECRET_KEY: credentials.secretAccessKey,
-      },
-    },
-  );
+  const { port, close } =
+    realServer === undefined
+      ? await startS3StandIn({ bucket: BUCKET, folder: bucketFolder, keys: credentials })
+      : await startReal(realServer, folder.path, credentials);
   const endpoint = `http://127.0.0.1:${port}`;
-  await untilHealthy(child, `${endpoint}/health`);
   const opened: { close(): void }[] = [];
   return {
     endpoint,
     credentials,
-    bucketFolder: join(folder.path, "data", "slipway-test"),
+    bucketFolder,
     open(prefix = `p-${randomBytes(4).toString("hex")}`, changed = {}) {
       const blobs = createS3Blobs({
-        config: readS3Config(`s3://slipway-test/${prefix}`, { endpoint }),
+        config: readS3Config(`s3://${BUCKET}/${prefix}`, { endpoint }),
         credentials: async () => credentials,
         clock: systemClock,
         retryAfterMs: [10],
@@ -74,12 +59,42 @@ export async function startS3(): Promise<S3Server> {
     },
     async close() {
       for (const blobs of opened) blobs.close();
-      if (child.exitCode === null && child.signalCode === null) {
-        const ended = once(child, "exit");
-        child.kill("SIGKILL");
-        await ended;
-      }
+      await close();
       await rm(folder.path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Its bucket is the folder `data/slipway-test` below the given one. */
+async function startReal(
+  program: string,
+  folder: string,
+  { accessKeyId, secretAccessKey }: S3Credentials,
+): Promise<{ port: number; close(): Promise<void> }> {
+  await mkdir(join(folder, "meta"));
+  const port = await freePort();
+  const where = ["--sidecar", join(folder, "meta"), join(folder, "data")];
+  const child = spawn(
+    program,
+    ["--port", `127.0.0.1:${port}`, "--health", "/health", "--quiet", "posix", ...where],
+    {
+      stdio: "ignore",
+      env: {
+        PATH: "/usr/bin:/bin",
+        HOME: folder,
+        ROOT_ACCESS_KEY: accessKeyId,
+        ROOT_SECRET_KEY: secretAccessKey,
+      },
+    },
+  );
+  await untilHealthy(child, `http://127.0.0.1:${port}/health`);
+  return {
+    port,
+    async close() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
     },
   };
 }

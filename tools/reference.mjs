@@ -25,6 +25,7 @@ const FEATURES = {
   tenancyRoutes: "tenancy/routes",
   deviceRoutes: "tenancy/login/device-routes",
   gcRoutes: "gc/routes",
+  historyRoutes: "history/routes",
   importRoutes: "import/routes",
 };
 /** Further routes of the control process, which aren't of our own API. */

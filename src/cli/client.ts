@@ -1,3 +1,4 @@
+import { TENANT_HEADER } from "../http/access.ts";
 import { SlipwayError } from "../http/errors.ts";
 import type { ErrorBody } from "../http/errors.ts";
 import { linesOf } from "./lines.ts";
@@ -13,11 +14,18 @@ const DEFAULT_URL = "http://127.0.0.1:4600";
 export class PlatformClient {
   readonly #base: string;
   readonly #authorization: string | undefined;
+  readonly #tenant: string | undefined;
 
-  /** `authorization`: the whole header; undefined: none is sent. */
-  constructor(base: string, authorization: string | undefined) {
+  /** `authorization`: the whole header; undefined: none is sent. `tenant`: undefined leaves it to the platform. */
+  constructor(base: string, authorization: string | undefined, tenant?: string) {
     this.#base = base;
     this.#authorization = authorization;
+    this.#tenant = tenant;
+  }
+
+  /** The same platform, about a tenant's things. */
+  ofTenant(tenant: string | undefined): PlatformClient {
+    return new PlatformClient(this.#base, this.#authorization, tenant);
   }
 
   /** `{base}/api/slipway/v1{path}` as JSON. */
@@ -108,6 +116,7 @@ export class PlatformClient {
           accept: "application/json, text/plain;q=0.9",
           ...(body === undefined ? {} : { "content-type": "application/json" }),
           ...(this.#authorization === undefined ? {} : { authorization: this.#authorization }),
+          ...(this.#tenant === undefined ? {} : { [TENANT_HEADER]: this.#tenant }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         redirect: "error",

@@ -8,7 +8,9 @@ import { PlatformClient, platformUrl } from "./client.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addDecisions } from "./commands/decisions.ts";
+import { addGc } from "./commands/gc.ts";
 import { addImport } from "./commands/import.ts";
+import { addHistory } from "./commands/history.ts";
 import { addInit } from "./commands/init.ts";
 import { addLabels } from "./commands/labels.ts";
 import { addLogin, addLogout, addWhoami } from "./commands/login.ts";
@@ -45,6 +47,7 @@ const COMMANDS: readonly AddCommand[] = [
   addCancel,
   addRollout,
   addDecisions,
+  addHistory,
   addLabels,
   addImport,
   addLogin,
@@ -54,6 +57,7 @@ const COMMANDS: readonly AddCommand[] = [
   addUser,
   addToken,
   addAudit,
+  addGc,
 ];
 
 /** The `slipway` command with all its sub-commands. `setExit` gets the exit code of the one that was run. */

@@ -103,6 +103,16 @@ function hours(value: number): number {
   return value < 10 ? Math.round(value * 10) / 10 : Math.round(value);
 }
 
+const BYTE_UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"] as const;
+
+/** `0 bytes`, `1.5 MiB`, `230 GiB`. */
+export function byteWords(bytes: number): string {
+  const step = Math.min(BYTE_UNITS.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  const value = bytes / 1024 ** step;
+  const digits = step === 0 || value >= 100 ? 0 : 1;
+  return `${value.toFixed(digits)} ${bytes === 1 ? "byte" : BYTE_UNITS[step]}`;
+}
+
 /** The part of a commit's name that people use. */
 export function short(commit: string | null | undefined): string {
   return commit === null || commit === undefined || commit === "" ? "-" : commit.slice(0, 8);

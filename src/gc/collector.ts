@@ -73,6 +73,7 @@ class BackgroundCollector implements Collector {
     const [oldest] = this.#jobs.keys();
     if (this.#jobs.size > MOST_JOBS && oldest !== undefined) this.#jobs.delete(oldest);
     this.#begin(job, "counted", async (signal) => {
+      job.leftBehind = await db.read((tx) => leftBehind(tx, request.tenant));
       for (const one of wanted) await count(this.#deps, job, one, signal);
     });
     return job;
@@ -89,6 +90,7 @@ class BackgroundCollector implements Collector {
     job.state = "deleting";
     job.endedAt = null;
     job.kept = { count: 0, examples: [] };
+    job.leftBehind = 0;
     this.#begin(job, "done", async (signal) => {
       let last = await sweepDoomed(this.#deps, job, 0, signal);
       for (const one of wanted) last = await remove(this.#deps, job, one, last, signal);
@@ -194,6 +196,13 @@ async function experimentNamed(tx: ReadTx, tenant: string, named: string): Promi
   );
   if (!row) throw new SlipwayError("NOT_FOUND", `there is no experiment ${named}`, { where: "experiments" });
   return row.experiment_id;
+}
+
+/** Things that have gone, with something of theirs still there. */
+async function leftBehind(tx: ReadTx, tenant: string | null): Promise<number> {
+  const where = tenant === null ? "" : " WHERE workspace = ?";
+  const sql = `SELECT COUNT(*) AS n FROM doomed${where}`;
+  return Number((await tx.get<{ n: number }>(sql, tenant === null ? [] : [tenant]))?.n ?? 0);
 }
 
 async function reusableBytes(tx: ReadTx): Promise<number | null> {

@@ -30,7 +30,10 @@ export interface GcJob {
   deleted: Amount;
   /** Deleted things that stay, since something needs them; with the first of them. */
   kept: { count: number; examples: Kept[] };
-  /** Files that couldn't be removed this time: the next deletion tries them again. */
+  /**
+   * Counted: things that an earlier deletion has taken, whose files are still to be removed. Deleted: those whose files
+   * couldn't be removed this time either; the next deletion tries again.
+   */
   leftBehind: number;
   /** Bytes inside the database's file that new rows use first; null for PostgreSQL, which sees to it by itself. */
   reusableBytes: number | null;

@@ -7,6 +7,9 @@ import Fastify, { type FastifyInstance } from "fastify";
 import type { Clock } from "../base/clock.ts";
 import { systemIds } from "../base/ids.ts";
 import { consoleRoutes } from "../console/routes.ts";
+import { createCollector } from "../gc/collector.ts";
+import { gcRoutes } from "../gc/routes.ts";
+import { gcMigrations } from "../gc/schema.ts";
 import { gitMigrations } from "../git/commands.ts";
 import { openEnvironmentRepository } from "../git/environment-repository.ts";
 import { hookRoutes } from "../git/hook-routes.ts";
@@ -18,14 +21,17 @@ import { projectRoutes } from "../git/project-routes.ts";
 import { Pushes } from "../git/pushes.ts";
 import { openRepositories } from "../git/repositories.ts";
 import { GIT_LIMITS, gitRoutes } from "../git/smart-http.ts";
+import { createRecorder } from "../history/recorder.ts";
+import { historyRoutes } from "../history/routes.ts";
+import { historyMigrations } from "../history/schema.ts";
 import { digestOf } from "../http/credentials.ts";
 import type { SlipwayError } from "../http/errors.ts";
 import { createGuard } from "../http/guard.ts";
 import { acceptProxied } from "../http/peer.ts";
 import { createApp, openApiRoute } from "../http/server.ts";
+import { pipelineMigrations } from "../pipelines/commands.ts";
 import { importRoutes } from "../import/routes.ts";
 import { importMigrations } from "../import/schema.ts";
-import { pipelineMigrations } from "../pipelines/commands.ts";
 import { createPipelines } from "../pipelines/pipelines.ts";
 import { pipelineRoutes } from "../pipelines/routes.ts";
 import { createTrackingLedger } from "../pipelines/tracking-ledger.ts";
@@ -112,6 +118,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
       ...rolloutMigrations,
       ...tenancyMigrations,
       ...importMigrations,
+      ...gcMigrations,
+      ...historyMigrations,
     ],
     clock,
     onFatal: deps.onFatal,
@@ -145,6 +153,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     ...(config.sourcePattern === undefined ? {} : { sourcePattern: new RegExp(config.sourcePattern, "u") }),
   };
   const registry = createRegistry(registryDeps);
+  const recorder = createRecorder({ db, clock });
 
   const git = await openGit({ path: config.stepEnv["PATH"] ?? "" });
   const repositories = await openRepositories({
@@ -170,7 +179,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     events,
     backend,
     environment,
-    registry,
+    registry: recorder.watch(registry),
     models: await createModelStore({ blobs, modelsRoot: join(config.dataDir, "models") }),
     contract: {
       read: readContract,
@@ -288,6 +297,17 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     pipelineRun: (id) => pipelines.get(id),
   });
   whyRoutes(app, { sources: whySources({ db, pipelines, registry, backend, events }) });
+  const collector = createCollector({
+    db,
+    blobs,
+    clock,
+    ids,
+    artifactRoot: config.artifactRoot,
+    beforeRunsGo: recorder.beforeRunsGo,
+    logDefect,
+  });
+  gcRoutes(app, { collector });
+  historyRoutes(app, { db });
   gitRoutes(app, { repositories, pushes, clock, ids, limits: GIT_LIMITS, pusher: callerName, logDefect });
   predictionRoutes(app, socket("predict"));
   servingLogRoutes(app, { backend });
@@ -313,6 +333,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   void artifacts.run(stopping.signal);
   const minding = tenancy.run(stopping.signal);
   const delivering = webhooks.run(stopping.signal);
+  collector.resume();
+  recorder.catchUp().catch((error: unknown) => logDefect(error, "history of what served"));
   void watchTraffic({ backend, clock, meter }, stopping.signal);
   if (owner) logDefect(undefined, `the projects of this database are run from ${owner.dataFolder}`);
   else await pipelines.resume();
@@ -334,6 +356,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
         rollouts.ended(),
         pipelines.close(),
         delivering,
+        collector.close(),
       ]);
       backend.close();
       artifacts.close();

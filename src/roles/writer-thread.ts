@@ -1,4 +1,6 @@
+import { gcCommands } from "../gc/commands.ts";
 import { gitCommands } from "../git/commands.ts";
+import { historyCommands } from "../history/record-commands.ts";
 import { importCommands } from "../import/commands.ts";
 import { pipelineCommands } from "../pipelines/commands.ts";
 import { commands as registryCommands } from "../registry/commands.ts";
@@ -19,4 +21,6 @@ runWriterThread([
   ...rolloutCommands,
   ...tenancyCommands,
   ...importCommands,
+  ...gcCommands,
+  ...historyCommands,
 ]);

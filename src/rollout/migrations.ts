@@ -77,4 +77,12 @@ export const rolloutMigrations: readonly Migration[] = [
     ],
   },
   evidenceMigration,
+  {
+    // A commit bears the time that its author's machine had, which may be long before it was pushed.
+    id: "rollout-004",
+    statements: [
+      "ALTER TABLE rollout_history ADD COLUMN applied_at BIGINT",
+      "CREATE INDEX rollout_history_by_order ON rollout_history (service, commit_order)",
+    ],
+  },
 ];

@@ -10,6 +10,7 @@ import { gcMigrations } from "../../src/gc/schema.ts";
 import { toSlipwayError } from "../../src/http/errors.ts";
 import { LOCAL_CALLER } from "../../src/http/identity.ts";
 import { pipelineMigrations } from "../../src/pipelines/commands.ts";
+import type { Migration } from "../../src/store/database.ts";
 import { startPlatform, type TestPlatform } from "../tracking/platform.ts";
 
 /** A clock that a test moves. */
@@ -40,7 +41,7 @@ export interface GcPlatform extends TestPlatform {
   count(table: string): Promise<number>;
 }
 
-export async function startGcPlatform(): Promise<GcPlatform> {
+export async function startGcPlatform(more: readonly Migration[] = []): Promise<GcPlatform> {
   const clock = new HeldClock();
   const prepare = (app: FastifyInstance): void => {
     app.addHook("preHandler", async (request) => {
@@ -51,7 +52,7 @@ export async function startGcPlatform(): Promise<GcPlatform> {
   const platform = await startPlatform({
     clock,
     prepare,
-    migrations: [...pipelineMigrations, ...gcMigrations],
+    migrations: [...pipelineMigrations, ...gcMigrations, ...more],
   });
   const told: string[] = [];
   const deps: GcDeps = {

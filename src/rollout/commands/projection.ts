@@ -151,7 +151,7 @@ async function projectService(
     : undefined;
   await tx.run(
     `INSERT INTO rollout_history (commit_id, service, commit_order, at, author, subject, champion, challenger, weight,
-       shadow, intent_id, rollout_id, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       shadow, intent_id, rollout_id, evidence, applied_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       args.commit,
       name,
@@ -166,6 +166,7 @@ async function projectService(
       intent?.id ?? null,
       intent?.after.rolloutId ?? null,
       evidence?.evidence ?? null,
+      args.now,
     ],
   );
   let stop: EmergencyStop | null = null;

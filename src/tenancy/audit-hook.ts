@@ -46,11 +46,10 @@ export function auditHook(app: FastifyInstance, { audit, logDefect }: AuditHookD
   // Without a promise for what isn't audited, which is nearly every request.
   app.addHook("onSend", (request, reply, _payload, done) => {
     if (!isAudited(request, reply.statusCode)) return done();
-    const failed = (error: unknown): void => {
-      logDefect(error, `audit of ${request.method} ${request.url}`);
-      done();
-    };
-    audit.append(entryOf(request, reply.statusCode)).then(() => done(), failed);
+    const written = audit
+      .append(entryOf(request, reply.statusCode))
+      .catch((error: unknown) => logDefect(error, `audit of ${request.method} ${request.url}`));
+    void written.finally(done);
     return undefined;
   });
 }

@@ -1,6 +1,6 @@
 /** Names whose values nobody may find in a log. */
 const SECRET =
-  /pass(word|wd|phrase)|secret|token$|authorization|credential|api[_-]?key|private[_-]?key|cookie/i;
+  /pass(word|wd|phrase)|secret|token$|devicecode|authorization|credential|api[_-]?key|private[_-]?key|cookie/i;
 const LONGEST = 200;
 const MOST_FIELDS = 40;
 const MOST_ITEMS = 10;

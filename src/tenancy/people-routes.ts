@@ -25,7 +25,9 @@ const change = z.strictObject({
 });
 const newPassword = z.strictObject({
   password,
-  current: password.optional().describe("One's own password of now; an admin of the platform needs none."),
+  currentPassword: password
+    .optional()
+    .describe("One's own password of now; an admin of the platform needs none."),
 });
 const ofPerson = z.object({ person: personName });
 const page = z.object({
@@ -146,7 +148,7 @@ function passwordRoute(app: FastifyInstance, deps: TenancyRouteDeps): void {
       const { person } = ofPerson.parse(request.params);
       const given = newPassword.parse(request.body);
       request.audited = { subject: `person/${person}` };
-      await checkRight(deps, request, person, given.current);
+      await checkRight(deps, request, person, given.currentPassword);
       checkPassword(given.password, person);
       const passwordHash = await passwords.hash(given.password);
       await db.write(updatePerson, { name: person, passwordHash, now: clock.now() });
@@ -169,7 +171,9 @@ async function checkRight(
   if (caller.name !== person || !isWhole)
     throw new SlipwayError("ACCESS_DENIED", "only a person itself and platform admins set a password");
   if (current === undefined)
-    throw new SlipwayError("INVALID_REQUEST", "the password of now is needed", { where: "body/current" });
+    throw new SlipwayError("INVALID_REQUEST", "the password of now is needed", {
+      where: "body/currentPassword",
+    });
   await authenticator.person(person, current, addressOf(request));
 }
 

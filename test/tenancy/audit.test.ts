@@ -83,10 +83,22 @@ describe("the audit log", () => {
   it("never shows a secret", async () => {
     await platform.ask("POST", "/people", { body: { name: "sam", password: "a-very-secret-word" } });
     await platform.ask("PUT", "/people/sam/password", { body: { password: "another-secret-word" } });
+    const sam = (await platform.ask("POST", "/tokens", { body: { name: "own", person: "sam" } })).body.token;
+    const currentPassword = "another-secret-word";
+    const changed = { password: "a-third-secret-word", currentPassword };
+    expect((await platform.ask("PUT", "/people/sam/password", { as: sam, body: changed })).status).toBe(204);
     const { token } = (await platform.ask("POST", "/tokens", { body: { name: "x", person: "sam" } })).body;
     await mlflow("experiments/create", { name: "e", tags: [{ key: "api_key", value: "sk-live-123" }] });
     const rows = JSON.stringify(await platform.db.read((tx) => tx.all("SELECT * FROM audit")));
-    for (const secret of ["a-very-secret-word", "another-secret-word", token, "sk-live-123", PASSWORD])
+    for (const secret of [
+      "a-very-secret-word",
+      currentPassword,
+      changed.password,
+      sam,
+      token,
+      "sk-live-123",
+      PASSWORD,
+    ])
       expect(rows).not.toContain(secret);
     expect((await audit("subject=person/sam")).entries.at(-1)?.["given"]).toMatchObject({
       name: "sam",

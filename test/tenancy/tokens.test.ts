@@ -3,7 +3,7 @@ import { basic, PASSWORD, startTenancy, STEP, type TenancyPlatform } from "./pla
 
 let platform: TenancyPlatform;
 let ana: string;
-let time = 1_700_000_000_000;
+const time = 1_700_000_000_000;
 
 beforeAll(async () => {
   platform = await startTenancy({
@@ -183,8 +183,8 @@ describe("a password", () => {
     const set = (body: object) => platform.ask("PUT", "/people/frank/password", { as: frank, body });
     const next = "an entirely new one";
     expect((await set({ password: next })).status).toBe(400);
-    expect((await set({ password: next, current: "wrong" })).status).toBe(401);
-    expect((await set({ password: next, current: PASSWORD })).status).toBe(204);
+    expect((await set({ password: next, currentPassword: "wrong" })).status).toBe(401);
+    expect((await set({ password: next, currentPassword: PASSWORD })).status).toBe(204);
     const by = (password: string) =>
       platform
         .ask("GET", "/whoami", { authorization: basic("frank", password) })

@@ -124,7 +124,7 @@ async function passwdOf(context: CliContext, name: string, options: PlatformOpti
   const password = await readSecret(context, "New password");
   await client.put<unknown>(`${pathOf(name)}/password`, {
     password,
-    ...(current === undefined ? {} : { current }),
+    ...(current === undefined ? {} : { currentPassword: current }),
   });
   return say(context, options, { name, changed: true }, `the password of ${name} is changed`);
 }

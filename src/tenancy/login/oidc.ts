@@ -141,7 +141,7 @@ export class OidcProvider {
     return {
       issuer,
       subject,
-      names: [...text("preferred_username"), ...email, ...text("nickname")],
+      names: [...text("preferred_username"), ...email],
       displayName: [...text("name"), ...text("preferred_username")][0]?.slice(0, 200) ?? null,
       groups: (Array.isArray(groups) ? groups : typeof groups === "string" ? [groups] : [])
         .filter((group): group is string => typeof group === "string")

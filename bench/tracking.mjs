@@ -105,6 +105,12 @@ async function main() {
   return { options, subjects, results, loadBefore, loadAfter: loadavg()[0] };
 }
 
+async function end() {
+  for (const { server } of running) await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => void end().finally(() => process.exit(1)));
 const loadBefore = loadavg()[0];
 try {
   const measured = await main();
@@ -115,7 +121,6 @@ try {
     say("docs/benchmarks/tracking.md is written");
   }
 } finally {
-  for (const { server } of running) await server.stop();
-  rmSync(folder, { recursive: true, force: true });
+  await end();
 }
 process.exit(0);

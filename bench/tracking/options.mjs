@@ -5,7 +5,7 @@ export const USAGE = `npm run bench:tracking [-- --quick] [--only NAME]... [--pe
   --quick       shorter measurements, no 100 k runs, no 1 GB, nothing written to docs/: about two minutes
   --only NAME   lines whose name contains NAME (may be repeated)
   --peers LIST  of mlflow, fasttrackml; "none" measures this platform alone
-  --seconds N   of one measurement (default 4, with --quick 0.8)`;
+  --seconds N   of one measurement (default 4, with --quick 0.6)`;
 
 export function readOptions(argv) {
   const { values } = parseArgs({
@@ -26,8 +26,8 @@ export function readOptions(argv) {
     quick: values.quick,
     only: values.only,
     peers,
-    seconds: Number(values.seconds ?? (values.quick ? 0.8 : 4)),
-    warmSeconds: values.quick ? 0.3 : 1,
+    seconds: Number(values.seconds ?? (values.quick ? 0.6 : 4)),
+    warmSeconds: values.quick ? 0.2 : 1,
     sizes: values.quick ? [1_000, 10_000] : [1_000, 10_000, 100_000],
   };
 }

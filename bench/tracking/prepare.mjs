@@ -2,7 +2,7 @@
 import { call, post } from "./calls.mjs";
 import { fillByApi } from "./sample-runs.mjs";
 
-const MODELS = 200;
+const MODELS = 100;
 const VERSIONS = 20;
 export const HISTORY_POINTS = 10_000;
 export const STREAMS = 8;

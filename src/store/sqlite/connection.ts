@@ -58,8 +58,11 @@ export class Connection {
 
   /** A connection that can't change anything. LIKE minds case, as in PostgreSQL. */
   static forReading(file: string): Connection {
-    // 8 MiB of pages, instead of 2: a search of many runs looks up each of them.
-    return Connection.#open(file, true, ["PRAGMA case_sensitive_like = ON", "PRAGMA cache_size = -8192"]);
+    // A search of many runs looks up each of them.
+    return Connection.#open(file, true, [
+      "PRAGMA case_sensitive_like = ON",
+      `PRAGMA cache_size = -${READING_CACHE_KIB}`,
+    ]);
   }
 
   static #open(file: string, readOnly: boolean, pragmas: readonly string[]): Connection {

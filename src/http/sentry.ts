@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { accessError, requestedTenant, roleIn, TENANT_HEADER, unknownTenant } from "./access.ts";
 import type { Access, TenantFrom } from "./access.ts";
+import { SlipwayError } from "./errors.ts";
 import { DEFAULT_TENANT, LOCAL_CALLER, NOBODY, type Caller, type Scope } from "./identity.ts";
+import { endWithAdmission } from "./open-answers.ts";
 
 /** Knows who calls. Both answers come at once where they can: this stands before every request. */
 export interface Sentry {
@@ -41,7 +43,8 @@ export function standSentry(app: FastifyInstance, sentry: Sentry): void {
   app.addHook("onRoute", (route) => void routes.push(checkedRow(route)));
   // An inner scope may say more about a route after it was seen here.
   app.addHook("onReady", async () => void app.accessRows.push(...routes.flatMap(rowsOf)));
-  app.addHook("onRequest", (request, _reply, done) => {
+  const admit = endWithAdmission(app, (request) => isStillAdmitted(sentry, request));
+  app.addHook("onRequest", (request, reply, done) => {
     const { config } = request.routeOptions;
     // What isn't a route at all is told to those who have signed in.
     const { access: row = "signed-in" } = config;
@@ -60,6 +63,7 @@ export function standSentry(app: FastifyInstance, sentry: Sentry): void {
         request.identity = { caller, tenant };
         const refused = accessError(caller, tenant, access, config.scope);
         if (refused !== null) return done(refused);
+        admit(request, reply);
         if (tenant === DEFAULT_TENANT || !caller.isPlatformAdmin) return done();
         // A platform admin has a role in every tenant, also in those that aren't there.
         return whenKnown(
@@ -75,6 +79,18 @@ export function standSentry(app: FastifyInstance, sentry: Sentry): void {
       done,
     );
   });
+}
+
+/** Whether the caller of an answer that goes on could still ask for it. A passing failure to look is no refusal. */
+async function isStillAdmitted(sentry: Sentry, request: FastifyRequest): Promise<boolean> {
+  try {
+    const caller = await sentry.callerOf(request);
+    const { config } = request.routeOptions;
+    return accessError(caller, request.identity.tenant, request.access, config.scope) === null;
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) return true;
+    return error.code !== "CREDENTIALS_REFUSED" && error.code !== "TOKEN_REQUIRED";
+  }
 }
 
 function tenantOf(request: FastifyRequest, caller: Caller, from: TenantFrom = "default"): string {

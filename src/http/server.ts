@@ -92,7 +92,7 @@ function letUnreadBodiesGoBy(app: FastifyInstance): void {
 }
 
 /** Fastify's own refusals (validation, body size, bad JSON) in our catalogue's words. */
-function fromFastify(thrown: FastifyError): SlipwayError {
+export function fromFastify(thrown: FastifyError): SlipwayError {
   if (thrown instanceof SlipwayError) return thrown;
   if (thrown.validation) {
     const [first] = thrown.validation;

@@ -70,7 +70,7 @@ export class Authenticator implements Sentry {
     if (authorization === undefined && cookie === undefined) return this.#withoutCredentials();
     const session = authorization === undefined ? readCookie(cookie, SESSION_COOKIE) : undefined;
     if (authorization === undefined && session === undefined) return this.#withoutCredentials();
-    const key = this.#digest(authorization ?? `session ${session}`);
+    const key = this.#digest(authorization === undefined ? `session ${session}` : `header ${authorization}`);
     const known = this.#trusted.get(key);
     const now = this.#deps.clock.now();
     if (known !== undefined && known.until > now && (known.expiresAt ?? Infinity) > now) {

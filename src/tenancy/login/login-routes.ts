@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { readCookie } from "../../http/credentials.ts";
 import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
 import { DEFAULT_TENANT, NOBODY, type Caller } from "../../http/identity.ts";
 import { addressOf } from "../../http/peer.ts";
+import { fromFastify } from "../../http/server.ts";
 import { callerOfPerson } from "../callers.ts";
 import { SESSION_COOKIE, setCookie } from "../sessions.ts";
 import { confirmDevice, waitingDevice } from "./device-commands.ts";
@@ -15,6 +16,8 @@ const LOGIN_COOKIE = "slipway_login";
 /** Longest that somebody may take at the provider. */
 const PENDING_MS = 10 * 60_000;
 const MAX_FORM_BYTES = 16 * 1024;
+/** Of where to go on; it travels in a cookie, and browsers keep 4096 bytes of one. */
+const MAX_PATH = 1_000;
 
 const OPEN = { schema: { hide: true }, config: { access: "open" as const } };
 
@@ -30,8 +33,8 @@ export function loginRoutes(
       { parseAs: "string", bodyLimit: MAX_FORM_BYTES },
       (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(String(body)))),
     );
-    scope.setErrorHandler((thrown, request, reply) => {
-      const error = toSlipwayError(thrown);
+    scope.setErrorHandler((thrown: FastifyError, _request, reply) => {
+      const error = fromFastify(thrown);
       if (error.code === "INTERNAL") logDefect(thrown);
       return sendPage(reply, error.status, "That didn't work", problem(error));
     });
@@ -185,11 +188,14 @@ async function personOf({ authenticator }: LoginDeps, request: FastifyRequest): 
   }
 }
 
-/** A path of this platform to go on to, never another place. */
+/** A path of this platform to go on to, never another place, as it can stand in a header. */
 function localPath(to: string): string {
   const base = "http://slipway.invalid";
-  const isLocal = /^\/(?![/\\])/.test(to) && URL.canParse(to, base) && new URL(to, base).origin === base;
-  return isLocal ? to : "/services";
+  if (!to.startsWith("/") || !URL.canParse(to, base)) return "/services";
+  const { origin, pathname, search, hash } = new URL(to, base);
+  // Dots in front may leave two slashes at the beginning, which would be another host's name.
+  const isLocal = origin === base && !pathname.startsWith("//") && to.length <= MAX_PATH;
+  return isLocal ? `${pathname}${search}${hash}` : "/services";
 }
 
 function redirectUri({ publicUrl }: LoginDeps, request: FastifyRequest): string {

@@ -202,6 +202,19 @@ describe("what pages ask for", () => {
   });
 
   it.each([
+    ["", "x", "Request must specify run_uuid."],
+    ["run_uuid=none", "x", "Request must specify path."],
+    ["run_uuid=none&path=../x", "x", "Invalid path"],
+    ["run_uuid=none&path=x", "", "Request must specify data."],
+    ["run_uuid=none&path=x", Buffer.alloc(10 * 1024 * 1024 + 1), "Artifact size is too large."],
+  ])("are refused when uploaded by %s", async (query, payload, words) => {
+    const url = `/ajax-api/2.0/mlflow/upload-artifact?${query}`;
+    const answer = await platform.app.inject({ method: "POST", url, payload });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json<{ message: string }>().message).toContain(words);
+  });
+
+  it.each([
     "../../0",
     "/etc/passwd",
     "C:/",

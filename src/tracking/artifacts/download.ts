@@ -16,11 +16,7 @@ export async function sendArtifact(
 ): Promise<FastifyReply> {
   const name = basename(path);
   const content = await open(request, reply, blobs, path);
-  reply
-    .header("content-type", contentTypeOf(name))
-    .header("x-content-type-options", "nosniff")
-    .header("content-security-policy", "sandbox; default-src 'none'")
-    .header("content-disposition", dispositionOf(name))
+  asFile(reply, name)
     .header("accept-ranges", "bytes")
     // A copy may be kept, but is asked about before it is used: a file may be replaced or taken away.
     .header("cache-control", "private, no-cache")
@@ -38,6 +34,20 @@ export async function sendArtifact(
   if (request.method !== "HEAD") return reply.send(content.body);
   content.body.destroy();
   return reply.send();
+}
+
+/** Sends a text as a file to keep. */
+export function sendText(reply: FastifyReply, name: string, text: string): FastifyReply {
+  return asFile(reply, name).header("cache-control", "private, no-cache").send(Buffer.from(text));
+}
+
+/** As a file to keep and never as a page, whatever it holds. */
+function asFile(reply: FastifyReply, name: string): FastifyReply {
+  return reply
+    .header("content-type", contentTypeOf(name))
+    .header("x-content-type-options", "nosniff")
+    .header("content-security-policy", "sandbox; default-src 'none'")
+    .header("content-disposition", dispositionOf(name));
 }
 
 async function open(

@@ -6,10 +6,12 @@ import { runRow } from "../runs/queries.ts";
 import { invalid, missing } from "../wire/errors.ts";
 import { runId, string, stringOrEmpty, type Fields } from "../wire/fields.ts";
 import { mlflowScope } from "../wire/routes.ts";
-import { sendArtifact } from "./download.ts";
+import { sendArtifact, sendText } from "./download.ts";
 import { upload } from "./proxied-routes.ts";
 import { artifactBelow } from "./run-routes.ts";
 import { requestedPath } from "./uri.ts";
+import { traceRow } from "../traces/rows.ts";
+import { traceFile } from "../traces/span-queries.ts";
 
 /** As MLflow: what a page uploads is a note or an image, not a model. */
 const MAX_PAGE_UPLOAD = 10 * 1024 * 1024;
@@ -51,7 +53,16 @@ export function pageArtifactRoutes(app: FastifyInstance, deps: PageArtifactDeps)
       });
     }
     for (const prefix of AJAX) {
-      scope.route({ ...reading, url: `${prefix}/get-trace-artifact`, handler: send(ofTrace) });
+      scope.route({
+        ...reading,
+        url: `${prefix}/get-trace-artifact`,
+        async handler(request, reply) {
+          const fields = queryOf(request);
+          const spans = await db.read((tx) => spansOfTrace(tx, fields, request));
+          if (spans === undefined) return send(ofTrace)(request, reply);
+          return sendText(reply, "traces.json", spans);
+        },
+      });
       scope.route({
         ...reading,
         url: `${prefix}/logged-models/:model_id/artifacts/files`,
@@ -63,12 +74,24 @@ export function pageArtifactRoutes(app: FastifyInstance, deps: PageArtifactDeps)
         schema: { hide: true },
         config: { access: "write" },
         async handler(request) {
+          checkUpload(request);
           const path = await db.read((tx) => ofRun(tx, queryOf(request), request));
           return upload(request, blobs, path, MAX_PAGE_UPLOAD);
         },
       });
     }
   });
+}
+
+/** In MLflow's order and words, and before the run is looked for. */
+function checkUpload({ query, headers }: FastifyRequest): void {
+  const { run_uuid: run, path } = query as Record<string, unknown>;
+  if (typeof run !== "string" || run === "") throw invalid("Request must specify run_uuid.");
+  if (typeof path !== "string" || path === "") throw invalid("Request must specify path.");
+  requestedPath(path);
+  const length = Number(headers["content-length"] ?? (headers["transfer-encoding"] === undefined ? 0 : 1));
+  if (length > MAX_PAGE_UPLOAD) throw invalid("Artifact size is too large. Max size is 10MB.");
+  if (length === 0) throw invalid("Request must specify data.");
 }
 
 async function ofRun(tx: ReadTx, fields: Fields, { identity }: FastifyRequest): Promise<string> {
@@ -96,6 +119,16 @@ async function ofVersion(
   if (folder === undefined || folder === "")
     throw missing(`Model Version (name=${name}, version=${version}) not found`);
   return artifactBelow(`mlflow-artifacts:/${folder}`, file, tenant);
+}
+
+/** The spans that the database has of a trace; undefined when the call asks for what the client stored. */
+async function spansOfTrace(
+  tx: ReadTx,
+  fields: Fields,
+  { identity }: FastifyRequest,
+): Promise<string | undefined> {
+  if (stringOrEmpty(fields, "path") !== "") return undefined;
+  return traceFile(tx, await traceRow(tx, identity.tenant, string(fields, "request_id")));
 }
 
 /** What the client stored of a trace: one of its attachments, or without a path the whole. */

@@ -8,6 +8,7 @@ import {
   linkTrace,
   marks,
   putEntries,
+  takeEarlyLinks,
   traceExperiment,
   type Entries,
   type TraceExperiment,
@@ -36,6 +37,9 @@ export interface TraceSpans {
   spans: SpanRow[];
 }
 
+/** Databases bound the placeholders of a statement. */
+const IDS_AT_ONCE = 500;
+
 interface LogArgs {
   workspace: string;
   experimentId: number;
@@ -52,12 +56,16 @@ export const logSpans = defineCommand("traces.log-spans", async (tx, args: LogAr
   const experiment = await traceExperiment(tx, args.workspace, args.experimentId);
   if (args.runId !== null) await requireRun(tx, args.workspace, args.runId);
   let refused = 0;
+  const begun: string[] = [];
   for (const trace of args.traces) {
     const kept = await logTrace(tx, args.workspace, experiment, trace);
+    if (kept?.span_count === 0) begun.push(trace.traceId);
     if (!kept) refused += trace.spans.length;
     else if (args.runId !== null && trace.rootState !== null)
       await linkTrace(tx, kept.tid, "run", args.runId);
   }
+  for (let from = 0; from < begun.length; from += IDS_AT_ONCE)
+    await takeEarlyLinks(tx, args.workspace, begun.slice(from, from + IDS_AT_ONCE));
   return refused;
 });
 

@@ -126,6 +126,21 @@ export async function linkTrace(tx: Tx, tid: number, kind: "run" | "prompt", tar
   ]);
 }
 
+/** Makes the links to runs that came before the traces, which are there now. */
+export async function takeEarlyLinks(tx: Tx, workspace: string, traceIds: readonly string[]): Promise<void> {
+  if (traceIds.length === 0) return;
+  const early = `e.workspace = ? AND e.trace_id IN (${marks(traceIds)})`;
+  const { changes } = await tx.run(
+    `INSERT INTO trace_links (tid, kind, target)
+     SELECT r.tid, 'run', e.run_id FROM trace_links_early e
+     JOIN traces r ON r.workspace = e.workspace AND r.trace_id = e.trace_id
+     WHERE ${early} ON CONFLICT DO NOTHING`,
+    [workspace, ...traceIds],
+  );
+  if (changes === 0) return;
+  await tx.run(`DELETE FROM trace_links_early AS e WHERE ${early}`, [workspace, ...traceIds]);
+}
+
 /** Placeholders for a list of values. */
 export function marks(values: readonly SqlValue[]): string {
   return values.map(() => "?").join(", ");

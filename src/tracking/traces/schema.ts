@@ -53,4 +53,13 @@ export const traceMigrations: readonly Migration[] = [
       "CREATE INDEX assessments_by_name ON assessments (type, name, tid)",
     ],
   },
+  {
+    id: "traces-002",
+    statements: [
+      // Links to runs that came before their trace, with the time when they came.
+      clustered(`CREATE TABLE trace_links_early (workspace TEXT NOT NULL, trace_id TEXT NOT NULL,
+        run_id TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (workspace, trace_id, run_id))`),
+      "CREATE INDEX trace_links_early_by_time ON trace_links_early (at)",
+    ],
+  },
 ];

@@ -4,6 +4,7 @@ import { invalid } from "../wire/errors.ts";
 import { traceInfos } from "./messages.ts";
 import { METADATA } from "./names.ts";
 import { marks, type TraceRow } from "./rows.ts";
+import { spanDict } from "./span-dict.ts";
 
 /** Characters of spans that one answer holds. */
 const MAX_ANSWER = 128 * 1024 * 1024;
@@ -33,6 +34,19 @@ export async function traceMessages(tx: ReadTx, rows: readonly TraceRow[]): Prom
     trace_info: infos[index] ?? {},
     spans: (byTrace.get(row.tid) ?? []).map((span) => JSON.parse(span.content) as object),
   }));
+}
+
+/** The JSON text of MLflow's `traces.json`; undefined for a trace without spans in the database. */
+export async function traceFile(tx: ReadTx, row: TraceRow): Promise<string | undefined> {
+  if (row.span_bytes > MAX_ANSWER)
+    throw invalid(`The spans have ${row.span_bytes} bytes, and an answer ${MAX_ANSWER}.`);
+  const spans = await tx.all<{ content: string }>(
+    "SELECT content FROM spans WHERE tid = ? ORDER BY CASE WHEN parent_id IS NULL THEN 0 ELSE 1 END, start_ns, span_id",
+    [row.tid],
+  );
+  return spans.length === 0
+    ? undefined
+    : `{"spans": [${spans.map(({ content }) => spanDict(content)).join(", ")}]}`;
 }
 
 /** Those of the traces whose spans have all come, as far as their clients have said how many there are. */

@@ -5,7 +5,7 @@ import { putAssessment } from "./assessments/commands.ts";
 import { artifactLocation, setColumns } from "./log-spans.ts";
 import { oldTraceInfos, traceInfos } from "./messages.ts";
 import { METADATA } from "./names.ts";
-import { putEntries, traceExperiment, traceRow, type TraceExperiment } from "./rows.ts";
+import { putEntries, takeEarlyLinks, traceExperiment, traceRow, type TraceExperiment } from "./rows.ts";
 import type { TraceInfo } from "./trace-info.ts";
 
 /**
@@ -117,6 +117,7 @@ async function insertTrace(
      VALUES (?, ?, ?, ?, 'IN_PROGRESS', 0, 0, 0) ON CONFLICT DO NOTHING`,
     [workspace, traceId, experimentId, requestTime],
   );
+  await takeEarlyLinks(tx, workspace, [traceId]);
 }
 
 async function oldMessage(tx: Tx, workspace: string, traceId: string): Promise<object> {

@@ -32,7 +32,7 @@ const OLD_STATES = ["TRACE_STATUS_UNSPECIFIED", "OK", "ERROR", "IN_PROGRESS"] as
 export type TraceRouteDeps = TrackingDeps & Pick<TrackingRouteDeps, "blobs" | "logDefect">;
 
 export function writeRoutes(deps: TraceRouteDeps): MlflowRoute[] {
-  const { db } = deps;
+  const { db, clock } = deps;
   const setTag = async ({ fields, params, workspace }: MlflowCall, isSet: boolean): Promise<object> => {
     const traceId = checkTraceId(params["traceId"] ?? "");
     const key = tagKey(string(fields, "key"), isSet);
@@ -85,7 +85,7 @@ export function writeRoutes(deps: TraceRouteDeps): MlflowRoute[] {
             `Cannot link more than ${MAX_LINKS} traces to a run in a single request. Provided ${traceIds.length} traces.`,
           );
         }
-        await db.write(linkTracesToRun, { workspace, runId, traceIds });
+        await db.write(linkTracesToRun, { workspace, runId, traceIds, now: clock.now() });
         return {};
       },
     },

@@ -5,6 +5,7 @@ import { jsonText, type AnyValue, type KeyAnyValue } from "../otlp/any-value.ts"
 import { marks, type TraceRow } from "../rows.ts";
 import type { TraceKey } from "./keys.ts";
 import type { Matcher } from "./matcher.ts";
+import { spanDict } from "../span-dict.ts";
 
 /**
  * A condition that no index and no bounded SQL answers: regular expressions, and texts within spans. It is checked
@@ -58,8 +59,13 @@ export function lateSpans(conditions: readonly Sql[], tests: readonly LateSpanTe
 }
 
 function passes({ key, matches }: LateSpanTest, span: SpanTexts): boolean {
-  const text = key.kind === "span" ? span[key.column] : attributeText(span.content, key.key);
+  const text = key.kind === "span" ? columnText(key.column, span) : attributeText(span.content, key.key);
   return text !== null && matches(text);
+}
+
+/** The content is searched as MLflow keeps it: the words of our own form of it are in no span. */
+function columnText(column: keyof Omit<SpanTexts, "tid">, span: SpanTexts): string | null {
+  return column === "content" ? spanDict(span.content) : span[column];
 }
 
 /** An attribute's text: a string as it is, everything else as JSON. */

@@ -4,10 +4,12 @@ import { stageName } from "./fields.ts";
 import { PROMPT_TAG } from "./prompts.ts";
 import {
   aliasedVersion,
+  findVersion,
   latestVersions,
   modelRow,
   versionRow,
   type ModelId,
+  type VersionId,
   type VersionRow,
 } from "./queries.ts";
 import type { NamedVersion, SourceLookups } from "./source.ts";
@@ -22,6 +24,22 @@ export async function namedVersion(
   const row = await rowOf(tx, id, which);
   const { name, version, run_id: runId, model_id: modelId, artifact_path: path } = row;
   return { name, version, runId, modelId, path, isPrompt };
+}
+
+/** A copy of a copy, and so on, is followed so far. */
+const MAX_COPIES = 100;
+
+/** The version whose files a version has: itself, or the one it was copied from, as far as that is still there. */
+export async function originOf(tx: ReadTx, id: VersionId): Promise<VersionRow> {
+  let row = await versionRow(tx, id);
+  for (let copies = 0; copies < MAX_COPIES; copies++) {
+    const [, name, version] = /^models:\/([^/]+)\/(\d{1,15})$/.exec(row.source) ?? [];
+    if (name === undefined) break;
+    const original = await findVersion(tx, { workspace: id.workspace, name, version: Number(version) });
+    if (!original) break;
+    row = original;
+  }
+  return row;
 }
 
 /** Whether the registered model is a prompt; RESOURCE_DOES_NOT_EXIST when there is none. */

@@ -7,6 +7,7 @@ import type { RegistryDeps } from "./deps.ts";
 import { description, modelName, stageName, versionNumber } from "./fields.ts";
 import { versionMessages } from "./messages.ts";
 import { searchOf } from "./model-routes.ts";
+import { originOf } from "./named-version.ts";
 import { versionRow, type VersionId } from "./queries.ts";
 import { searchVersions } from "./search.ts";
 import {
@@ -81,7 +82,7 @@ export function versionRoutes({
   }
 
   async function downloadUri(call: MlflowCall): Promise<object> {
-    const row = await db.read((tx) => versionRow(tx, idOf(call)));
+    const row = await db.read((tx) => originOf(tx, idOf(call)));
     const isResolved = row.source.startsWith("models:") && row.artifact_path !== "";
     return { artifact_uri: isResolved ? `mlflow-artifacts:/${row.artifact_path}` : row.source };
   }

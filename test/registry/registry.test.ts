@@ -152,6 +152,18 @@ describe("model versions", () => {
     ).toEqual({ artifact_uri: `runs:/${run_id}/model` });
   });
 
+  it("that are copies of copies are downloaded from where the first one is", async () => {
+    await model("copied");
+    const source = "s3://bucket/model";
+    await version("copied", { source });
+    for (const number of [1, 2]) await version("copied", { source: `models:/copied/${number}` });
+    const uri = () =>
+      platform.call("GET", "model-versions/get-download-uri", { name: "copied", version: "3" });
+    expect(await uri()).toEqual({ artifact_uri: source });
+    await platform.call("DELETE", "model-versions/delete", { name: "copied", version: "1" });
+    expect(await uri()).toEqual({ artifact_uri: "models:/copied/1" });
+  });
+
   it("resolve their source to a folder below the artifact root", async () => {
     await model("source");
     const { model: logged } = await platform.call<{ model: { info: { model_id: string } } }>(

@@ -68,6 +68,23 @@ describe("histories of several runs", () => {
     expect(answer).toMatchObject({ error_code: "INVALID_PARAMETER_VALUE" });
   });
 
+  it.each([
+    ["get-history-bulk?run_id=a", "GetMetricHistoryBulk request must specify a metric_key."],
+    ["get-history-bulk-interval?metric_key=m", "Missing value for required parameter 'run_ids'."],
+    [
+      "get-history-bulk-interval?metric_key=m&run_ids=a&max_results=0",
+      "max_results must be between 1 and 2500.",
+    ],
+  ])("refuse %s in MLflow's words", async (query, words) => {
+    const answer = await platform.call<{ message: string }>(
+      "GET",
+      `/ajax-api/2.0/mlflow/metrics/${query}`,
+      {},
+      400,
+    );
+    expect(answer.message).toContain(words);
+  });
+
   it("are not found for a run that isn't there", () =>
     platform.call(
       "GET",
@@ -95,9 +112,13 @@ describe("the datasets that runs used", () => {
       ],
     });
     await search([], 400);
-    await search(
-      Array.from({ length: 21 }, (_, index) => String(index)),
+    // How many they are is looked at before what they are.
+    const many = await search(
+      Array.from({ length: 21 }, (_, index) => `id_${index}`),
       400,
     );
+    expect(many).toMatchObject({
+      message: expect.stringContaining("cannot specify more than 20 experiment_ids") as string,
+    });
   });
 });

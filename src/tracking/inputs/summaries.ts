@@ -19,14 +19,15 @@ export const summaryMigrations: readonly Migration[] = [
 /** Which datasets the runs of experiments used, and what for: MLflow's pages ask for it. */
 export function datasetSummaryRoutes({ db }: TrackingDeps): MlflowRoute[] {
   async function search({ fields, workspace }: MlflowCall): Promise<object> {
-    const ids = [...new Set(strings(fields, "experiment_ids"))].map(experimentNumber);
-    if (ids.length === 0) throw invalid("SearchDatasets request must specify at least one experiment_id.");
-    if (ids.length > MAX_EXPERIMENTS) {
+    const asked = strings(fields, "experiment_ids");
+    if (asked.length === 0) throw invalid("SearchDatasets request must specify at least one experiment_id.");
+    if (asked.length > MAX_EXPERIMENTS) {
       throw invalid(
         `SearchDatasets request cannot specify more than ${MAX_EXPERIMENTS} experiment_ids. ` +
-          `Received ${ids.length} experiment_ids.`,
+          `Received ${asked.length} experiment_ids.`,
       );
     }
+    const ids = [...new Set(asked)].map(experimentNumber);
     return { dataset_summaries: await db.read((tx) => summaries(tx, workspace, ids)) };
   }
   return [{ method: "POST", path: "experiments/search-datasets", access: "read", handle: search }];

@@ -1,6 +1,6 @@
 import type { TrackingDeps } from "../deps.ts";
 import { invalid } from "../wire/errors.ts";
-import { count, optionalInt64, string, strings, type Fields } from "../wire/fields.ts";
+import { absent, optionalInt64, string, stringOrEmpty, strings, type Fields } from "../wire/fields.ts";
 import type { MlflowCall, MlflowRoute } from "../wire/routes.ts";
 import { bulkHistory, sampledHistory } from "./bulk.ts";
 
@@ -12,8 +12,15 @@ const MAX_POINTS_PER_RUN = 2500;
 /** Histories of several runs at once, as MLflow's pages draw them. */
 export function bulkMetricRoutes({ db }: TrackingDeps): MlflowRoute[] {
   function all({ fields, workspace }: MlflowCall): Promise<object> {
-    const runIds = runs(fields, "run_id", "GetMetricHistoryBulk");
-    const key = string(fields, "metric_key");
+    const runIds = strings(fields, "run_id");
+    if (runIds.length === 0) throw invalid("GetMetricHistoryBulk request must specify at least one run_id.");
+    if (runIds.length > MAX_RUNS) {
+      throw invalid(
+        `GetMetricHistoryBulk request cannot specify more than ${MAX_RUNS} run_ids. Received ${runIds.length} run_ids.`,
+      );
+    }
+    const key = stringOrEmpty(fields, "metric_key");
+    if (key === "") throw invalid("GetMetricHistoryBulk request must specify a metric_key.");
     const asked = Number(optionalInt64(fields, "max_results") ?? MAX_POINTS);
     if (asked < 0) throw invalid("max_results must not be negative.");
     const limit = Math.min(asked, MAX_POINTS);
@@ -21,9 +28,18 @@ export function bulkMetricRoutes({ db }: TrackingDeps): MlflowRoute[] {
   }
 
   function sampled({ fields, workspace }: MlflowCall): Promise<object> {
-    const runIds = runs(fields, "run_ids", "GetMetricHistoryBulkInterval");
+    const runIds = strings(fields, "run_ids");
+    if (runIds.length === 0) throw absent("run_ids");
+    if (runIds.length > MAX_RUNS) {
+      throw invalid(
+        `GetMetricHistoryBulkInterval request must specify at most ${MAX_RUNS} run_ids. Received ${runIds.length} run_ids.`,
+      );
+    }
     const key = string(fields, "metric_key");
-    const points = count(fields, "max_results", MAX_POINTS_PER_RUN, MAX_POINTS_PER_RUN);
+    const points = Number(optionalInt64(fields, "max_results") ?? MAX_POINTS_PER_RUN);
+    if (points < 1 || points > MAX_POINTS_PER_RUN) {
+      throw invalid(`max_results must be between 1 and ${MAX_POINTS_PER_RUN}.`);
+    }
     const steps = interval(fields);
     return db.read((tx) => sampledHistory(tx, { workspace, runIds, key, points, steps }));
   }
@@ -32,17 +48,6 @@ export function bulkMetricRoutes({ db }: TrackingDeps): MlflowRoute[] {
     { method: "GET", path: "metrics/get-history-bulk", access: "read", handle: all },
     { method: "GET", path: "metrics/get-history-bulk-interval", access: "read", handle: sampled },
   ];
-}
-
-function runs(fields: Fields, name: string, rpc: string): string[] {
-  const ids = strings(fields, name);
-  if (ids.length === 0) throw invalid(`${rpc} request must specify at least one run_id.`);
-  if (ids.length > MAX_RUNS) {
-    throw invalid(
-      `${rpc} request cannot specify more than ${MAX_RUNS} run_ids. Received ${ids.length} run_ids.`,
-    );
-  }
-  return ids;
 }
 
 function interval(fields: Fields): { from: number | bigint; to: number | bigint } | undefined {

@@ -8,7 +8,7 @@ export default defineConfig({
     // One file a core: most of the time goes to processes that the tests start.
     maxWorkers: 2,
     testTimeout: 30_000,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     globalSetup: ["test/build-once.ts", "test/postgres-once.ts"],
     projects: [
       {

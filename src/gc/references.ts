@@ -64,7 +64,7 @@ function ancestors(folder: string): string[] {
 }
 
 /** Whether one of the two lies in the other. */
-export function overlap(one: string, other: string): boolean {
+function overlap(one: string, other: string): boolean {
   return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`);
 }
 

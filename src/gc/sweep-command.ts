@@ -3,7 +3,7 @@ import { marks } from "./candidates.ts";
 import type { Doomed, Kind } from "./thing.ts";
 
 /** Rows that one command removes: bounds how long other writes wait for it. */
-const ROWS = 5_000;
+const ROWS = 2_000;
 /** Ids in one statement. */
 const IDS = 500;
 

@@ -9,6 +9,8 @@ import type { Doomed } from "./thing.ts";
 const PAGE = 100;
 /** So many failures one after the other mean that the store doesn't answer: others would fail as well. */
 const FAILURES = 5;
+/** Longest rest between two batches, in milliseconds. */
+const REST_MS = 200;
 
 /**
  * Removes what is written down as doomed behind a number: its files, then its rows, then the note of it. What was begun
@@ -69,8 +71,9 @@ async function removeFiles(
   return gone;
 }
 
+/** Rests after each batch as long as that took: others who write get every other turn. */
 async function removeRows(
-  { db }: GcDeps,
+  { db, clock }: GcDeps,
   job: Pick<GcJob, "deleted">,
   things: readonly Doomed[],
   filesGone: number[],
@@ -78,7 +81,9 @@ async function removeRows(
 ): Promise<void> {
   for (let left = things; left.length > 0;) {
     signal.throwIfAborted();
+    const began = clock.now();
     const { rows, done } = await db.write(sweepRows, { things: [...left], filesGone });
+    await clock.sleep(Math.min(REST_MS, Math.max(0, clock.now() - began)), signal);
     job.deleted.rows += rows;
     left = left.filter(({ seq }) => !done.includes(seq));
   }

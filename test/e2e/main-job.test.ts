@@ -11,6 +11,7 @@ import {
   startPlatform,
   type TestPlatform,
 } from "./platform.ts";
+import type { HistoryEntry } from "../../src/history/history.ts";
 
 interface Service {
   champion: { version: number } | null;
@@ -165,5 +166,23 @@ describe("from git push to production and back", () => {
     const why = await slipway(["why", "service/digits", "--url", platform.url]);
     expect(why.code).toBe(0);
     expect(why.output).toContain("digits");
+  });
+
+  test("history tells who served what, from which commit and tracking run", async () => {
+    const told = await slipway(["history", "digits", "--json", "--url", platform.url]);
+    const { entries } = JSON.parse(told.output) as { entries: HistoryEntry[] };
+    const champions = entries.filter(({ role }) => role === "champion");
+    expect(champions.map(({ version }) => version)).toEqual([1, 2, 1]);
+    expect(champions[0]).toMatchObject({ to: null, askedBy: "tester", rollout: null });
+    expect(champions[1]).toMatchObject({
+      project: "digits",
+      commit: expect.stringMatching(/^[0-9a-f]{40}$/) as string,
+      pipelineRunId: expect.stringMatching(/^pr-/) as string,
+      rollout: { state: "promoted", sentence: expect.stringContaining("version 2") as string },
+      run: { id: expect.stringMatching(/^[0-9a-f]{32}$/) as string, isDeleted: false },
+      metrics: { accuracy: expect.any(Number) as number },
+      ended: { author: "tester" },
+    });
+    expect(entries.find(({ role }) => role === "challenger")?.shares.length).toBeGreaterThan(0);
   });
 });

@@ -1,3 +1,5 @@
+import { parsed } from "../../src/tracking/wire/parse.ts";
+
 /** Fills a real MLflow server by its REST API with everything that an import must bring. */
 
 export interface Filled {
@@ -30,7 +32,7 @@ export async function call<Answer = Record<string, unknown>>(
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text.slice(0, 300)}`);
-  return JSON.parse(text) as Answer;
+  return parsed(text) as Answer;
 }
 
 export async function upload(url: string, path: string, body: string | Uint8Array): Promise<void> {

@@ -77,7 +77,9 @@ function bringFile(
       ? Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0])
       : Readable.from([]);
     let broken: unknown;
-    from.once("error", (error) => {
+    // Said by whoever reads it; without a listener it would end the process.
+    counted.on("error", () => undefined);
+    from.on("error", (error) => {
       broken = error;
       counted.destroy(error);
     });

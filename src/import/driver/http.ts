@@ -22,8 +22,10 @@ export interface Call {
   headers?: Readonly<Record<string, string>>;
 }
 
-/** Attempts of one call, and the waits between them: about forty seconds, so that a restart costs nothing. */
+/** Attempts of one call, and the waits between them: about half a minute, so that a restart costs nothing. */
 const ATTEMPTS = 9;
+/** Before anything has answered: an address that is wrong is said soon. */
+const FIRST_ATTEMPTS = 4;
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 8_000;
 /** Until an answer begins; a server that searches many runs takes its time. */
@@ -32,6 +34,7 @@ const ANSWER_WITHIN_MS = 120_000;
 /** Calls one side by HTTP; what passes by itself is tried again. */
 export class Http {
   readonly #side: Side;
+  #hasAnswered = false;
 
   constructor(side: Side) {
     this.#side = side;
@@ -63,7 +66,7 @@ export class Http {
         return await work();
       } catch (error) {
         if (!isPassing(error)) throw error;
-        if (attempt === ATTEMPTS) throw this.#side.unreachable(error);
+        if (attempt >= (this.#hasAnswered ? ATTEMPTS : FIRST_ATTEMPTS)) throw this.#side.unreachable(error);
         const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
         const asked = error instanceof Passing ? error.retryAfterMs : 0;
         await this.#side.sleep(Math.max(asked, wait * (0.75 + this.#side.random() / 2)));
@@ -88,7 +91,10 @@ export class Http {
         redirect: "manual",
         ...(body === undefined ? { signal: late.signal } : {}),
       } as unknown as RequestInit);
-      if (answer.status >= 200 && answer.status < 300) return answer;
+      if (answer.status >= 200 && answer.status < 300) {
+        this.#hasAnswered = true;
+        return answer;
+      }
       const refusal = this.#side.refusal(answer.status, await answer.text(), answer.headers);
       throw refusal ?? new Passing(answer);
     } catch (error) {

@@ -26,7 +26,7 @@ export default defineConfig({
           name: "postgres",
           // What answers MLflow's API out of the database, once more over the other one.
           include: [
-            "test/{tracking,registry,tenancy,gc}/**/*.test.ts",
+            "test/{tracking,registry,tenancy,gc,history}/**/*.test.ts",
             "test/store/{postgres*,events}.test.ts",
             "test/e2e/two-platforms.test.ts",
           ],

@@ -1,14 +1,5 @@
-/** What can be deleted for good, in the order in which it goes: an experiment when nothing is left in it. */
-export const KINDS = ["run", "model", "trace", "experiment"] as const;
-export type Kind = (typeof KINDS)[number];
-
-/** How people call them. */
-export const KIND_WORDS: Readonly<Record<Kind, string>> = {
-  run: "tracking run",
-  model: "logged model",
-  trace: "trace",
-  experiment: "experiment",
-};
+/** What can be deleted for good; it goes in this order, an experiment when nothing is left in it. */
+export type Kind = "run" | "model" | "trace" | "experiment";
 
 /** Something deleted that stays, since something that isn't deleted needs it. */
 export interface Kept {

@@ -54,7 +54,7 @@ export const CATALOGUE = {
   TENANT_RESERVED: { status: 400, hint: "The default tenant is always there." },
   TENANT_NOT_EMPTY: {
     status: 409,
-    hint: "Delete what it still has, deleted things for good as well, and try again.",
+    hint: "Delete what it still has, free what is deleted with `slipway gc --tenant`, and try again.",
   },
   PERSON_NOT_FOUND: { status: 404, hint: "`slipway user list` shows who is known." },
   PERSON_EXISTS: { status: 409, hint: "Choose another name, or use the person that exists." },
@@ -65,7 +65,10 @@ export const CATALOGUE = {
   PASSWORD_WEAK: { status: 400, hint: "Choose 12 to 1024 characters that don't contain the name." },
   TOKEN_NOT_FOUND: { status: 404, hint: "`slipway token list` shows the tokens you may see." },
   TOKEN_INVALID: { status: 400, hint: "`slipway help token` shows what a token can be." },
-  GC_BUSY: { status: 409, hint: "Wait until it has ended; `GET /api/slipway/v1/gc/<id>` says how far it is." },
+  GC_BUSY: {
+    status: 409,
+    hint: "Wait until it has ended; `GET /api/slipway/v1/gc/<id>` says how far it is.",
+  },
   GC_NOT_COUNTED: { status: 409, hint: "Wait for the counting, or count anew with `slipway gc --dry-run`." },
   GC_NOT_FOUND: {
     status: 404,

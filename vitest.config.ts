@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/longest-first.ts";
 
 export default defineConfig({
   test: {
@@ -7,6 +8,7 @@ export default defineConfig({
     isolate: false,
     // One file a core: most of the time goes to processes that the tests start.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 120_000,
     globalSetup: ["test/build-once.ts", "test/postgres-once.ts"],
@@ -33,14 +35,20 @@ export default defineConfig({
           // Not about the database, or slow clients that ask what other tests ask as well.
           exclude: [
             "**/*-client.test.ts",
+            "**/*differential.test.ts",
             "**/artifacts*.test.ts",
+            "**/attacks.test.ts",
+            "**/authentication.test.ts",
             "**/contract.test.ts",
+            "**/dispatcher.test.ts",
             "**/filter.test.ts",
+            "**/foreign.test.ts",
+            "**/fuzz/**",
             "**/mlflow-calls.test.ts",
             "**/oidc.test.ts",
-            "**/search-differential.test.ts",
             "**/source-pattern.test.ts",
             "**/target.test.ts",
+            "**/wire/**",
           ],
           provide: { database: "postgres" },
         },

@@ -1,7 +1,7 @@
 // `npm test`: the check, then every test. Arguments go to vitest (`npm test -- test/rollout`).
 // The last line is "N passed, N failed": the check counts as one. A test that was skipped is named with the reason that
 // it gave (`skip("…")`) and counts as neither; one that gave none counts as failed.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -13,34 +13,24 @@ const report = join(reports, "report.json");
 /** So many of the slowest files are named at the end: whoever adds a test sees there what it costs. */
 const SLOWEST = 10;
 try {
-  const isChecked = run("check", "node", ["tools/check.mjs"]) === 0;
-  const pythonProblem = await prepare("python", async () => (await import("./python.mjs")).ensurePython());
-  const browserProblem = await prepare("browser", async () =>
-    (await import("./browser.mjs")).ensureBrowser(),
-  );
-  const s3Problem = await prepareS3();
-  const postgresProblem = await prepare("PostgreSQL", async () =>
-    (await import("./postgres.mjs")).ensurePostgres(),
-  );
+  // Beside each other: the check computes, the installations mostly wait.
+  const [isChecked, ...problems] = await Promise.all([
+    inBackground("check", "check.mjs").then(({ output, isGood }) => {
+      console.log(output.trimEnd());
+      return isGood;
+    }),
+    prepare("Python", "python.mjs"),
+    prepare("the browser", "browser.mjs"),
+    prepare("PostgreSQL", "postgres.mjs"),
+    prepareS3(),
+  ]);
   const vitest = ["run", "--reporter=default", "--reporter=./tools/test-report.mjs"];
   const status = run("tests", "vitest", [...vitest, ...process.argv.slice(2)]);
   const { passed, failed } = counts(status);
-  const steps = [
-    isChecked,
-    pythonProblem === undefined,
-    browserProblem === undefined,
-    s3Problem === undefined,
-    postgresProblem === undefined,
-  ];
   if (!isChecked) console.log("the check failed: see above");
-  if (pythonProblem !== undefined)
-    console.log(`Python for the tests could not be prepared: ${pythonProblem}`);
-  if (browserProblem !== undefined)
-    console.log(`the browser for the tests could not be prepared: ${browserProblem}`);
-  if (s3Problem !== undefined) console.log(`the S3 server for the tests could not be prepared: ${s3Problem}`);
-  if (postgresProblem !== undefined)
-    console.log(`PostgreSQL for the tests could not be prepared: ${postgresProblem}`);
-  const failures = failed + steps.filter((ok) => !ok).length;
+  const said = problems.filter((problem) => problem !== undefined);
+  for (const problem of said) console.log(problem);
+  const failures = failed + said.length + Number(!isChecked);
   console.log(`${passed + Number(isChecked)} passed, ${failures} failed`);
   process.exitCode = failures === 0 && status === 0 ? 0 : 1;
 } finally {
@@ -57,16 +47,29 @@ function run(name, command, args) {
   return status ?? 1;
 }
 
-/** Before the tests, so that no test waits for an installation; answers what went wrong, if anything did. */
-async function prepare(name, ensure) {
+/** Runs one of our tools to its end without showing it, prints how long it took. */
+function inBackground(name, file) {
   const started = performance.now();
-  try {
-    await ensure();
-    console.log(`${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
-    return undefined;
-  } catch (error) {
-    return error.message;
-  }
+  const child = spawn(process.execPath, [join("tools", file)], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text) => (output += text));
+  return new Promise((resolve) => {
+    child.on("error", (error) => resolve({ output: error.message, isGood: false }));
+    child.on("close", (code) => {
+      console.log(`${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+      resolve({ output, isGood: code === 0 });
+    });
+  });
+}
+
+/** Before the tests, so that no test waits for an installation; answers what went wrong, if anything did. */
+async function prepare(name, file) {
+  const { output, isGood } = await inBackground(name, file);
+  return isGood ? undefined : `${name} for the tests could not be prepared: ${output.trim()}`;
 }
 
 /**
@@ -74,13 +77,15 @@ async function prepare(name, ensure) {
  * for by SLIPWAY_TEST_S3=versitygw. Without it a stand-in of the tests' own answers.
  */
 async function prepareS3() {
+  if (process.env["SLIPWAY_TEST_S3"] === "versitygw") return await prepare("S3 server", "s3-server.mjs");
   const { ensureS3Server } = await import("./s3-server.mjs");
-  const isWanted = process.env["SLIPWAY_TEST_S3"] === "versitygw";
-  return await prepare("S3 server", async () => {
-    const server = ensureS3Server({ install: isWanted });
+  try {
     const standIn = "the tests' stand-in (SLIPWAY_TEST_S3=versitygw builds and uses a real one)";
-    console.log(`S3 server: ${server === undefined ? standIn : "versitygw"}`);
-  });
+    console.log(`S3 server: ${ensureS3Server({ install: false }) === undefined ? standIn : "versitygw"}`);
+    return undefined;
+  } catch (error) {
+    return error.message;
+  }
 }
 
 /** From the report of the run; a run that left none has failed, whatever it printed. */

@@ -29,6 +29,7 @@ export default defineConfig({
           // What answers MLflow's API out of the database, once more over the other one.
           include: [
             "test/{tracking,registry,tenancy,gc,history}/**/*.test.ts",
+            "test/import/routes.test.ts",
             "test/store/{postgres*,events}.test.ts",
             "test/e2e/two-platforms.test.ts",
           ],

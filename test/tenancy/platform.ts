@@ -5,6 +5,8 @@ import { systemIds } from "../../src/base/ids.ts";
 import { digestOf } from "../../src/http/credentials.ts";
 import { createGuard } from "../../src/http/guard.ts";
 import { createApp } from "../../src/http/server.ts";
+import { importRoutes } from "../../src/import/routes.ts";
+import { importMigrations } from "../../src/import/schema.ts";
 import { createRegistry } from "../../src/registry/create-registry.ts";
 import { registryRoutes } from "../../src/registry/routes.ts";
 import { registryMigrations } from "../../src/registry/schema.ts";
@@ -69,7 +71,7 @@ export async function startTenancy(
   const folder = await temporaryFolder();
   const db = await openTestDatabase({
     folder: folder.path,
-    migrations: [...trackingMigrations, ...registryMigrations, ...tenancyMigrations],
+    migrations: [...trackingMigrations, ...registryMigrations, ...tenancyMigrations, ...importMigrations],
     clock,
   });
   const defects: unknown[] = [];
@@ -114,6 +116,7 @@ export async function startTenancy(
   trackingRoutes(app, { ...trackingDeps, blobs, logDefect, versionPath: registry.versionPath });
   registryRoutes(app, { db, clock, artifactUris, registry, logDefect });
   webhooks.routes(app);
+  importRoutes(app, { ...trackingDeps, blobs, artifactUris });
   await app.ready();
 
   const ask: TenancyPlatform["ask"] = async (method, url, asked = {}) => {

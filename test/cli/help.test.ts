@@ -19,7 +19,9 @@ const COMMANDS = [
   "hold",
   "resume",
   "approve",
+  "history",
   "labels",
+  "import",
   "login",
   "logout",
   "whoami",
@@ -27,6 +29,7 @@ const COMMANDS = [
   "user",
   "token",
   "audit",
+  "gc",
 ];
 
 test("the help lists every command", async () => {

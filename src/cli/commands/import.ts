@@ -47,7 +47,7 @@ export function addImport(program: Command, context: CliContext): void {
   ];
   const codes = exitCodesHelp("unreachable", "refused");
   withHelp(command, examples, codes);
-  withHelp(all, examples.slice(0, 1), codes);
+  withHelp(all, examples, codes);
 }
 
 async function run(context: CliContext, address: string, options: ImportOptions): Promise<number> {

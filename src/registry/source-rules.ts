@@ -1,4 +1,4 @@
-import { artifactPathOf } from "../tracking/artifacts/uri.ts";
+import { artifactPathOf, MAX_URI } from "../tracking/artifacts/uri.ts";
 import { invalid } from "../tracking/wire/errors.ts";
 import type { SourceLookups } from "./source.ts";
 
@@ -33,6 +33,8 @@ export async function checkClaim(
   pattern?: RegExp,
 ): Promise<Lineage> {
   const { source } = claim;
+  // Before all else: some rules below take time with the square of the length.
+  if (source.length > MAX_URI) throw invalid(`A source has at most ${MAX_URI} characters.`);
   if (pattern && !pattern.test(source)) throw invalid(`Invalid model version source: '${source}'.`);
   if (isPrompt) {
     if (PROMPT_SOURCES.has(source)) return claim;

@@ -18,7 +18,7 @@ const EXCERPT = 300;
 const SPACE = /\s+/y;
 const OPERATOR = /!=|>=|<=|=|>|</y;
 const MARK = /[(),.]/y;
-const NUMBER = /[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])/y;
+const NUMBER = /[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])/y;
 const WORD = /[\p{L}_][\p{L}\p{N}_$#]*/uy;
 /** Behind a dot a name may begin with a digit. */
 const NAME = /[\p{L}\p{N}_$#]+/uy;

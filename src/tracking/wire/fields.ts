@@ -83,7 +83,7 @@ export function double(fields: Fields, name: string): number {
     if (/^[+-]?nan$/i.test(text)) return Number.NaN;
     const infinite = INFINITE.exec(text);
     if (infinite) return infinite[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-    if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
+    if (/^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
   }
   throw wrongType(fields, name);
 }

@@ -218,6 +218,11 @@ function isOfPerson({ kind, name, tokenId }: Caller): boolean {
 function listed(caller: Caller, query: z.infer<typeof listQuery>): [string, string[]] {
   const { person = caller.name, tenant, all } = query;
   const isOwn = tenant === undefined && !all && person === caller.name;
+  if (isOwn && !covers(caller.scopes, "read"))
+    throw new SlipwayError("SCOPE_MISSING", "this token wasn't made for that", {
+      given: caller.scopes?.join(", ") ?? "",
+      allowed: "a token with the scope read, or without scopes",
+    });
   if (!isOwn) {
     const refused = accessError(caller, tenant ?? "", tenant === undefined ? "platform" : "admin");
     if (refused !== null) throw refused;

@@ -139,6 +139,38 @@ describe("a browser's session", () => {
   });
 });
 
+describe("a narrowed token", () => {
+  it.each([
+    ["predict", 403, 403],
+    ["git", 403, 403],
+    ["read", 200, 200],
+  ])("for %s sees of its person's tokens and of searches what it is for", async (scope, lists, searches) => {
+    const made = await platform.ask("POST", "/tokens", { as: rita, body: { name: "n", scopes: [scope] } });
+    const as = made.body.token as string;
+    expect((await platform.ask("GET", "/tokens", { as })).status).toBe(lists);
+    const body = { max_results: 1 };
+    expect((await platform.ask("POST", "/api/2.0/mlflow/experiments/search", { as, body })).status).toBe(
+      searches,
+    );
+    for (const [method, url] of [
+      ["POST", "/api/2.0/mlflow/experiments/create"],
+      ["POST", "/v1/traces"],
+      ["PUT", "/api/2.0/mlflow-artifacts/artifacts/x/y"],
+      ["POST", "/api/2.0/mlflow-artifacts/mpu/create/x"],
+      ["POST", "/ajax-api/2.0/mlflow/upload-artifact?run_uuid=x&path=y"],
+      ["POST", "/api/3.0/mlflow/traces/tr-1/assessments"],
+      ["POST", "/api/slipway/v1/tokens"],
+      ["PUT", "/api/slipway/v1/people/rita/password"],
+    ] as const) {
+      const fields = url.endsWith("password") ? { password: "a b c d e f g h" } : { name: "x" };
+      const { status } = await platform.ask(method, url, { as, body: fields });
+      expect(status, `${method} ${url}`).toBe(403);
+    }
+    await platform.ask("DELETE", `/tokens/${made.body.id}`, { as: rita });
+    expect((await platform.ask("GET", "/whoami", { as })).status).toBe(401);
+  });
+});
+
 describe("a page token", () => {
   it("of one tenant's search shows another nothing of it", async () => {
     const mlflow = "/api/2.0/mlflow";

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SlipwayError } from "../../src/http/errors.ts";
+import { DEFAULT_TENANT, LOCAL_CALLER } from "../../src/http/identity.ts";
 import { pipelineRoutes } from "../../src/pipelines/routes.ts";
 import type { Project } from "../../src/spec/project.ts";
 import { LOG_SCRIPT } from "./fakes.ts";
@@ -330,6 +331,8 @@ describe("routes", () => {
         ? reply.status(error.status).send({ error: error.toJSON() })
         : reply.status(400).send({ error: String(error) }),
     );
+    const identity = { caller: LOCAL_CALLER, tenant: DEFAULT_TENANT };
+    app.decorateRequest("identity", { getter: () => identity });
     const commit = platform.repository.commit({});
     const spec = project([step("train", "echo one; echo two")]);
     let number = 0;
@@ -347,7 +350,7 @@ describe("routes", () => {
       url: `${root}/projects/churn/pipeline-runs`,
       payload: { cache: false },
     });
-    expect(started.statusCode).toBe(201);
+    expect(started.statusCode, started.body).toBe(201);
     const { id } = started.json<{ id: string }>();
     const logs = await app.inject({ url: `${root}/pipeline-runs/${id}/logs?follow=true&step=train` });
     expect(logs.headers["content-type"]).toContain("text/plain");

@@ -6,8 +6,8 @@ export default defineConfig({
     exclude: ["test/cluster/**"],
     pool: "threads",
     isolate: false,
-    // One file a core: most of the time goes to processes that the tests start.
-    maxWorkers: 2,
+    // One more than the cores of a small machine: tests mostly wait for processes that they started.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 120_000,

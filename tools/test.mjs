@@ -1,4 +1,5 @@
-// `npm test`: the check, then every test. Arguments go to vitest (`npm test -- test/rollout`).
+// `npm test`: npm's packages, the check, then every test. Node's own modules only, since nothing is installed before
+// it. Arguments go to vitest (`npm test -- test/rollout`).
 // The last line is "N passed, N failed": the check counts as one. A test that was skipped is named with the reason that
 // it gave (`skip("…")`) and counts as neither; one that gave none counts as failed.
 import { spawn, spawnSync } from "node:child_process";
@@ -12,10 +13,12 @@ const reports = mkdtempSync(join(tmpdir(), "slipway-test-"));
 const report = join(reports, "report.json");
 /** So many of the slowest files are named at the end: whoever adds a test sees there what it costs. */
 const SLOWEST = 10;
+/** Runs what comes behind it once npm's packages are there. */
+const INSTALLED = "with-install.mjs";
 try {
   // Beside each other: the check computes, the installations mostly wait.
   const [isChecked, ...problems] = await Promise.all([
-    inBackground("check", "check.mjs").then(({ output, isGood }) => {
+    inBackground("packages and check", INSTALLED, "node", "tools/check.mjs").then(({ output, isGood }) => {
       console.log(output.trimEnd());
       return isGood;
     }),
@@ -25,7 +28,7 @@ try {
     prepareS3(),
   ]);
   const vitest = ["run", "--reporter=default", "--reporter=./tools/test-report.mjs"];
-  const status = run("tests", "vitest", [...vitest, ...process.argv.slice(2)]);
+  const status = run("tests", INSTALLED, "vitest", ...vitest, ...process.argv.slice(2));
   const { passed, failed } = counts(status);
   if (!isChecked) console.log("the check failed: see above");
   const said = problems.filter((problem) => problem !== undefined);
@@ -37,20 +40,20 @@ try {
   rmSync(reports, { recursive: true, force: true });
 }
 
-/** Runs and shows a command, prints how long it took; answers its exit code. */
-function run(name, command, args) {
+/** Runs and shows one of our tools, prints how long it took; answers its exit code. */
+function run(name, file, ...args) {
   const started = performance.now();
   const env = { ...process.env, SLIPWAY_TEST_REPORT: report };
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", env });
-  if (error) console.log(`${command} could not be started: ${error.message}`);
+  const options = { cwd: root, stdio: "inherit", env };
+  const { status } = spawnSync(process.execPath, [join("tools", file), ...args], options);
   console.log(`${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
   return status ?? 1;
 }
 
 /** Runs one of our tools to its end without showing it, prints how long it took. */
-function inBackground(name, file) {
+function inBackground(name, file, ...args) {
   const started = performance.now();
-  const child = spawn(process.execPath, [join("tools", file)], {
+  const child = spawn(process.execPath, [join("tools", file), ...args], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
   });

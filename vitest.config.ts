@@ -9,7 +9,7 @@ export default defineConfig({
     // One more than the cores of a small machine: tests mostly wait for processes that they started.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
     globalSetup: ["test/build-once.ts", "test/postgres-once.ts"],
     projects: [

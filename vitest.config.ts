@@ -6,8 +6,8 @@ export default defineConfig({
     exclude: ["test/cluster/**"],
     pool: "threads",
     isolate: false,
-    // One more than the cores of a small machine: tests mostly wait for processes that they started.
-    maxWorkers: 3,
+    // One file a core: most of the time goes to processes that the tests start.
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 120_000,

@@ -105,7 +105,7 @@ export function stepEnv(): Record<string, string> {
 export async function finish(engine: PipelineEngine, spec: PipelineRunSpec): Promise<PipelineRunStatus> {
   await engine.submit(spec);
   let last: PipelineRunStatus | undefined;
-  for await (const status of engine.observe(spec.id, AbortSignal.timeout(25_000))) last = status;
+  for await (const status of engine.observe(spec.id, AbortSignal.timeout(55_000))) last = status;
   if (last === undefined) throw new Error("observed nothing");
   return last;
 }

@@ -15,7 +15,7 @@ import {
 } from "./platform.ts";
 
 /** How many processes are killed; the main job's actions go on all the while. 200 take minutes: for a release. */
-const KILLS = Number(process.env["SLIPWAY_TEST_KILLS"] ?? 60);
+const KILLS = Number(process.env["SLIPWAY_TEST_KILLS"] ?? 25);
 /** Some kills hit a start that isn't over, others a platform in the middle of its work. */
 const BETWEEN_KILLS_MS = [30, 900] as const;
 const QUIET_MS = 120_000;

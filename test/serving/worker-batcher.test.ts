@@ -4,7 +4,7 @@ import type { Datatype } from "../../src/serving/protocol/datatypes.ts";
 import type { Tensor, TensorPort } from "../../src/serving/protocol/tensor.ts";
 import { Batcher } from "../../src/serving/worker/batcher.ts";
 import type { Job } from "../../src/serving/worker/batcher.ts";
-import type { Model } from "../../src/serving/worker/onnx-model.ts";
+import type { Model } from "../../src/serving/worker/model.ts";
 import { v2 } from "../support/worker-process.ts";
 
 const FP32 = datatypeNamed("FP32") as Datatype;

@@ -6,7 +6,7 @@ import { V2Writer, readV2 } from "../protocol/v2.ts";
 import type { InferRequest } from "../protocol/v2.ts";
 import { haveRows, joinRows, rowsFrom, rowsOf, sameRowShape } from "./join-rows.ts";
 import { inferenceError } from "./load-error.ts";
-import type { Model } from "./onnx-model.ts";
+import type { Model } from "./model.ts";
 
 /** One request that waits for the model. */
 export interface Job {

@@ -3,17 +3,11 @@ import type { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
 import { SlipwayError } from "../../http/errors.ts";
 import { DATATYPE_NAMES, datatypeOfOnnx } from "../protocol/datatypes.ts";
 import type { TensorData } from "../protocol/datatypes.ts";
-import type { ModelPorts, Tensor, TensorPort } from "../protocol/tensor.ts";
+import type { Tensor, TensorPort } from "../protocol/tensor.ts";
 import { loadError } from "./load-error.ts";
+import type { Model } from "./model.ts";
 
-/** A model loaded into this process. */
-export interface Model extends ModelPorts {
-  /** Inputs and outputs are in the model's order. Blocks this thread; rejects with the runtime's error. */
-  run(inputs: readonly Tensor[]): Promise<Tensor[]>;
-  release(): Promise<void>;
-}
-
-/** The part of ONNX Runtime that every worker loads, and nobody else. */
+/** Loads model.onnx into this process; an inference blocks its thread. Nobody else loads ONNX Runtime. */
 export async function loadOnnxModel(modelDir: string, threads: number): Promise<Model> {
   // CommonJS: bundlers and Node put its exports below `default`, the types don't.
   const imported = await import("onnxruntime-node");

@@ -5,7 +5,7 @@ import { elements } from "../protocol/tensor.ts";
 import type { Tensor, TensorPort } from "../protocol/tensor.ts";
 import { isObject, parseObject, readV2 } from "../protocol/v2.ts";
 import { haveRows, joinRows, rowsFrom, rowsOf, sameRowShape } from "./join-rows.ts";
-import type { Model } from "./onnx-model.ts";
+import type { Model } from "./model.ts";
 
 const ABSOLUTE = 1e-4;
 const RELATIVE = 1e-3;

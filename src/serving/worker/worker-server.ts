@@ -8,7 +8,7 @@ import { errorBody } from "../protocol/bad-input.ts";
 import { Batcher } from "./batcher.ts";
 import type { Job } from "./batcher.ts";
 import type { WorkerConfig, WorkerMetadata } from "./config.ts";
-import type { Model } from "./onnx-model.ts";
+import type { Model } from "./model.ts";
 
 const DEFAULT_BATCH_ROWS = 256;
 /** Of requests that wait; while there are more, nothing is read from the sockets. */

@@ -1,4 +1,4 @@
-import { joinBuffers } from "../base/bytes.ts";
+import { bytesOf, joinBuffers } from "../base/bytes.ts";
 
 /**
  * What router and worker say to each other over a Unix socket: frames, pipelined, answered in any order.
@@ -6,10 +6,19 @@ import { joinBuffers } from "../base/bytes.ts";
  *
  * request: u32 length of what follows · u32 id · u8 kind · body
  * answer:  u32 length of what follows · u32 id · u16 HTTP status · u16 length of the prediction · prediction
- *          (JSON array for the prediction log, at most 256 bytes, empty when there is none) · body (JSON)
+ *          (JSON array for the prediction log, at most 256 bytes, empty when there is none) · body
+ *
+ * Bodies by kind:
+ * v2, v1        JSON, both ways
+ * v2Binary      Open Inference's binary tensor data extension: u32 length of the JSON · JSON · raw tensors, one after
+ *               the other, as the `binary_data_size` parameters in the JSON say; the answer likewise (a 200 only)
+ * invocations   u8 length of the media type · media type · what MLflow's scoring server takes on /invocations; the
+ *               answer is JSON
+ * cancel        nothing; its id is that of a request whose answer nobody waits for any more, which is still answered, once
+ *
+ * An answer with a status from 400 is JSON for every kind: `{"error": "…"}`.
  */
-/** `cancel` names the id of a request whose answer nobody waits for any more; that request is still answered, once. */
-export const FRAME_KIND = { v2: 1, v1: 2, metadata: 3, cancel: 4 } as const;
+export const FRAME_KIND = { v2: 1, v1: 2, metadata: 3, cancel: 4, v2Binary: 5, invocations: 6 } as const;
 export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];
 
 export interface RequestFrame {
@@ -43,19 +52,21 @@ export interface Answer {
   id: number;
   status: number;
   prediction: string;
-  body: string;
+  body: string | Buffer;
 }
 
 /** Answer frames, one after the other, in one piece: many small writes cost more than the answers. */
 export function encodeAnswers(answers: readonly Answer[]): Buffer {
   let total = 0;
   for (const { prediction, body } of answers)
-    total += ANSWER_HEAD + Buffer.byteLength(prediction) + Buffer.byteLength(body);
+    total += ANSWER_HEAD + Buffer.byteLength(prediction) + bodyLength(body);
   const frames = Buffer.allocUnsafe(total);
   let at = 0;
   for (const { id, status, prediction, body } of answers) {
     const predictionBytes = frames.write(prediction, at + ANSWER_HEAD);
-    const bodyBytes = frames.write(body, at + ANSWER_HEAD + predictionBytes);
+    const bodyAt = at + ANSWER_HEAD + predictionBytes;
+    const bodyBytes =
+      typeof body === "string" ? frames.write(body, bodyAt) : body.copy(bytesOf(frames), bodyAt);
     const length = ANSWER_HEAD + predictionBytes + bodyBytes;
     frames.writeUInt32LE(length - 4, at);
     frames.writeUInt32LE(id, at + 4);
@@ -64,6 +75,10 @@ export function encodeAnswers(answers: readonly Answer[]): Buffer {
     at += length;
   }
   return frames;
+}
+
+function bodyLength(body: string | Buffer): number {
+  return typeof body === "string" ? Buffer.byteLength(body) : body.length;
 }
 
 export function decodeRequest(frame: Buffer): RequestFrame {
@@ -78,6 +93,44 @@ export function decodeAnswer(frame: Buffer): AnswerFrame {
     prediction: frame.toString("utf8", 8, bodyStart),
     body: frame.subarray(bodyStart),
   };
+}
+
+const JSON_LENGTH = 4;
+
+/** What stands before JSON and raw tensors in a v2Binary body. */
+export function binaryPrefix(jsonBytes: number): Buffer {
+  const prefix = Buffer.allocUnsafe(JSON_LENGTH);
+  prefix.writeUInt32LE(jsonBytes, 0);
+  return prefix;
+}
+
+/** A whole v2Binary body. `raw`: the tensors' bytes in the order in which the JSON names them. */
+export function encodeBinary(json: string, raw: readonly Buffer[]): Buffer {
+  const text = Buffer.from(json);
+  return joinBuffers([binaryPrefix(text.length), text, ...raw]);
+}
+
+/** The parts of a v2Binary body, sharing its memory; undefined when its length of the JSON is a lie. */
+export function decodeBinary(body: Buffer): { json: Buffer; raw: Buffer } | undefined {
+  if (body.length < JSON_LENGTH) return undefined;
+  const end = JSON_LENGTH + body.readUInt32LE(0);
+  if (end > body.length) return undefined;
+  return { json: body.subarray(JSON_LENGTH, end), raw: body.subarray(end) };
+}
+
+const MAX_MEDIA_TYPE = 255;
+
+/** What stands before the caller's bytes in an invocations body; a longer media type than 255 bytes is cut. */
+export function invocationPrefix(mediaType: string): Buffer {
+  const text = Buffer.from(mediaType, "latin1").subarray(0, MAX_MEDIA_TYPE);
+  return joinBuffers([Buffer.from([text.length]), text]);
+}
+
+/** The parts of an invocations body, sharing its memory; undefined when its length of the media type is a lie. */
+export function decodeInvocation(body: Buffer): { mediaType: string; bytes: Buffer } | undefined {
+  const end = 1 + (body[0] ?? 0);
+  if (end > body.length) return undefined;
+  return { mediaType: body.toString("latin1", 1, end), bytes: body.subarray(end) };
 }
 
 /** Cuts a stream of bytes into frames (without their length). One per connection. */

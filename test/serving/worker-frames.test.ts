@@ -1,6 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FrameReader, decodeAnswer, encodeAnswers } from "../../src/serving/frames.ts";
+import {
+  FrameReader,
+  decodeAnswer,
+  decodeBinary,
+  decodeInvocation,
+  encodeAnswers,
+  encodeBinary,
+  invocationPrefix,
+} from "../../src/serving/frames.ts";
 
 const answers = fc.array(
   fc.record({
@@ -30,5 +38,35 @@ describe("answer frames", () => {
         expect(got).toEqual(sent);
       }),
     );
+  });
+});
+
+describe("bodies of frames", () => {
+  it("carry JSON and raw tensors", () => {
+    const body = encodeBinary('{"a":"é"}', [Buffer.from([1, 2]), Buffer.from([3])]);
+    const parts = decodeBinary(body);
+    expect(parts?.json.toString()).toBe('{"a":"é"}');
+    expect([...(parts?.raw ?? [])]).toEqual([1, 2, 3]);
+    expect(decodeBinary(body.subarray(0, 6))).toBeUndefined();
+    expect(decodeBinary(body.subarray(0, 3))).toBeUndefined();
+  });
+
+  it("carry a media type and a caller's bytes", () => {
+    const body = Buffer.concat([invocationPrefix("text/csv"), Buffer.from("a,b")] as unknown as Uint8Array[]);
+    expect(decodeInvocation(body)).toEqual({ mediaType: "text/csv", bytes: Buffer.from("a,b") });
+    expect(decodeInvocation(Buffer.from([9, 1]))).toBeUndefined();
+    expect(decodeInvocation(Buffer.alloc(0))).toBeUndefined();
+  });
+
+  it("may be bytes in an answer", () => {
+    const [frame] = new FrameReader(100).push(
+      encodeAnswers([{ id: 7, status: 200, prediction: "[1]", body: Buffer.from([0, 255]) }]),
+    );
+    expect(decodeAnswer(frame as Buffer)).toEqual({
+      id: 7,
+      status: 200,
+      prediction: "[1]",
+      body: Buffer.from([0, 255]),
+    });
   });
 });

@@ -1,12 +1,14 @@
 // The router's way of a unit without processes: pools that answer when told to, and a caller that may leave.
 import { EventEmitter } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { TrafficRule } from "../../src/serving/backend.ts";
+import { FRAME_KIND } from "../../src/serving/frames.ts";
 import type { PredictionRecord } from "../../src/serving/outcomes.ts";
 import type { InferTarget, PredictionDeps } from "../../src/serving/router/prediction-deps.ts";
 import { CopiesUnderWay } from "../../src/serving/router/copies-under-way.ts";
 import { OutcomeCounters } from "../../src/serving/router/outcome-counters.ts";
 import type { PredictionLog } from "../../src/serving/router/prediction-log.ts";
+import { HttpReply } from "../../src/serving/router/reply.ts";
 import { RuleBook } from "../../src/serving/router/rule-book.ts";
 import type { SeenCallers } from "../../src/serving/router/seen-callers.ts";
 import { ShadowCounters } from "../../src/serving/router/shadow-counters.ts";
@@ -124,14 +126,8 @@ export class FakeServing {
     const caller = new FakeCaller();
     const target: InferTarget = { protocol: "v2", model: this.rule.service };
     if (version !== undefined) target.version = version;
-    Unit.begin(
-      { headers } as unknown as IncomingMessage,
-      caller as unknown as ServerResponse,
-      target,
-      "id",
-      body,
-      this.deps,
-    );
+    const reply = new HttpReply(caller as unknown as ServerResponse);
+    Unit.begin(reply, { target, requestId: "id", kind: FRAME_KIND.v2, body, headers }, this.deps);
     return caller;
   }
 

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TrafficRule } from "../backend.ts";
+import { FRAME_KIND } from "../frames.ts";
 import { REQUEST_ID } from "../request-id.ts";
 import { sendProtocolError } from "./answers.ts";
 import type { InferTarget, PredictionDeps } from "./prediction-deps.ts";
 import { readBody } from "./read-body.ts";
 import type { BodyRead } from "./read-body.ts";
+import { HttpReply } from "./reply.ts";
 import { Unit } from "./unit.ts";
 
 /** A larger body than this isn't read to its end only to be thrown away. */
@@ -30,7 +32,9 @@ export function handleInfer(
   }
   readBody(req, rule.maxBodyBytes, (read) => {
     const body = usableBody(read, rule, res);
-    if (body !== undefined) Unit.begin(req, res, target, requestId, body, deps);
+    if (body === undefined) return;
+    const kind = FRAME_KIND[target.protocol];
+    Unit.begin(new HttpReply(res), { target, requestId, kind, body, headers: req.headers }, deps);
   });
 }
 

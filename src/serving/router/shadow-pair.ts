@@ -1,4 +1,3 @@
-import { FRAME_KIND } from "../frames.ts";
 import { apart } from "./draw.ts";
 import type { Copy } from "./copies-under-way.ts";
 import type { OutcomeCell } from "./outcome-counters.ts";
@@ -60,8 +59,7 @@ export class ShadowPair implements UnitOutcome, Copy {
       this.#request?.cancel();
       this.#copyEnded(504, "");
     }, timeoutMs);
-    const kind = FRAME_KIND[this.#unit.target.protocol];
-    this.#request = pool.request(kind, body, timeoutMs, (answer: PoolAnswer) =>
+    this.#request = pool.request(this.#unit.kind, body, timeoutMs, (answer: PoolAnswer) =>
       answer === "lost" ? this.#copyEnded(500, "") : this.#copyEnded(answer.status, answer.prediction),
     );
     return undefined;

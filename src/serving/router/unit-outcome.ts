@@ -1,3 +1,4 @@
+import type { FrameKind } from "../frames.ts";
 import type { PredictionRecord } from "../outcomes.ts";
 import type { Draw } from "./draw.ts";
 import type { OutcomeCell } from "./outcome-counters.ts";
@@ -27,6 +28,7 @@ export interface UnitOutcome {
 export interface DrawnUnit extends Draw {
   requestId: string;
   target: InferTarget;
+  kind: FrameKind;
 }
 
 type OutcomeDeps = Pick<PredictionDeps, "outcomes" | "log" | "now">;

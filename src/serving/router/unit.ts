@@ -1,16 +1,28 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { FRAME_KIND } from "../frames.ts";
-import { sendJson, sendProtocolError } from "./answers.ts";
+import type { IncomingHttpHeaders } from "node:http";
+import type { FrameKind } from "../frames.ts";
 import type { Headers } from "./answers.ts";
 import { assign } from "./assign.ts";
 import type { RuleInForce } from "./assign.ts";
 import { draw } from "./draw.ts";
 import type { TrafficRule } from "../backend.ts";
 import type { InferTarget, PredictionDeps } from "./prediction-deps.ts";
+import type { Reply } from "./reply.ts";
 import { ShadowPair } from "./shadow-pair.ts";
 import { SingleOutcome } from "./unit-outcome.ts";
 import type { DrawnUnit, UnitOutcome } from "./unit-outcome.ts";
 import type { PoolAnswer, PoolRequest } from "./variant-pool.ts";
+
+/** A prediction that a caller asks for, whatever it speaks. */
+export interface UnitRequest {
+  target: InferTarget;
+  requestId: string;
+  /** What `body` is to a worker. */
+  kind: FrameKind;
+  body: Buffer;
+  headers: IncomingHttpHeaders;
+  /** Milliseconds until the caller stops waiting; the service's own deadline holds as well. */
+  timeoutMs?: number;
+}
 
 /** What came of one try: a worker's answer, or why there is none. */
 type Tried =
@@ -21,11 +33,12 @@ const RETRY_SOON = { "retry-after": "1" };
 
 /** One unit of traffic, from its assignment to its outcome. */
 export class Unit {
-  readonly #res: ServerResponse;
+  readonly #reply: Reply;
   readonly #deps: PredictionDeps;
   readonly #drawn: DrawnUnit;
   readonly #rule: TrafficRule;
   readonly #body: Buffer;
+  readonly #timeoutMs: number;
   readonly #outcome: UnitOutcome;
   readonly #startedAt: number;
   readonly #timer: NodeJS.Timeout;
@@ -36,20 +49,21 @@ export class Unit {
   #isDone = false;
 
   private constructor(
-    res: ServerResponse,
+    reply: Reply,
     drawn: DrawnUnit,
     { rule }: RuleInForce,
-    body: Buffer,
+    { body, timeoutMs }: UnitRequest,
     deps: PredictionDeps,
   ) {
-    this.#res = res;
+    this.#reply = reply;
     this.#deps = deps;
     this.#drawn = drawn;
     this.#rule = rule;
     this.#body = body;
     this.#startedAt = deps.ticks();
-    this.#timer = setTimeout(() => this.#timeOut(), rule.timeoutMs);
-    res.on("close", () => this.#left());
+    this.#timeoutMs = timeoutMs === undefined ? rule.timeoutMs : Math.min(timeoutMs, rule.timeoutMs);
+    this.#timer = setTimeout(() => this.#timeOut(), this.#timeoutMs);
+    reply.onLeft(() => this.#left());
     const { copyTo, target, assignment } = drawn;
     if (copyTo === undefined) {
       this.#version = target.version ?? assignment.version;
@@ -61,40 +75,31 @@ export class Unit {
     const pair = new ShadowPair({ ...drawn, copyTo }, rule.champion, body.length, deps, this.#startedAt);
     this.#outcome = pair;
     this.#try();
-    pair.send(body, rule.timeoutMs);
+    pair.send(body, this.#timeoutMs);
   }
 
   /** Draws the request's variant by the rule in force now, and answers it. */
-  static begin(
-    req: IncomingMessage,
-    res: ServerResponse,
-    target: InferTarget,
-    requestId: string,
-    body: Buffer,
-    deps: PredictionDeps,
-  ): void {
-    const { model, version } = target;
-    const inForce = deps.rules.find(model);
+  static begin(reply: Reply, request: UnitRequest, deps: PredictionDeps): void {
+    const { target, requestId, kind, body } = request;
+    const inForce = deps.rules.find(target.model);
     if (inForce === undefined)
-      return sendProtocolError(res, 404, `service ${JSON.stringify(model)} was removed`);
+      return reply.fail(404, `service ${JSON.stringify(target.model)} was removed`, {});
     const drawn =
-      version === undefined
-        ? draw(inForce, callerOf(req, inForce.rule), body.length, deps)
+      target.version === undefined
+        ? draw(inForce, callerOf(request.headers, inForce.rule), body.length, deps)
         : { assignment: assign(inForce, deps.random()), isRepeat: false };
-    return void new Unit(res, { ...drawn, requestId, target }, inForce, body, deps);
+    return void new Unit(reply, { ...drawn, requestId, target, kind }, inForce, request, deps);
   }
 
   #try(): void {
-    const { target } = this.#drawn;
+    const { target, kind } = this.#drawn;
     const pool = this.#deps.variants.find({ service: target.model, version: this.#version });
     if (pool === undefined || pool.isFull(this.#body.length)) {
       const why = pool === undefined ? "isn't prepared" : "has more requests than it can hold";
       const error = `version ${this.#version} of ${JSON.stringify(target.model)} ${why}`;
       return this.#tried({ status: 503, error, headers: RETRY_SOON });
     }
-    this.#request = pool.request(FRAME_KIND[target.protocol], this.#body, this.#rule.timeoutMs, (answer) =>
-      this.#tried(triedOf(answer)),
-    );
+    this.#request = pool.request(kind, this.#body, this.#timeoutMs, (answer) => this.#tried(triedOf(answer)));
     return undefined;
   }
 
@@ -122,9 +127,8 @@ export class Unit {
     clearTimeout(this.#timer);
     const headers: Headers = { "x-slipway-variant": String(this.#version) };
     if (this.#fallback !== undefined) headers["x-slipway-fallback"] = String(this.#fallback.version);
-    if ("error" in tried)
-      sendProtocolError(this.#res, tried.status, tried.error, { ...headers, ...tried.headers });
-    else sendJson(this.#res, tried.status, tried.body as unknown as Uint8Array, headers);
+    if ("error" in tried) this.#reply.fail(tried.status, tried.error, { ...headers, ...tried.headers });
+    else this.#reply.answer(tried.status, tried.body, headers);
     this.#outcome.answered({
       version: this.#version,
       status: tried.status,
@@ -136,7 +140,8 @@ export class Unit {
 
   #timeOut(): void {
     this.#request?.cancel();
-    this.#answer({ status: 504, error: `no answer within ${this.#rule.timeoutMs} ms (serving.timeout)` });
+    const whose = this.#timeoutMs < this.#rule.timeoutMs ? "the caller's own deadline" : "serving.timeout";
+    this.#answer({ status: 504, error: `no answer within ${this.#timeoutMs} ms (${whose})` });
   }
 
   #left(): void {
@@ -155,8 +160,8 @@ function triedOf(answer: PoolAnswer): Tried {
 }
 
 /** Who sent a request, where the rule keeps callers on one variant. */
-function callerOf(req: IncomingMessage, { sticky }: TrafficRule): string | undefined {
+function callerOf(headers: IncomingHttpHeaders, { sticky }: TrafficRule): string | undefined {
   if (sticky === undefined) return undefined;
-  const value = req.headers[sticky.header.toLowerCase()];
+  const value = headers[sticky.header.toLowerCase()];
   return typeof value === "string" ? value : undefined;
 }

@@ -6,6 +6,8 @@ import { sendProtocolError } from "./answers.ts";
 import type { InferTarget, PredictionDeps } from "./prediction-deps.ts";
 import { readBody } from "./read-body.ts";
 import type { BodyRead } from "./read-body.ts";
+import { refuseTarget } from "./refusal.ts";
+import type { Refusal } from "./refusal.ts";
 import { HttpReply } from "./reply.ts";
 import { Unit } from "./unit.ts";
 
@@ -38,35 +40,20 @@ export function handleInfer(
   });
 }
 
-/** What can be refused before the body is read; counted nowhere, since no variant was chosen. */
+/** What can be refused before the body is read. */
 function refuse(
   req: IncomingMessage,
   target: InferTarget,
   rule: TrafficRule | undefined,
   deps: PredictionDeps,
-): { status: number; message: string } | undefined {
-  const name = JSON.stringify(target.model);
-  if (rule === undefined) return { status: 404, message: `no service serves a model named ${name}` };
-  if (!rule.protocols.includes(target.protocol))
-    return {
-      status: 404,
-      message: `service ${name} doesn't speak ${target.protocol}; it speaks ${rule.protocols.join(", ")}`,
-    };
+): Refusal | undefined {
+  const refusal = refuseTarget(target, rule, deps);
+  if (refusal !== undefined) return refusal;
   if (req.headers["inference-header-content-length"] !== undefined)
     return { status: 501, message: "the binary data extension isn't supported; send and ask for JSON data" };
   if ((req.headers["content-encoding"] ?? "identity") !== "identity")
     return { status: 415, message: "compressed bodies aren't supported" };
-  if (
-    target.version !== undefined &&
-    deps.variants.find({ service: target.model, version: target.version }) === undefined
-  )
-    return { status: 404, message: `version ${target.version} of ${name} isn't prepared` };
-  // The whole service: a challenger alone that is full counts against the challenger, below.
-  const arms = [rule.champion, rule.challenger].flatMap((version) =>
-    version === undefined ? [] : (deps.variants.find({ service: target.model, version }) ?? []),
-  );
-  const isFull = target.version === undefined && arms.length > 0 && arms.every((pool) => pool.isFull(0));
-  return isFull ? { status: 503, message: `service ${name} has more requests than it can hold` } : undefined;
+  return undefined;
 }
 
 function usableBody(read: BodyRead, rule: TrafficRule, res: ServerResponse): Buffer | undefined {

@@ -5,11 +5,12 @@ import { bytesOf, joinBuffers } from "../base/bytes.ts";
  * Integers are little-endian. A body passes through as the bytes that the caller sent.
  *
  * request: u32 length of what follows · u32 id · u8 kind · body
- * answer:  u32 length of what follows · u32 id · u16 HTTP status · u16 length of the prediction · prediction
+ * answer:  u32 length of what follows · u32 id · u16 HTTP status, its highest bit set when the body is in v2Binary's
+ *          layout · u16 length of the prediction · prediction
  *          (JSON array for the prediction log, at most 256 bytes, empty when there is none) · body
  *
  * Bodies by kind:
- * v2, v1        JSON, both ways
+ * v2, v1        JSON, both ways; the answer to v2 is in v2Binary's layout where raw outputs are asked for
  * v2Binary      Open Inference's binary tensor data extension: u32 length of the JSON · JSON · raw tensors, one after
  *               the other, as the `binary_data_size` parameters in the JSON say; the answer likewise (a 200 only)
  * invocations   u8 length of the media type · media type · what MLflow's scoring server takes on /invocations; the
@@ -32,11 +33,14 @@ export interface AnswerFrame {
   status: number;
   /** "" when nothing was predicted. */
   prediction: string;
+  /** The body is in v2Binary's layout. */
+  isBinary: boolean;
   body: Buffer;
 }
 
 const REQUEST_HEAD = 9;
 const ANSWER_HEAD = 12;
+const BINARY = 0x8000;
 
 /** Head of a request frame; the body is written after it as it is, so that it isn't copied. */
 export function requestHead(id: number, kind: FrameKind, bodyBytes: number): Buffer {
@@ -52,6 +56,7 @@ export interface Answer {
   id: number;
   status: number;
   prediction: string;
+  isBinary: boolean;
   body: string | Buffer;
 }
 
@@ -62,7 +67,7 @@ export function encodeAnswers(answers: readonly Answer[]): Buffer {
     total += ANSWER_HEAD + Buffer.byteLength(prediction) + bodyLength(body);
   const frames = Buffer.allocUnsafe(total);
   let at = 0;
-  for (const { id, status, prediction, body } of answers) {
+  for (const { id, status, prediction, isBinary, body } of answers) {
     const predictionBytes = frames.write(prediction, at + ANSWER_HEAD);
     const bodyAt = at + ANSWER_HEAD + predictionBytes;
     const bodyBytes =
@@ -70,7 +75,7 @@ export function encodeAnswers(answers: readonly Answer[]): Buffer {
     const length = ANSWER_HEAD + predictionBytes + bodyBytes;
     frames.writeUInt32LE(length - 4, at);
     frames.writeUInt32LE(id, at + 4);
-    frames.writeUInt16LE(status, at + 8);
+    frames.writeUInt16LE(isBinary ? status | BINARY : status, at + 8);
     frames.writeUInt16LE(predictionBytes, at + 10);
     at += length;
   }
@@ -87,10 +92,12 @@ export function decodeRequest(frame: Buffer): RequestFrame {
 
 export function decodeAnswer(frame: Buffer): AnswerFrame {
   const bodyStart = 8 + frame.readUInt16LE(6);
+  const status = frame.readUInt16LE(4);
   return {
     id: frame.readUInt32LE(0),
-    status: frame.readUInt16LE(4),
+    status: status & ~BINARY,
     prediction: frame.toString("utf8", 8, bodyStart),
+    isBinary: (status & BINARY) !== 0,
     body: frame.subarray(bodyStart),
   };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { datatypeNamed } from "../../src/serving/protocol/datatypes.ts";
 import type { Datatype } from "../../src/serving/protocol/datatypes.ts";
 import type { Tensor, TensorPort } from "../../src/serving/protocol/tensor.ts";
+import { FRAME_KIND } from "../../src/serving/frames.ts";
 import { Batcher } from "../../src/serving/worker/batcher.ts";
 import type { Job } from "../../src/serving/worker/batcher.ts";
 import type { Model } from "../../src/serving/worker/model.ts";
@@ -37,10 +38,10 @@ function ask(batcher: Batcher, body: unknown): { job: Job; answered: Promise<Ans
   let job!: Job;
   const answered = new Promise<Answered>((resolve) => {
     job = {
-      protocol: "v2",
+      kind: FRAME_KIND.v2,
       body: Buffer.from(typeof body === "string" ? body : JSON.stringify(body)),
       cancelled: false,
-      answer: (status, prediction, text) => resolve({ status, prediction, body: text }),
+      answer: (status, prediction, text) => resolve({ status, prediction, body: String(text) }),
     };
     batcher.add(job);
   });

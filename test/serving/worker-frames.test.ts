@@ -15,6 +15,7 @@ const answers = fc.array(
     id: fc.nat(0xffffffff),
     status: fc.integer({ min: 100, max: 599 }),
     prediction: fc.string({ unit: "grapheme", maxLength: 20 }),
+    isBinary: fc.boolean(),
     body: fc.string({ unit: "grapheme", maxLength: 200 }),
   }),
   { maxLength: 6 },
@@ -60,12 +61,13 @@ describe("bodies of frames", () => {
 
   it("may be bytes in an answer", () => {
     const [frame] = new FrameReader(100).push(
-      encodeAnswers([{ id: 7, status: 200, prediction: "[1]", body: Buffer.from([0, 255]) }]),
+      encodeAnswers([{ id: 7, status: 200, prediction: "[1]", isBinary: true, body: Buffer.from([0, 255]) }]),
     );
     expect(decodeAnswer(frame as Buffer)).toEqual({
       id: 7,
       status: 200,
       prediction: "[1]",
+      isBinary: true,
       body: Buffer.from([0, 255]),
     });
   });

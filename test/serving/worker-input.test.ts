@@ -7,7 +7,8 @@ import { fromFloat16, toFloat16 } from "../../src/serving/protocol/float16.ts";
 import { summarise } from "../../src/serving/protocol/summary.ts";
 import type { ModelPorts, Tensor, TensorPort } from "../../src/serving/protocol/tensor.ts";
 import { readV1, writeV1 } from "../../src/serving/protocol/v1.ts";
-import { V2Writer, readV2 } from "../../src/serving/protocol/v2.ts";
+import { V2Writer } from "../../src/serving/protocol/v2-writer.ts";
+import { readV2 } from "../../src/serving/protocol/v2.ts";
 
 const type = (name: string) => datatypeNamed(name) as Datatype;
 const port = (name: string, datatype: string, shape?: number[]): TensorPort => ({
@@ -202,7 +203,7 @@ describe("Open Inference V2 requests", () => {
     [
       "binary data",
       withFeatures({ data: undefined, parameters: { binary_data_size: 24 } }),
-      'input "features": binary data isn\'t supported; send `data` as JSON',
+      'input "features": `binary_data_size` is 24, but the request has no binary data: the header Inference-Header-Content-Length says where the JSON ends',
     ],
   ];
   it.each(refused)("are refused: %s", (_, body, message) => expect(refusal(body)).toBe(message));
@@ -414,7 +415,7 @@ describe("Open Inference V1 requests", () => {
 describe("answers", () => {
   const label = tensor("INT64", [2], [4, 9]);
   const scores = tensor("FP32", [2, 2], [0.5, 0.25, 0.125, 1]);
-  const request = { inputs: [], outputs: undefined, id: undefined };
+  const request = { inputs: [], outputs: undefined, id: undefined, binary: undefined };
 
   it("are written as V2, with the request's id and only the outputs asked for", () => {
     const writer = new V2Writer('m"x', 4, MODEL.outputs);

@@ -43,7 +43,11 @@ export class FakePool {
   answer(status: number | "lost", prediction = ""): void {
     const done = this.waiting.shift();
     if (done === undefined) throw new Error("nothing waits here");
-    done(status === "lost" ? "lost" : { id: 1, status, prediction, body: Buffer.from(`${status}`) });
+    done(
+      status === "lost"
+        ? "lost"
+        : { id: 1, status, prediction, isBinary: false, body: Buffer.from(`${status}`) },
+    );
   }
 }
 

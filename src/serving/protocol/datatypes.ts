@@ -1,5 +1,5 @@
 import { shown } from "./bad-input.ts";
-import { fromFloat16, toFloat16 } from "./float16.ts";
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./float16.ts";
 
 export type TensorData =
   | Float32Array
@@ -19,6 +19,8 @@ export interface Datatype {
   name: string;
   onnx: string;
   family: "bool" | "int" | "float" | "bytes";
+  /** Bytes of an element as a raw tensor; 0: each has a length of its own. */
+  size: number;
   /** Room for `length` elements. */
   make(length: number): TensorData;
   /** Writes JSON values from `at` on; answers the index of the first that isn't of this type, or -1. */
@@ -51,14 +53,15 @@ function readNumbers(
 
 function int(
   name: string,
-  onnx: string,
+  size: number,
   [min, max]: readonly [number, number],
   make: (length: number) => TensorData,
 ): Datatype {
   return {
     name,
-    onnx,
+    onnx: name.toLowerCase(),
     family: "int",
+    size,
     make,
     read: (values, into, at) => readNumbers(values, into as Numbers, at, min, max),
     complaint: (value) => `${shown(value)} isn't ${name}: an integer from ${min} to ${max} is needed`,
@@ -71,11 +74,12 @@ function int(
  * 64-bit integers. JSON numbers beyond 2^53 have lost digits before they are seen here, so they are refused;
  * answers carry all digits, which Python and Java read exactly.
  */
-function bigInt(name: string, onnx: string, min: number, make: (length: number) => TensorData): Datatype {
+function bigInt(name: string, min: number, make: (length: number) => TensorData): Datatype {
   return {
     name,
-    onnx,
+    onnx: name.toLowerCase(),
     family: "int",
+    size: 8,
     make,
     read(values, into, at) {
       const numbers = into as BigInt64Array;
@@ -117,11 +121,17 @@ function floatComplaint(name: string, max: number, value: unknown): string {
   return `${shown(value)} isn't ${name}: the largest is ${max}`;
 }
 
-function float(name: string, onnx: string, max: number, make: (length: number) => TensorData): Datatype {
+function float(
+  name: string,
+  onnx: string,
+  [size, max]: readonly [number, number],
+  make: (length: number) => TensorData,
+): Datatype {
   return {
     name,
     onnx,
     family: "float",
+    size,
     make,
     read(values, into, at) {
       const numbers = into as Float32Array;
@@ -152,26 +162,37 @@ function float(name: string, onnx: string, max: number, make: (length: number) =
 
 const FLOAT32_MAX = 3.4028234663852886e38;
 const FLOAT16_MAX = 65_504;
-const halves = float("FP16", "float16", FLOAT16_MAX, (length) => new Uint16Array(length));
+/** The largest finite number: 8 bits of exponent, 7 of mantissa. */
+const BFLOAT16_MAX = 3.3895313892515355e38;
 
-const FLOAT16: Datatype = {
-  ...halves,
-  read(values, into, at) {
-    const numbers = new Float64Array(values.length);
-    const bad = halves.read(values, numbers, 0);
-    const bits = into as Uint16Array;
-    for (let i = 0; i < numbers.length; i++) bits[at + i] = toFloat16(numbers[i] ?? 0);
-    return bad;
-  },
-  toJson: (data, start, end) =>
-    Array.from((data as Uint16Array).subarray(start, end), (half) => floatText(fromFloat16(half))).join(","),
-  plain: (data, index) => fromFloat16((data as Uint16Array)[index] ?? 0),
-};
+/** A float of 16 bits, kept as its bits. */
+function half(
+  name: string,
+  onnx: string,
+  max: number,
+  [toBits, fromBits]: readonly [(value: number) => number, (bits: number) => number],
+): Datatype {
+  const base = float(name, onnx, [2, max], (length) => new Uint16Array(length));
+  return {
+    ...base,
+    read(values, into, at) {
+      const numbers = new Float64Array(values.length);
+      const bad = base.read(values, numbers, 0);
+      const bits = into as Uint16Array;
+      for (let i = 0; i < numbers.length; i++) bits[at + i] = toBits(numbers[i] ?? 0);
+      return bad;
+    },
+    toJson: (data, start, end) =>
+      Array.from((data as Uint16Array).subarray(start, end), (bits) => floatText(fromBits(bits))).join(","),
+    plain: (data, index) => fromBits((data as Uint16Array)[index] ?? 0),
+  };
+}
 
 const BOOL: Datatype = {
   name: "BOOL",
   onnx: "bool",
   family: "bool",
+  size: 1,
   make: (length) => new Uint8Array(length),
   read(values, into, at) {
     const bits = into as Uint8Array;
@@ -192,6 +213,7 @@ const BYTES: Datatype = {
   name: "BYTES",
   onnx: "string",
   family: "bytes",
+  size: 0,
   make: (length) => Array.from<string>({ length }).fill(""),
   read(values, into, at) {
     const texts = into as string[];
@@ -213,17 +235,18 @@ const BYTES: Datatype = {
 
 const ALL: readonly Datatype[] = [
   BOOL,
-  int("INT8", "int8", [-128, 127], (length) => new Int8Array(length)),
-  int("INT16", "int16", [-32_768, 32_767], (length) => new Int16Array(length)),
-  int("INT32", "int32", [-2_147_483_648, 2_147_483_647], (length) => new Int32Array(length)),
-  bigInt("INT64", "int64", -Infinity, (length) => new BigInt64Array(length)),
-  int("UINT8", "uint8", [0, 255], (length) => new Uint8Array(length)),
-  int("UINT16", "uint16", [0, 65_535], (length) => new Uint16Array(length)),
-  int("UINT32", "uint32", [0, 4_294_967_295], (length) => new Uint32Array(length)),
-  bigInt("UINT64", "uint64", 0, (length) => new BigUint64Array(length)),
-  FLOAT16,
-  float("FP32", "float32", FLOAT32_MAX, (length) => new Float32Array(length)),
-  float("FP64", "float64", Number.MAX_VALUE, (length) => new Float64Array(length)),
+  int("INT8", 1, [-128, 127], (length) => new Int8Array(length)),
+  int("INT16", 2, [-32_768, 32_767], (length) => new Int16Array(length)),
+  int("INT32", 4, [-2_147_483_648, 2_147_483_647], (length) => new Int32Array(length)),
+  bigInt("INT64", -Infinity, (length) => new BigInt64Array(length)),
+  int("UINT8", 1, [0, 255], (length) => new Uint8Array(length)),
+  int("UINT16", 2, [0, 65_535], (length) => new Uint16Array(length)),
+  int("UINT32", 4, [0, 4_294_967_295], (length) => new Uint32Array(length)),
+  bigInt("UINT64", 0, (length) => new BigUint64Array(length)),
+  half("FP16", "float16", FLOAT16_MAX, [toFloat16, fromFloat16]),
+  half("BF16", "bfloat16", BFLOAT16_MAX, [toBfloat16, fromBfloat16]),
+  float("FP32", "float32", [4, FLOAT32_MAX], (length) => new Float32Array(length)),
+  float("FP64", "float64", [8, Number.MAX_VALUE], (length) => new Float64Array(length)),
   BYTES,
 ];
 

@@ -33,3 +33,17 @@ export function fromFloat16(half: number): number {
   if (exponent === 31) return mantissa === 0 ? sign * Infinity : Number.NaN;
   return sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
 }
+
+/** bfloat16 bits of a number: the upper half of its 32-bit float, rounded to nearest, ties to even. */
+export function toBfloat16(value: number): number {
+  if (Number.isNaN(value)) return 0x7fc0;
+  float[0] = value;
+  const whole = bits[0] ?? 0;
+  return (whole + 0x7fff + ((whole >>> 16) & 1)) >>> 16;
+}
+
+/** The number of bfloat16 bits. */
+export function fromBfloat16(half: number): number {
+  bits[0] = half << 16;
+  return float[0] ?? 0;
+}

@@ -10,9 +10,14 @@ const MAX_DEPTH = 16;
  * An Open Inference V1 request: `instances` (or `inputs`) is a list of rows. A model with one input takes rows
  * as values or arrays; rows may be objects that name each input's row, and must be for several inputs.
  */
-export function readV1(body: Buffer, { inputs }: ModelPorts): InferRequest {
+export function readV1(body: Buffer, ports: ModelPorts): InferRequest {
   const request = parseObject(body);
-  const instances = request["instances"] ?? request["inputs"];
+  const inputs = readRows(request["instances"] ?? request["inputs"], ports);
+  return { inputs, outputs: undefined, id: undefined, binary: undefined };
+}
+
+/** The value of `instances` as tensors in the model's order. */
+export function readRows(instances: unknown, { inputs }: ModelPorts): Tensor[] {
   if (!Array.isArray(instances))
     throw new BadInput(
       instances === undefined
@@ -21,8 +26,7 @@ export function readV1(body: Buffer, { inputs }: ModelPorts): InferRequest {
     );
   if (instances.length === 0) throw new BadInput("`instances` is empty");
   const rows = instances as unknown[];
-  const tensors = inputs.map((port) => readColumn(columnOf(rows, port, inputs), port));
-  return { inputs: tensors, outputs: undefined, id: undefined };
+  return inputs.map((port) => readColumn(columnOf(rows, port, inputs), port));
 }
 
 function columnOf(
@@ -43,7 +47,8 @@ function columnOf(
   });
 }
 
-function readColumn(rows: readonly unknown[], port: TensorPort): Tensor {
+/** Rows of one input, whose shape is the one that they have. */
+export function readColumn(rows: readonly unknown[], port: TensorPort): Tensor {
   const shape = shapeOf(rows);
   // A model of shape [n, 1] is also called with plain values.
   if (port.shape?.length === 2 && port.shape[1] === 1 && shape.length === 1) shape.push(1);

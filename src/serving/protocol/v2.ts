@@ -2,7 +2,8 @@ import { isUtf8 } from "node:buffer";
 import { bytesOf } from "../../base/bytes.ts";
 import { nearest } from "../../spec/nearest.ts";
 import { BadInput, shown } from "./bad-input.ts";
-import { checkShape, elements, inputName, readTensor } from "./tensor.ts";
+import type { RawTensors } from "./raw.ts";
+import { checkShape, inputName, readTensor } from "./tensor.ts";
 import type { ModelPorts, Tensor, TensorPort } from "./tensor.ts";
 
 export interface InferRequest {
@@ -11,6 +12,10 @@ export interface InferRequest {
   /** Indices of the outputs to answer with, in this order; undefined: all. */
   outputs: readonly number[] | undefined;
   id: string | undefined;
+  /** Indices of the outputs that are asked for as raw tensors; undefined: none. */
+  binary: "all" | readonly number[] | undefined;
+  /** Of MLflow's invocations: the rows came as a data frame. */
+  isTable?: boolean;
 }
 
 type Json = Record<string, unknown>;
@@ -40,8 +45,12 @@ export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** An Open Inference V2 request as tensors, checked against the model's ports; throws BadInput. */
-export function readV2(body: Buffer, { inputs, outputs }: ModelPorts): InferRequest {
+/**
+ * An Open Inference V2 request as tensors, checked against the model's ports; throws BadInput. Parameters that aren't the
+ * protocol's own are ignored, as the protocol has it.
+ * @param raw the binary data behind the JSON, if the request has any
+ */
+export function readV2(body: Buffer, { inputs, outputs }: ModelPorts, raw?: RawTensors): InferRequest {
   const request = parseObject(body);
   const given = request["inputs"];
   if (!Array.isArray(given)) throw new BadInput(missingInputs(request, inputs));
@@ -50,17 +59,34 @@ export function readV2(body: Buffer, { inputs, outputs }: ModelPorts): InferRequ
     const index = portOf(input, inputs);
     const port = inputs[index] as TensorPort;
     if (tensors[index] !== undefined) throw new BadInput(`${inputName(port)} is given twice`);
-    tensors[index] = readInput(input as Json, port);
+    tensors[index] = readInput(input as Json, port, raw);
   }
   for (let i = 0; i < inputs.length; i++)
     if (tensors[i] === undefined)
       throw new BadInput(
         `${inputName(inputs[i] as TensorPort)} is missing; the model takes ${names(inputs)}`,
       );
+  raw?.end();
   const { id } = request;
   if (id !== undefined && typeof id !== "string")
     throw new BadInput(`\`id\` is ${shown(id)}, a string is needed`);
-  return { inputs: tensors, outputs: readOutputs(request["outputs"], outputs), id };
+  const isBinary = flag(request["parameters"], "binary_data_output", "the request") ?? false;
+  return { inputs: tensors, id, ...readOutputs(request["outputs"], outputs, isBinary) };
+}
+
+/** A parameter of the protocol's own that is true or false. */
+function flag(parameters: unknown, name: string, where: string): boolean | undefined {
+  const value = parametersOf(parameters, where)?.[name];
+  if (value !== undefined && typeof value !== "boolean")
+    throw new BadInput(`${where}: parameter \`${name}\` is ${shown(value)}, true or false is needed`);
+  return value;
+}
+
+function parametersOf(parameters: unknown, where: string): Json | undefined {
+  if (parameters === undefined || parameters === null) return undefined;
+  if (!isObject(parameters))
+    throw new BadInput(`${where}: \`parameters\` is ${shown(parameters)}, an object is needed`);
+  return parameters;
 }
 
 function missingInputs(request: Json, inputs: readonly TensorPort[]): string {
@@ -88,24 +114,50 @@ function didYouMean(name: string, ports: readonly TensorPort[], verb: string): s
     : `did you mean ${JSON.stringify(close)}? (${verb} ${names(ports)})`;
 }
 
-function readInput(input: Json, port: TensorPort): Tensor {
+function readInput(input: Json, port: TensorPort, raw: RawTensors | undefined): Tensor {
   if (input["datatype"] !== port.datatype.name)
     throw new BadInput(
       `${inputName(port)}: its datatype is ${shown(input["datatype"])}, but the model takes ${port.datatype.name}`,
     );
   const { shape, data, parameters } = input;
-  if (data === undefined && isObject(parameters) && parameters["binary_data_size"] !== undefined)
-    throw new BadInput(`${inputName(port)}: binary data isn't supported; send \`data\` as JSON`, 501);
   if (!Array.isArray(shape))
     throw new BadInput(`${inputName(port)}: its shape is ${shown(shape)}, an array of sizes is needed`);
   checkShape(port, shape as unknown[]);
-  return readTensor(port, data, shape);
+  const size = parameters === undefined ? undefined : binarySize(parameters, port);
+  if (size === undefined) return readTensor(port, data, shape);
+  if (data !== undefined)
+    throw new BadInput(
+      `${inputName(port)} has both \`data\` and \`binary_data_size\`; one of them is needed`,
+    );
+  if (raw === undefined)
+    throw new BadInput(
+      `${inputName(port)}: \`binary_data_size\` is ${size}, but the request has no binary data: the header Inference-Header-Content-Length says where the JSON ends`,
+    );
+  return raw.take(port, size, shape);
 }
 
-function readOutputs(given: unknown, outputs: readonly TensorPort[]): number[] | undefined {
-  if (given === undefined || (Array.isArray(given) && given.length === 0)) return undefined;
+function binarySize(parameters: unknown, port: TensorPort): number | undefined {
+  const size = parametersOf(parameters, inputName(port))?.["binary_data_size"];
+  if (size === undefined) return undefined;
+  if (!Number.isSafeInteger(size) || (size as number) < 0)
+    throw new BadInput(
+      `${inputName(port)}: \`binary_data_size\` is ${shown(size)}, a number of bytes is needed`,
+    );
+  return size as number;
+}
+
+/** @param isBinary what `binary_data_output` says for outputs that don't say it themselves */
+function readOutputs(
+  given: unknown,
+  outputs: readonly TensorPort[],
+  isBinary: boolean,
+): Pick<InferRequest, "outputs" | "binary"> {
+  const byDefault = isBinary ? "all" : undefined;
+  if (given === undefined || given === null || (Array.isArray(given) && given.length === 0))
+    return { outputs: undefined, binary: byDefault };
   if (!Array.isArray(given)) throw new BadInput(`\`outputs\` is ${shown(given)}, an array is needed`);
   const wanted: number[] = [];
+  const binary: number[] = [];
   for (const output of given as unknown[]) {
     const name = isObject(output) ? output["name"] : undefined;
     if (typeof name !== "string") throw new BadInput(`${shown(output)} in \`outputs\` has no \`name\``);
@@ -113,43 +165,24 @@ function readOutputs(given: unknown, outputs: readonly TensorPort[]): number[] |
     if (index < 0)
       throw new BadInput(`output ${shown(name)} is unknown; ${didYouMean(name, outputs, "the model gives")}`);
     if (wanted.includes(index)) throw new BadInput(`output ${shown(name)} is asked for twice`);
-    const parameters = (output as Json)["parameters"];
-    if (isObject(parameters) && parameters["classification"] !== undefined)
-      throw new BadInput("the classification extension isn't supported", 501);
     wanted.push(index);
+    if (isAskedRaw((output as Json)["parameters"], name) ?? isBinary) binary.push(index);
   }
-  return wanted;
+  return { outputs: wanted, binary: binary.length > 0 ? binary : undefined };
+}
+
+function isAskedRaw(parameters: unknown, name: string): boolean | undefined {
+  const where = `output ${shown(name)}`;
+  const classes = parametersOf(parameters, where)?.["classification"];
+  // Zero is how a client says that it wants none.
+  if (classes !== undefined && classes !== 0)
+    throw new BadInput(
+      `${where}: the classification extension isn't offered; ask for the tensor and take the largest of its values`,
+      501,
+    );
+  return flag(parameters, "binary_data", where);
 }
 
 function names(ports: readonly TensorPort[]): string {
   return ports.map((port) => JSON.stringify(port.name)).join(", ");
-}
-
-/** Writes Open Inference V2 answers of one model version. What is the same in all answers is made once. */
-export class V2Writer {
-  readonly #head: string;
-  readonly #ports: readonly string[];
-  readonly #all: readonly number[];
-
-  constructor(model: string, version: number, outputs: readonly TensorPort[]) {
-    this.#head = `{"model_name":${JSON.stringify(model)},"model_version":"${version}"`;
-    this.#ports = outputs.map(
-      ({ name, datatype }) => `{"name":${JSON.stringify(name)},"datatype":"${datatype.name}","shape":[`,
-    );
-    this.#all = outputs.map((_, index) => index);
-  }
-
-  write(request: InferRequest, outputs: readonly Tensor[]): string {
-    let text = this.#head;
-    if (request.id !== undefined) text += `,"id":${JSON.stringify(request.id)}`;
-    text += ',"outputs":[';
-    let separator = "";
-    const wanted = request.outputs ?? this.#all;
-    for (const index of wanted) {
-      const { datatype, data, shape, start } = outputs[index] as Tensor;
-      text += `${separator}${this.#ports[index]}${shape.join(",")}],"data":[${datatype.toJson(data, start, start + elements(shape))}]}`;
-      separator = ",";
-    }
-    return `${text}]}`;
-  }
 }

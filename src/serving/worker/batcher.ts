@@ -1,25 +1,28 @@
+import { FRAME_KIND } from "../frames.ts";
 import { BadInput, errorBody } from "../protocol/bad-input.ts";
 import { summarise } from "../protocol/summary.ts";
 import type { Tensor } from "../protocol/tensor.ts";
-import { readV1, writeV1 } from "../protocol/v1.ts";
-import { V2Writer, readV2 } from "../protocol/v2.ts";
 import type { InferRequest } from "../protocol/v2.ts";
 import { haveRows, joinRows, rowsFrom, rowsOf, sameRowShape } from "./join-rows.ts";
 import { inferenceError } from "./load-error.ts";
 import type { Model } from "./model.ts";
+import { WireFormat, invocationOf } from "./wire-format.ts";
+import type { InferenceKind } from "./wire-format.ts";
 
 /** One request that waits for the model. */
 export interface Job {
-  readonly protocol: "v1" | "v2";
+  readonly kind: InferenceKind;
   readonly body: Buffer;
   /** Set once nobody waits for the answer; such a job is answered with 499 when its turn comes, without the model. */
   cancelled: boolean;
-  answer(status: number, prediction: string, body: string): void;
+  /** @param isBinary the body is in v2Binary's layout */
+  answer(status: number, prediction: string, body: string | Buffer, isBinary: boolean): void;
 }
 
 interface ReadJob {
   job: Job;
-  request: InferRequest;
+  /** undefined: only the model's own framework can read the body. */
+  request: InferRequest | undefined;
   /** 0 when it can't be joined with others. */
   rows: number;
 }
@@ -45,7 +48,7 @@ const CLIENT_CLOSED_REQUEST = 499;
  */
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #writer: V2Writer;
+  readonly #format: WireFormat;
   #waiting: Job[] = [];
   /** Index of the oldest waiting job: shifting an array of thousands moves them all. */
   #head = 0;
@@ -56,7 +59,7 @@ export class Batcher {
   constructor(options: BatcherOptions) {
     this.#options = options;
     this.#joins = options.joins;
-    this.#writer = new V2Writer(options.service, options.version, options.model.outputs);
+    this.#format = new WireFormat(options.model, options.service, options.version);
   }
 
   /** Bytes of the bodies that wait. */
@@ -102,8 +105,7 @@ export class Batcher {
       if (next === undefined) break;
       if (oldest !== undefined) {
         const fits = next.rows > 0 && rows + next.rows <= this.#options.maxBatchRows;
-        if (!fits || !sameRowShape(oldest.request.inputs, next.request.inputs))
-          return { jobs, rows, held: next };
+        if (!fits || !sameRowShape(inputsOf(oldest), inputsOf(next))) return { jobs, rows, held: next };
       }
       jobs.push(next);
       rows += next.rows;
@@ -117,12 +119,13 @@ export class Batcher {
       const job = this.#waiting[this.#head++] as Job;
       this.#waitingBytes -= job.body.length;
       if (job.cancelled) {
-        job.answer(CLIENT_CLOSED_REQUEST, "", "");
+        job.answer(CLIENT_CLOSED_REQUEST, "", "", false);
         continue;
       }
       try {
-        const read = job.protocol === "v1" ? readV1 : readV2;
-        const request = read(job.body, this.#options.model);
+        if (job.kind === FRAME_KIND.invocations && this.#options.model.invoke !== undefined)
+          return { job, request: undefined, rows: 0 };
+        const request = this.#format.read(job.kind, job.body);
         return { job, request, rows: rowsOf(request.inputs) };
       } catch (error) {
         answerError(job, error);
@@ -136,7 +139,7 @@ export class Batcher {
     if (batch.length === 1 && only) return this.#runAlone(only);
     let outputs: Tensor[] | undefined;
     try {
-      outputs = await this.#options.model.run(joinRows(batch.map(({ request }) => request.inputs)));
+      outputs = await this.#options.model.run(joinRows(batch.map(inputsOf)));
       // Its first dimension isn't one of rows after all.
       if (!haveRows(outputs, rows)) {
         this.#joins = false;
@@ -158,22 +161,29 @@ export class Batcher {
   }
 
   async #runAlone(one: ReadJob): Promise<void> {
-    if (one.job.cancelled) return one.job.answer(CLIENT_CLOSED_REQUEST, "", "");
+    const { job, request } = one;
+    if (job.cancelled) return job.answer(CLIENT_CLOSED_REQUEST, "", "", false);
     try {
-      this.#answer(one, await this.#options.model.run(one.request.inputs));
+      if (request === undefined) await this.#invoke(job);
+      else this.#answer(one, await this.#options.model.run(request.inputs));
     } catch (error) {
       answerError(one.job, error);
     }
     return undefined;
   }
 
+  async #invoke(job: Job): Promise<void> {
+    const { mediaType, bytes } = invocationOf(job.body);
+    const answered = await this.#options.model.invoke?.(mediaType, bytes);
+    if (answered === undefined) throw new BadInput("the model takes no invocations", 501);
+    job.answer(answered.status, "", answered.body, false);
+  }
+
   #answer({ job, request }: ReadJob, outputs: readonly Tensor[]): void {
+    if (request === undefined) return;
     try {
-      const body =
-        job.protocol === "v1"
-          ? writeV1(this.#options.model.outputs, outputs)
-          : this.#writer.write(request, outputs);
-      job.answer(200, summarise(outputs), body);
+      const body = this.#format.write(job.kind, request, outputs);
+      job.answer(200, summarise(outputs), body, typeof body !== "string");
     } catch (error) {
       // Such as an answer that is longer than a string can be.
       answerError(job, error);
@@ -181,11 +191,16 @@ export class Batcher {
   }
 }
 
+/** Of a job that was joined, so it has some. */
+function inputsOf({ request }: ReadJob): readonly Tensor[] {
+  return request?.inputs ?? [];
+}
+
 function nextTurn(resolve: () => void): void {
   setImmediate(resolve);
 }
 
 function answerError(job: Job, error: unknown): void {
-  if (error instanceof BadInput) job.answer(error.status, "", errorBody(error.message));
-  else job.answer(500, "", errorBody(`the model failed on this input: ${inferenceError(error)}`));
+  if (error instanceof BadInput) job.answer(error.status, "", errorBody(error.message), false);
+  else job.answer(500, "", errorBody(`the model failed on this input: ${inferenceError(error)}`), false);
 }

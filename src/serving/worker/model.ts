@@ -1,3 +1,4 @@
+import type { InvocationForm } from "../protocol/invocations.ts";
 import type { ModelPorts, Tensor } from "../protocol/tensor.ts";
 
 /** What a model's own framework read and answered; the bytes of a whole HTTP body. */
@@ -15,6 +16,8 @@ export interface Model extends ModelPorts {
    * when what ran the model died, so that the request may be tried elsewhere.
    */
   run(inputs: readonly Tensor[]): Promise<Tensor[]>;
+  /** How MLflow's `/invocations` maps to inputs and outputs, for a model without `invoke`. */
+  readonly invocation?: InvocationForm;
   /** A body of MLflow's `/invocations`, which only the model's own framework can read; undefined: not supported. */
   invoke?(contentType: string, body: Buffer): Promise<InvocationAnswer>;
   release(): Promise<void>;

@@ -9,6 +9,7 @@ import { Batcher } from "./batcher.ts";
 import type { Job } from "./batcher.ts";
 import type { WorkerConfig, WorkerMetadata } from "./config.ts";
 import type { Model } from "./model.ts";
+import type { InferenceKind } from "./wire-format.ts";
 
 const DEFAULT_BATCH_ROWS = 256;
 /** Of requests that wait; while there are more, nothing is read from the sockets. */
@@ -143,13 +144,15 @@ class Link {
   #take({ id, kind, body }: RequestFrame): void {
     switch (kind) {
       case FRAME_KIND.v1:
-      case FRAME_KIND.v2: {
-        const job = new LinkJob(this, id, kind === FRAME_KIND.v1 ? "v1" : "v2", body);
+      case FRAME_KIND.v2:
+      case FRAME_KIND.v2Binary:
+      case FRAME_KIND.invocations: {
+        const job = new LinkJob(this, id, kind, body);
         this.#jobs.set(id, job);
         return this.#batcher.add(job);
       }
       case FRAME_KIND.metadata:
-        this.answer(id, 200, "", this.#metadata);
+        this.answer(id, 200, "", this.#metadata, false);
         return this.flush();
       case FRAME_KIND.cancel: {
         const job = this.#jobs.get(id);
@@ -157,32 +160,32 @@ class Link {
         return undefined;
       }
       default:
-        this.answer(id, 501, "", errorBody(`frames of kind ${String(kind)} aren't known`));
+        this.answer(id, 501, "", errorBody(`frames of kind ${String(kind)} aren't known`), false);
         return this.flush();
     }
   }
 
-  answer(id: number, status: number, prediction: string, body: string): void {
+  answer(id: number, status: number, prediction: string, body: string | Buffer, isBinary: boolean): void {
     this.#jobs.delete(id);
-    if (!this.#socket.destroyed) this.#answers.push({ id, status, prediction, body });
+    if (!this.#socket.destroyed) this.#answers.push({ id, status, prediction, isBinary, body });
   }
 }
 
 class LinkJob implements Job {
   cancelled = false;
-  readonly protocol: "v1" | "v2";
+  readonly kind: InferenceKind;
   readonly body: Buffer;
   readonly #link: Link;
   readonly #id: number;
 
-  constructor(link: Link, id: number, protocol: "v1" | "v2", body: Buffer) {
+  constructor(link: Link, id: number, kind: InferenceKind, body: Buffer) {
     this.#link = link;
     this.#id = id;
-    this.protocol = protocol;
+    this.kind = kind;
     this.body = body;
   }
 
-  answer(status: number, prediction: string, body: string): void {
-    this.#link.answer(this.#id, status, prediction, body);
+  answer(status: number, prediction: string, body: string | Buffer, isBinary: boolean): void {
+    this.#link.answer(this.#id, status, prediction, body, isBinary);
   }
 }

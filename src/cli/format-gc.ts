@@ -52,6 +52,6 @@ function restLines({ elsewhere }: Amount, kept: GcJob["kept"]): string[] {
     ...(kept.count > named.length
       ? [`  and ${kept.count - named.length} more (--json names up to 100)`]
       : []),
-    ...(elsewhere > 0 ? [`files of ${elsewhere} lie in stores of their own, where they stay`] : []),
+    ...(elsewhere > 0 ? [`files of ${elsewhere} lie where only clients have access, and stay there`] : []),
   ];
 }

@@ -21,8 +21,10 @@ export interface UpOptions {
   artifactsS3?: S3Options;
   /** Of one artifact, in bytes. */
   maxArtifactBytes: number;
-  /** Where new experiments put artifacts. */
+  /** Where new experiments put artifacts; the platform opens it only when it is `mlflow-artifacts:`. */
   artifactRoot: string;
+  /** Absolute: where the command was given. */
+  workingDir: string;
   /** Of one file in a push, in bytes. */
   maxFileBytes: number;
   signIn: SignInOptions;

@@ -152,6 +152,7 @@ export const CATALOGUE = {
   MLFLOW_RESOURCE_CONFLICT: { status: 409, hint: "Read the current state and decide again." },
   MLFLOW_ENDPOINT_NOT_FOUND: { status: 404, hint: "This part of MLflow's API isn't served here." },
   MLFLOW_INVALID_STATE: { status: 409, hint: "Read the current state and decide again." },
+  MLFLOW_INTERNAL_ERROR: { status: 500, hint: "Correct the named parameter and call again." },
   MLFLOW_NOT_IMPLEMENTED: { status: 501, hint: "This part of MLflow's API isn't served here." },
   WEBHOOK_SETTING_INVALID: {
     status: 400,

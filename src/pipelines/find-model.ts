@@ -40,7 +40,12 @@ export async function findModel(
   throw new SlipwayError(
     "PIPELINE_MODEL_MISSING",
     `all steps ended well, but tracking run ${run.runId}${also} has neither a folder ${spec.artifact}/ nor a logged model`,
-    { details: { artifactUri: run.artifactUri } },
+    {
+      details: { artifactUri: run.artifactUri },
+      ...(artifactPathOf(run.artifactUri) === undefined
+        ? { hint: `The platform doesn't open ${run.artifactUri}: use another experiment.` }
+        : {}),
+    },
   );
 }
 

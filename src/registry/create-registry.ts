@@ -47,9 +47,9 @@ export function createRegistry(deps: RegistryDeps & { workspace?: string }): Reg
   });
   let handler: ChampionHandler | undefined;
 
-  async function register(version: NewVersion): Promise<number> {
+  async function register(version: NewVersion, options: { isClaim?: boolean } = {}): Promise<number> {
     const look = lookups(version.workspace);
-    const artifactPath = await resolveSource(version.source, isPrompt(version), look);
+    const artifactPath = await resolveSource(version.source, isPrompt(version), look, options);
     const modelId = version.modelId || (/^models:\/(m-[\w-]+)$/.exec(version.source)?.[1] ?? "");
     const logged = modelId === "" ? undefined : await look.loggedModel(modelId);
     return db.write(createVersion, {
@@ -74,7 +74,7 @@ export function createRegistry(deps: RegistryDeps & { workspace?: string }): Reg
   async function registerClaim(claim: Omit<NewVersion, "reuse"> & Claim): Promise<number> {
     const { workspace: tenant, name } = claim;
     const lineage = await checkClaim(claim, isPrompt(claim), lookups(tenant), deps.sourcePattern);
-    const version = await register({ ...claim, ...lineage, reuse: false });
+    const version = await register({ ...claim, ...lineage, reuse: false }, { isClaim: true });
     if (lineage.modelId !== "")
       await deps.artifactUris.noteVersion(tenant, lineage.modelId, { name, version });
     return version;

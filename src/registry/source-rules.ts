@@ -1,3 +1,5 @@
+import { SlipwayError } from "../http/errors.ts";
+import { foreignHost, isLocalUri, localPathOf } from "../tracking/artifacts/local-uri.ts";
 import { artifactPathOf, MAX_URI } from "../tracking/artifacts/uri.ts";
 import { invalid } from "../tracking/wire/errors.ts";
 import type { SourceLookups } from "./source.ts";
@@ -23,7 +25,8 @@ const HOST_SCHEMES = new Set(["ftp", "sftp", "hdfs", "viewfs", "http", "https", 
 
 /**
  * Checks a client's source as MLflow 3.17 does: files below the artifact root must belong to the run or the logged
- * model that the client names; nothing local, nothing relative, no other host. INVALID_PARAMETER_VALUE says which
+ * model that the client names, and so must a place in the client's own file system; nothing relative, no other host.
+ * INVALID_PARAMETER_VALUE says which
  * rule it breaks; RESOURCE_DOES_NOT_EXIST that a version it names isn't there.
  */
 export async function checkClaim(
@@ -44,7 +47,10 @@ export async function checkClaim(
   if (source.includes("#")) throw invalid(`Invalid model version source: '${source}': it has a fragment.`);
   const lineage = await lineageOf(claim, lookups);
   const owner = lineage.modelId === "" ? "run_id" : "model_id";
-  checkNotLocal(lineage.source, owner);
+  if (isLocalUri(lineage.source)) {
+    await checkLocal(lineage, owner, lookups);
+    return lineage;
+  }
   checkAbsolute(lineage.source);
   await checkOwner(lineage, owner, lookups);
   return lineage;
@@ -101,11 +107,27 @@ function suffixOf(suffix: string): { version: number } | { stage: string | undef
   return { stage: suffix.toLowerCase() === "latest" ? undefined : suffix };
 }
 
-function checkNotLocal(source: string, owner: "run_id" | "model_id"): void {
-  const scheme = schemeOf(source);
-  if (scheme !== "" && scheme !== "file") return;
+/** A local path is the client's own, and only good within what the client has put into its run or logged model. */
+async function checkLocal(
+  lineage: Lineage,
+  owner: "run_id" | "model_id",
+  lookups: SourceLookups,
+): Promise<void> {
+  const { source } = lineage;
+  if (foreignHost(source) !== undefined) {
+    // MLflow's status: what it can't parse is an internal error to it, and its tests ask for that.
+    throw new SlipwayError("MLFLOW_INTERNAL_ERROR", `${source} is not a valid remote uri.`, {
+      hint: "Name a path of the client's machine, or a URI that the artifact store understands.",
+    });
+  }
+  const path = localPathOf(source);
+  const isOwned = lineage.runId !== "" || lineage.modelId !== "";
+  const root = await ownerUri(lineage, lookups);
+  if (isOwned && root === undefined) throw notContained(source, owner);
+  const folder = root === undefined ? undefined : localPathOf(root);
+  if (path !== undefined && folder !== undefined && `${path}/`.startsWith(`${folder}/`)) return;
   throw invalid(
-    `Invalid model version source: '${source}'. To use a local path as a model version source, the ${owner} ` +
+    `Invalid model version source: '${isOwned ? (path ?? source) : source}'. To use a local path as a model version source, the ${owner} ` +
       "request parameter has to be specified and the local path has to be contained within the artifact directory " +
       `of the run specified by the ${owner}.`,
   );
@@ -150,15 +172,21 @@ async function checkOwner(
       throw notContained(source, "model_id");
     }
     case "mlflow-artifacts": {
-      const root =
-        modelId === ""
-          ? await lookups.runArtifactUri(runId)
-          : (await lookups.loggedModel(modelId))?.artifactUri;
+      const root = await ownerUri({ runId, modelId }, lookups);
       if (root !== undefined && isWithin(source, root)) return;
       throw notContained(source, owner);
     }
     default:
   }
+}
+
+/** Where the files of the run or logged model lie that the client names. */
+async function ownerUri(
+  { runId, modelId }: Pick<Lineage, "runId" | "modelId">,
+  lookups: SourceLookups,
+): Promise<string | undefined> {
+  if (modelId !== "") return (await lookups.loggedModel(modelId))?.artifactUri;
+  return runId === "" ? undefined : lookups.runArtifactUri(runId);
 }
 
 function isWithin(source: string, root: string): boolean {

@@ -1,4 +1,5 @@
 import { isOfTenant } from "../tracking/artifacts/tenant-root.ts";
+import { isLocalUri } from "../tracking/artifacts/local-uri.ts";
 import { artifactPathOf, checkedPath, joinUri } from "../tracking/artifacts/uri.ts";
 import { invalid, missing } from "../tracking/wire/errors.ts";
 
@@ -29,13 +30,15 @@ export interface SourceLookups {
 /**
  * The folder below the artifact root that a version's source names: that of `mlflow-artifacts:/…`,
  * `runs:/<id>/<path>`, `models:/m-<id>` and `models:/<name>/<version>`. "" where the files lie elsewhere (an object
- * store that clients reach by themselves, a run that isn't there): such a version is kept, but can't be served.
- * A local file or a way out of the tenant's part of the root is refused with INVALID_PARAMETER_VALUE.
+ * store or file system that clients reach by themselves, a run that isn't there): such a version is kept, but can't be
+ * served. A way out of the tenant's part of the root is refused with INVALID_PARAMETER_VALUE, and so is a local path
+ * unless checkClaim has found it within what the client logged.
  */
 export async function resolveSource(
   source: string,
   isPrompt: boolean,
   lookups: SourceLookups,
+  options: { isClaim?: boolean } = {},
 ): Promise<string> {
   if (isPrompt) return "";
   if (source.includes("#")) throw refused(source, "it has a fragment");
@@ -60,7 +63,7 @@ export async function resolveSource(
   if (version?.[1] && version[2]) {
     return (await lookups.versionOf(version[1], { version: Number(version[2]) })).path;
   }
-  if (/^(file:|\/|\.)/i.test(source)) throw refused(source, "it is a local path");
+  if (options.isClaim !== true && isLocalUri(source)) throw refused(source, "it is a local path");
   return "";
 }
 

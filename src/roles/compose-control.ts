@@ -135,7 +135,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   });
   const { blobs } = artifacts;
   const logged = createLogged();
-  const tracking = await createTracking({ db, clock, ids, artifactRoot: config.artifactRoot, logged });
+  const places = { artifactRoot: config.artifactRoot, workingDir: config.workingDir };
+  const tracking = await createTracking({ db, clock, ids, ...places, logged });
   const webhooks = await createWebhooks({
     db,
     clock,
@@ -262,7 +263,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     db,
     clock,
     ids,
-    artifactRoot: config.artifactRoot,
+    ...places,
     blobs,
     logged,
     logDefect,

@@ -32,6 +32,8 @@ export interface PlatformConfig {
   storeFile: string;
   /** `--artifact-root`: where new experiments put artifacts. */
   artifactRoot: string;
+  /** Absolute: where `slipway up` was given; below it lies what clients name by a relative path. */
+  workingDir: string;
   /** `--artifacts`: folder behind the proxied artifact API; default `<dataDir>/artifacts`. */
   artifactsDir: string;
   /** How artifacts are kept and moved. */

@@ -102,7 +102,7 @@ function configOf(
   artifacts: ArtifactSettings,
   found: Found,
 ): PlatformConfig {
-  const { dataDir, host, allowedHosts, artifactRoot, maxFileBytes, signIn } = options;
+  const { dataDir, host, allowedHosts, artifactRoot, workingDir, maxFileBytes, signIn } = options;
   const pattern = sourcePattern(invocation.env);
   const publicHost = signIn.publicUrl === undefined ? [] : [new URL(signIn.publicUrl).host];
   return {
@@ -112,6 +112,7 @@ function configOf(
     allowedHosts: [...allowedHosts, ...publicHost],
     signIn,
     artifactRoot,
+    workingDir,
     maxFileBytes,
     mainFile: invocation.mainFile,
     writerFile: invocation.writerFile,
@@ -162,6 +163,9 @@ function announce(config: PlatformConfig, options: UpOptions, freshToken: string
     `  Address  ${url}`,
     `  Push to  ${gitUrl}/<project>.git`,
     `  Data     ${config.dataDir}`,
+    ...(config.artifactRoot.startsWith("mlflow-artifacts:")
+      ? []
+      : [`  Files    new experiments put them at ${config.artifactRoot}, which only clients open`]),
     `  Stop     Ctrl-C, or kill ${process.pid}`,
     ...tokenLines(config, freshToken),
     "",

@@ -1,4 +1,5 @@
 import { DEFAULT_TENANT } from "../http/identity.ts";
+import { artifactPathOf } from "./artifacts/uri.ts";
 import type { ReadTx } from "../store/database.ts";
 import type { TrackingDeps } from "./deps.ts";
 import { createExperiment, ensureDefaultExperiment, setExperimentStage } from "./experiments/commands.ts";
@@ -30,6 +31,8 @@ export async function createTracking(
   deps: TrackingDeps & { logged: Logged; workspace?: string },
 ): Promise<Tracking & { artifactUris: ArtifactUris }> {
   const { db, clock, ids, artifactRoot, logged, workspace = DEFAULT_TENANT } = deps;
+  // Models are registered and served from what pipelines log, so the platform must be able to read it.
+  const ownRoot = artifactPathOf(artifactRoot) === undefined ? "mlflow-artifacts:/" : artifactRoot;
   await db.write(ensureDefaultExperiment, { workspace, artifactRoot, now: clock.now() });
 
   const write = async (
@@ -44,7 +47,7 @@ export async function createTracking(
       const known = await db.read((tx) => byName(tx, workspace, name));
       const now = clock.now();
       if (!known) {
-        const args = { workspace, name, artifactLocation: null, artifactRoot, tags: [], now };
+        const args = { workspace, name, artifactLocation: null, artifactRoot: ownRoot, tags: [], now };
         return { experimentId: String(await db.write(createExperiment, args)) };
       }
       if (known.lifecycle_stage === "deleted") {

@@ -10,8 +10,10 @@ export interface TrackingDeps {
   db: Database;
   clock: Clock;
   ids: Ids;
-  /** Where new experiments put artifacts: `mlflow-artifacts:/`, or an object store that clients reach themselves. */
+  /** Where new experiments put artifacts: `mlflow-artifacts:/`, or a place that clients reach by themselves. */
   artifactRoot: string;
+  /** Absolute; below it lies what clients name by a relative path. */
+  workingDir: string;
 }
 
 /** What the routes need besides. */

@@ -21,6 +21,7 @@ test("up has the documented defaults", async () => {
     port: 4600,
     allowedHosts: [],
     artifactRoot: "mlflow-artifacts:/",
+    workingDir: "/work-here",
     maxFileBytes: 50 * 2 ** 20,
     maxArtifactBytes: 10 * 2 ** 30,
     signIn: { isRequired: false },
@@ -42,6 +43,7 @@ test("up takes paths relative to where it is called, and the exit code of the pl
     storeFile: "/work-here/s.db",
     artifactsDir: "/blobs",
     artifactRoot: "mlflow-artifacts:/",
+    workingDir: "/work-here",
     maxFileBytes: 2 * 2 ** 30,
     maxArtifactBytes: 5e12,
     signIn: { isRequired: false },
@@ -75,6 +77,25 @@ test("the artifact API's own address is where artifacts go by default", async ()
   expect((await root(api)).artifactRoot).toBe("mlflow-artifacts:/");
   expect((await root(`${api}/team`)).artifactRoot).toBe("mlflow-artifacts:/team");
 });
+
+test.each([
+  ["file:///mnt/runs", "file:///mnt/runs"],
+  ["/mnt/runs", "/mnt/runs"],
+  ["./runs", "/work-here/runs"],
+  ["file:runs", "file:///work-here/runs"],
+  ["s3://bucket/x", "s3://bucket/x"],
+])("clients may be told to put artifacts at %s by themselves", async (given, kept) => {
+  expect(await options("--artifact-root", given)).toMatchObject({ artifactRoot: kept });
+});
+
+test.each(["file://host/x", "../x", "/a/%2e%2e/b", "/a#b", "file:///a?b", "C:/x", "ftp://u:secret@h/x"])(
+  "the artifact root %s is refused",
+  async (given) => {
+    const said = await options("--artifact-root", given);
+    expect(said).toContain("(USAGE)");
+    expect(said).not.toContain("secret");
+  },
+);
 
 test("up takes an address of PostgreSQL, its schema and the file of its password", async () => {
   const store = async (...argv: string[]) => {
@@ -135,7 +156,6 @@ test("a file limit that isn't a size is refused", async () => {
 test.each([
   ["--store", "mysql://u:secret@h/db"],
   ["--artifacts", "gs://u:secret@bucket/x"],
-  ["--artifact-root", "s3://bucket/x"],
   ["--grpc-port", "4601"],
 ])("%s %s isn't built and is refused, without showing a password", async (option, value) => {
   const said = await options(option, value);

@@ -1,3 +1,5 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createCollector } from "../../src/gc/collector.ts";
 import { markRuns } from "../../src/gc/mark-commands.ts";
@@ -50,6 +52,24 @@ const removeRun = (id: string) => platform.call("POST", "runs/delete", { run_id:
 const file = (experiment: string, run: string, name: string) => `${experiment}/${run}/artifacts/${name}`;
 
 describe("deleting for good", () => {
+  it("leaves the files of a place that only clients open, and says of how many", async () => {
+    const place = join(platform.folder, "clients-own");
+    const fields = { name: "local", artifact_location: `file://${place}` };
+    const { experiment_id } = await platform.call<{ experiment_id: string }>(
+      "POST",
+      "experiments/create",
+      fields,
+    );
+    const run = await newRun(experiment_id);
+    const files = join(place, run, "artifacts");
+    await mkdir(files, { recursive: true });
+    await writeFile(join(files, "a.txt"), "mine");
+    await platform.call("POST", "experiments/delete", { experiment_id });
+    const { deleted } = await platform.collect();
+    expect(deleted).toMatchObject({ runs: 1, experiments: 1, elsewhere: 1, files: 0 });
+    expect(await readFile(join(files, "a.txt"), "utf8")).toBe("mine");
+  });
+
   it("says how much, and frees a deleted run's rows and files and nobody else's", async () => {
     const experiment = await newExperiment("one");
     const [gone, stays] = [await newRun(experiment), await newRun(experiment)];

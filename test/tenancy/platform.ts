@@ -102,7 +102,14 @@ export async function startTenancy(
   tenancy.routes(app);
   const blobs = createFolderBlobs(`${folder.path}/artifacts`);
   const logged = createLogged();
-  const trackingDeps = { db, clock, ids, artifactRoot: "mlflow-artifacts:/", logged };
+  const trackingDeps = {
+    db,
+    clock,
+    ids,
+    artifactRoot: "mlflow-artifacts:/",
+    workingDir: "/work-here",
+    logged,
+  };
   const { artifactUris } = await createTracking(trackingDeps);
   const webhooks = await createWebhooks({
     ...trackingDeps,

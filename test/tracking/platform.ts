@@ -77,7 +77,14 @@ export async function startPlatform(
   options.prepare?.(app);
   const blobs = options.blobs ?? createFolderBlobs(join(folder.path, "artifacts"));
   const logged = createLogged();
-  const deps = { db, clock, ids: systemIds(() => clock.now()), artifactRoot: "mlflow-artifacts:/", logged };
+  const deps = {
+    db,
+    clock,
+    ids: systemIds(() => clock.now()),
+    artifactRoot: "mlflow-artifacts:/",
+    workingDir: "/work-here",
+    logged,
+  };
   const tracking = await createTracking(deps);
   const notes: string[] = [];
   const { settings, resolve, isSilent = false } = options.webhooks ?? { isSilent: true };

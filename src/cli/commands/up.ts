@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
 import { parseSize } from "../../spec/units.ts";
 import { isPostgresAddress, parsePostgresAddress } from "../../store/postgres/address.ts";
+import { checkArtifactLocation } from "../../tracking/artifacts/uri.ts";
 import { withHelp } from "../context.ts";
 import type { CliContext } from "../context.ts";
 import { exitCodesHelp } from "../exit.ts";
@@ -50,7 +51,7 @@ export function addUp(program: Command, context: CliContext): void {
     .option("--artifacts-style <path|host>", "where the bucket's name goes (default: path with an endpoint)")
     .option("--artifacts-proxied", "give clients no addresses of the store itself")
     .option("--max-artifact <size>", "largest artifact", DEFAULT_MAX_ARTIFACT)
-    .option("--artifact-root <uri>", "where new experiments put artifacts", "mlflow-artifacts:/")
+    .option("--artifact-root <uri>", "where clients put new experiments' artifacts", "mlflow-artifacts:/")
     .option("--max-file <size>", "largest file that a push may carry", DEFAULT_MAX_FILE)
     .option("--grpc-port <n>", "port of gRPC (not built yet)")
     .option("--json", "print one JSON object with url, gitUrl, pid, dataDir as the first line")
@@ -91,7 +92,8 @@ function readOptions(given: Given, cwd: string): UpOptions {
     ...(artifactsDir === undefined ? {} : { artifactsDir }),
     ...(artifactsS3 === undefined ? {} : { artifactsS3 }),
     maxArtifactBytes: readSize("--max-artifact", given.maxArtifact),
-    artifactRoot: readArtifactRoot(given.artifactRoot),
+    artifactRoot: readArtifactRoot(given.artifactRoot, cwd),
+    workingDir: cwd,
     maxFileBytes: readSize("--max-file", given.maxFile),
     signIn: readSignIn(given, (path) => resolve(cwd, path)),
     json: given.json === true,
@@ -176,12 +178,19 @@ function localPath(
   return isAbsolute(path) ? path : resolve(cwd, path);
 }
 
-function readArtifactRoot(given: string): string {
+function readArtifactRoot(given: string, cwd: string): string {
   // The artifact API's own address, as MLflow's server takes it as well.
   const ownApi = /^https?:\/\/[^/?#]+\/api\/2\.0\/mlflow-artifacts\/artifacts(\/[^?#]*)?$/.exec(given);
-  if (ownApi) return readArtifactRoot(`mlflow-artifacts:${ownApi[1] ?? "/"}`);
-  if (/^mlflow-artifacts:\/[^/]*/.test(given) && !given.includes("..")) return given;
-  throw notBuilt("--artifact-root", hideSecret(given), "mlflow-artifacts:/ (through the platform)");
+  try {
+    return checkArtifactLocation(ownApi ? `mlflow-artifacts:${ownApi[1] ?? "/"}` : given, cwd);
+  } catch (error) {
+    throw new SlipwayError("USAGE", "artifacts can't be put there", {
+      where: "--artifact-root",
+      given: hideSecret(given),
+      allowed: "mlflow-artifacts:/ (through the platform), a path, file:///path or s3://bucket/prefix",
+      cause: error,
+    });
+  }
 }
 
 /** Addresses of databases and stores carry passwords; an error message ends up in logs. */

@@ -1,6 +1,7 @@
 import { checkBlobPath } from "../../store/blob-path.ts";
 import { SlipwayError } from "../../http/errors.ts";
 import { invalid } from "../wire/errors.ts";
+import { isLocalUri, resolveLocalUri } from "./local-uri.ts";
 
 const PROXIED = "mlflow-artifacts:";
 /** Longer than any address of a file below the artifact root may be. */
@@ -21,14 +22,23 @@ export function artifactPathOf(uri: string): string | undefined {
   return checkedPath(path.replace(/\/$/, ""), uri);
 }
 
-/** A checked `artifact_location` of an experiment. */
-export function checkArtifactLocation(uri: string): string {
-  if (uri.length > MAX_URI) throw invalid(`An artifact location has at most ${MAX_URI} characters.`);
-  if (artifactPathOf(uri) !== undefined) return uri;
+/**
+ * A checked `artifact_location` of an experiment, or root of new ones: ours, an object store's, or a place in the
+ * clients' own file system (a relative one lies below `workingDir`).
+ */
+export function checkArtifactLocation(given: string, workingDir: string): string {
+  if (given.length > MAX_URI) throw tooLong();
+  const uri = isLocalUri(given) ? resolveLocalUri(given, workingDir) : given;
+  if (uri.length > MAX_URI) throw tooLong();
+  if (uri !== given || isLocalUri(uri) || artifactPathOf(uri) !== undefined) return uri;
   if (CLIENT_SIDE.test(uri) && !/(^|\/)\.{1,2}(\/|$)/.test(decoded(uri))) return uri;
   throw invalid(
-    `Invalid artifact location: '${uri}'. It must be a mlflow-artifacts: URI, or one of an object store, without query, fragment or '..'.`,
+    `Invalid artifact location: '${uri}'. It must be a mlflow-artifacts: URI, one of an object store, or a local path, without query, fragment or '..'.`,
   );
+}
+
+function tooLong(): SlipwayError {
+  return invalid(`An artifact location has at most ${MAX_URI} characters.`);
 }
 
 /** `uri` with further names behind it. */

@@ -18,7 +18,7 @@ import { createExperiment, renameExperiment, setExperimentStage, setExperimentTa
 import { byId, byName, experimentMessages, experimentNumber, type ExperimentRow } from "./queries.ts";
 import { searchExperiments, VIEW_TYPES } from "./search.ts";
 
-export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): MlflowRoute[] {
+export function experimentRoutes({ db, clock, artifactRoot, workingDir }: TrackingDeps): MlflowRoute[] {
   const message = async (
     find: Parameters<typeof db.read<ExperimentRow | undefined>>[0],
     otherwise: string,
@@ -60,7 +60,7 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
         const name = experimentName(string(fields, "name"));
         const location = optionalString(fields, "artifact_location") || null;
         const tags = messages(fields, "tags").map((tag) => keyValue(tag, "", LIMITS.experimentTagValue));
-        const artifactLocation = location === null ? null : ownLocation(workspace, location);
+        const artifactLocation = location === null ? null : ownLocation(workspace, location, workingDir);
         const now = clock.now();
         const args = { workspace, name, artifactLocation, artifactRoot, tags, now };
         const id = await db.write(createExperiment, args);
@@ -134,14 +134,14 @@ export function experimentRoutes({ db, clock, artifactRoot }: TrackingDeps): Mlf
 }
 
 /** As in MLflow, only the default tenant may choose; the other tenants' parts of the root are not its own. */
-function ownLocation(workspace: string, location: string): string {
+function ownLocation(workspace: string, location: string, workingDir: string): string {
   if (workspace !== DEFAULT_TENANT) {
     throw invalid("artifact_location cannot be specified when workspaces are enabled");
   }
   if (location.startsWith("runs:")) {
     throw invalid(`Artifact location cannot be a runs:/ URI. Given: '${location}'`);
   }
-  const uri = checkArtifactLocation(location);
+  const uri = checkArtifactLocation(location, workingDir);
   const path = artifactPathOf(uri);
   if (path === undefined || isOfTenant(path, workspace)) return uri;
   throw invalid(`Invalid artifact location: '${location}'. It belongs to another workspace.`);

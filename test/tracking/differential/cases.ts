@@ -1,21 +1,6 @@
+import { get, long, patch, post, remove } from "./calls.ts";
+import { moreCases } from "./more-cases.ts";
 import type { Call } from "./pair.ts";
-
-type Options = Pick<Call, "as" | "ownWords">;
-const long = (length: number): string => "x".repeat(length);
-const post = (path: string, fields: object = {}, options: Options = {}): Call => ({
-  method: "POST",
-  path,
-  fields,
-  ...options,
-});
-const get = (path: string, fields: object = {}, options: Options = {}): Call => ({
-  method: "GET",
-  path,
-  fields,
-  ...options,
-});
-const patch = (path: string, fields: object = {}): Call => ({ method: "PATCH", path, fields });
-const remove = (path: string, fields: object = {}): Call => ({ method: "DELETE", path, fields });
 
 const experiments: Call[] = [
   post("experiments/create", { name: "one" }, { as: "one" }),
@@ -331,4 +316,11 @@ const registry: Call[] = [
 ];
 
 /** What MLflow's server has a rule for, told to both in the same order. */
-export const CASES: Readonly<Record<string, Call[]>> = { experiments, runs, batches, models, registry };
+export const CASES: Readonly<Record<string, Call[]>> = {
+  experiments,
+  runs,
+  batches,
+  models,
+  registry,
+  ...moreCases,
+};

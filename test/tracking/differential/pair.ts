@@ -1,6 +1,7 @@
 /** One call of MLflow's API. `$name` in its path or fields stands for an id that an earlier answer gave. */
 export interface Call {
   method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** Below /ajax-api/2.0/mlflow; the whole path when it begins with a slash. */
   path: string;
   fields?: object;
   /** Name for the id that this call's answer gives. */
@@ -41,14 +42,15 @@ export class Pair {
 async function tell(side: Side, { method, path, fields = {}, as, ownWords }: Call): Promise<Answer> {
   const put = (text: string): string => text.replace(/\$\w+/g, (name) => side.ids.get(name.slice(1)) ?? name);
   const given = JSON.parse(put(JSON.stringify(fields))) as Record<string, unknown>;
-  const url = new URL(`${side.url}/ajax-api/2.0/mlflow/${put(path)}`);
+  const url = new URL(`${side.url}${path.startsWith("/") ? "" : "/ajax-api/2.0/mlflow/"}${put(path)}`);
   if (method === "GET") {
     for (const [key, value] of Object.entries(given)) {
       for (const item of Array.isArray(value) ? value : [value]) url.searchParams.append(key, String(item));
     }
   }
-  const body = { body: JSON.stringify(given), headers: { "content-type": "application/json" } };
-  const response = await fetch(url, { method, ...(method === "GET" ? {} : body) });
+  const headers = { "content-type": "application/json", "user-agent": "mlflow-differential" };
+  const body = method === "GET" ? {} : { body: JSON.stringify(given) };
+  const response = await fetch(url, { method, headers, ...body });
   const text = await response.text();
   const answer = text.startsWith("{") ? (JSON.parse(text) as Record<string, unknown>) : { text };
   const id = madeId(answer);

@@ -10,9 +10,33 @@ export interface VariantSpec extends VariantRef {
   format: "onnx";
   /** Folder on this machine with `model.onnx`; its content never changes. */
   modelDir: string;
+  /** Always ready; 0: none while nobody asks, and the first request waits for one. */
   workers: number;
+  /** How many more there may be, and when; undefined: never more than `workers`. */
+  scale?: ScaleRule;
   /** Bytes that one worker may use before it is ended; undefined: the backend's default. */
   memoryBytes?: number;
+  /** Processors that one worker may use; below 1 its weight where processors are short. Undefined: 1. */
+  cpu?: number;
+  limits?: VariantLimits;
+}
+
+/** When a variant gets more workers, and fewer. */
+export interface ScaleRule {
+  /** Workers at most; at least `workers`. */
+  max: number;
+  /** Requests under way or waiting for each worker, on average, that are wanted. */
+  concurrency: number;
+  /** Milliseconds without need after which a worker is ended; the last one only where `workers` is 0. */
+  idleMs: number;
+}
+
+/** What one variant may hold at once; a request beyond it is refused at once. */
+export interface VariantLimits {
+  /** Requests that are with its workers; undefined: no limit of its own. */
+  concurrency?: number;
+  /** Requests that wait for a worker, or for their turn; default 1,024. */
+  queue?: number;
 }
 
 /** How a service's traffic is divided, as said by one commit of the environment repository. */
@@ -68,10 +92,19 @@ export interface ServingBackend {
 }
 
 export interface VariantState extends VariantRef {
-  workers: {
-    pid?: number;
-    state: "starting" | "ready" | "backing-off" | "stopping";
-    restarts: number;
-    lastExit?: string;
-  }[];
+  /** None while it is scaled to zero. */
+  workers: WorkerState[];
+  /** The latest end of a worker that nobody asked for. */
+  lastEnd?: { at: number; reason: string };
+}
+
+export interface WorkerState {
+  pid?: number;
+  state: "starting" | "ready" | "backing-off" | "stopping";
+  /** Ends in this place so far that nobody asked for. */
+  restarts: number;
+  /** Why the one before this ended. */
+  lastExit?: string;
+  /** True when its process holds models of other services too. */
+  isShared?: boolean;
 }

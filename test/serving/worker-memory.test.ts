@@ -22,6 +22,8 @@ it("a worker that leaks says so once it is over its limit", async () => {
   const worker = await startWorker(
     {
       id: "w1",
+      process: "p1",
+      isShared: false,
       socketPath: join(folder, "w.sock"),
       service: "digits",
       version: 1,

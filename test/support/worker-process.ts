@@ -47,6 +47,8 @@ export async function startTestWorker(
   for (const [name, content] of Object.entries(files)) await writeFile(join(modelDir, name), content);
   const config: WorkerConfig = {
     id: "w1",
+    process: "p1",
+    isShared: false,
     socketPath: join(folder, "w.sock"),
     service: "digits",
     version: 3,

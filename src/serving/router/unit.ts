@@ -94,8 +94,8 @@ export class Unit {
   #try(): void {
     const { target, kind } = this.#drawn;
     const pool = this.#deps.variants.find({ service: target.model, version: this.#version });
-    if (pool === undefined || pool.isFull(this.#body.length)) {
-      const why = pool === undefined ? "isn't prepared" : "has more requests than it can hold";
+    const why = pool === undefined ? "isn't prepared" : pool.refusal(this.#body.length);
+    if (pool === undefined || why !== undefined) {
       const error = `version ${this.#version} of ${JSON.stringify(target.model)} ${why}`;
       return this.#tried({ status: 503, error, headers: RETRY_SOON });
     }

@@ -1,77 +1,80 @@
 import type { Clock } from "../../base/clock.ts";
-import { SlipwayError } from "../../http/errors.ts";
 import type { VariantSpec, VariantState } from "../backend.ts";
-import type { AnswerFrame, FrameKind } from "../frames.ts";
+import type { FrameKind } from "../frames.ts";
 import type { WorkerMetadata } from "../worker-arguments.ts";
 import type { WorkerConnection } from "./worker-connection.ts";
 import type { LivingWorker } from "./worker-host.ts";
-import { WorkerSlot } from "./worker-slot.ts";
-import type { SlotDeps } from "./worker-slot.ts";
+import type { WorkerSlot } from "./worker-slot.ts";
+import { Ticket } from "./ticket.ts";
+import type { PoolAnswer, PoolRequest } from "./ticket.ts";
+import { Workforce } from "./workforce.ts";
+import type { WorkforceDeps } from "./workforce.ts";
 
-/** Requests of one variant that are with workers or wait for one. */
-const MAX_REQUESTS = 1_024;
+export type { PoolAnswer, PoolRequest } from "./ticket.ts";
+
+/** Requests of one variant that wait, unless it says otherwise. */
+const DEFAULT_QUEUE = 1_024;
 const MAX_REQUEST_BYTES = 256 * 1024 * 1024;
-/** A worker that has answered nothing for so long is ended, unless requests may take longer. */
-const STUCK_MS = 10_000;
 /** A request that ended two workers isn't given to a third. */
 const MAX_ATTEMPTS = 2;
 
-export type PoolAnswer = AnswerFrame | "lost";
-
-/** A request under way; `cancel` when nobody waits for it any more. */
-export interface PoolRequest {
-  cancel(): void;
-}
-
-interface Ticket extends PoolRequest {
-  readonly kind: FrameKind;
-  readonly body: Buffer;
-  attempts: number;
-  isDone: boolean;
-  sentBy: { connection: WorkerConnection; id: number } | undefined;
-  answered(answer: AnswerFrame): void;
-  finish(answer: PoolAnswer): void;
-}
-
-/** The workers of one variant: spreads requests over them, and gives a dead worker's requests to another. */
+/** The requests of one variant: spreads them over its workers, and gives a dead worker's requests to another. */
 export class VariantPool {
-  readonly spec: VariantSpec;
   readonly #clock: Clock;
-  readonly #slots: WorkerSlot[] = [];
+  readonly #workforce: Workforce;
   readonly #waiting: Ticket[] = [];
-  readonly #watch: NodeJS.Timeout;
-  #changed: (() => void)[] = [];
+  #spec: VariantSpec;
+  #maxRequests = 0;
   #requests = 0;
   #bytes = 0;
-  #longestMs = 0;
   #isDraining = false;
+  #onDrained: (() => void) | undefined;
   #metadata: WorkerMetadata | undefined;
 
-  constructor(spec: VariantSpec, deps: SlotDeps) {
-    this.spec = spec;
+  constructor(spec: VariantSpec, deps: WorkforceDeps) {
+    this.#spec = spec;
     this.#clock = deps.clock;
-    for (let index = 0; index < spec.workers; index++) {
-      const slot = new WorkerSlot(spec, index, deps, {
-        changed: () => this.#slotChanged(slot),
-        lost: (tickets) => this.#retry(tickets as Ticket[]),
-      });
-      this.#slots.push(slot);
-    }
-    this.#watch = setInterval(() => this.#endStuck(), 1_000);
-    this.#watch.unref();
+    this.#limit();
+    this.#workforce = new Workforce(spec, deps, {
+      ready: (connection) => {
+        this.#metadata = connection.metadata;
+        this.#sendWaiting();
+      },
+      room: () => {
+        if (this.#waiting.length > 0) this.#sendWaiting();
+      },
+      lost: (sent) => this.#retry(sent as readonly Ticket[]),
+    });
   }
 
-  /** Puts a worker into every slot: those that live already first, new ones into the rest. */
+  get spec(): VariantSpec {
+    return this.#spec;
+  }
+
+  /** Puts a worker into every place: those that live already first, new ones into the rest. */
   start(living: readonly LivingWorker[] = []): void {
-    for (const [index, slot] of this.#slots.entries()) {
-      const worker = living[index];
-      if (worker === undefined) slot.start();
-      else slot.adopt(worker);
-    }
+    this.#workforce.start(living);
+  }
+
+  /** Takes over what may change while it serves: how many workers, and its limits. */
+  adjust(spec: VariantSpec): void {
+    const { workers, scale, limits } = spec;
+    this.#spec = {
+      ...withoutAdjustable(this.#spec),
+      workers,
+      ...(scale && { scale }),
+      ...(limits && { limits }),
+    };
+    this.#limit();
+    this.#workforce.adjust(this.#spec);
   }
 
   slot(workerId: string): WorkerSlot | undefined {
-    return this.#slots.find((slot) => slot.id === workerId);
+    return this.#workforce.slot(workerId);
+  }
+
+  setApart(): void {
+    this.#workforce.setApart();
   }
 
   /** What the model takes and gives; undefined until a worker has been ready once. */
@@ -79,147 +82,131 @@ export class VariantPool {
     return this.#metadata;
   }
 
+  /** True when a worker is there, or would be as soon as somebody asks. */
   get isReady(): boolean {
-    return this.#slots.some((slot) => slot.connection !== undefined);
+    return this.#workforce.isReady;
   }
 
-  /** True when another request would be one too many. */
+  /** True when another request would be refused. */
   isFull(bodyBytes: number): boolean {
-    return this.#isDraining || this.#requests >= MAX_REQUESTS || this.#bytes + bodyBytes > MAX_REQUEST_BYTES;
+    return this.refusal(bodyBytes) !== undefined;
+  }
+
+  /** Why another request can't be taken now, as the end of a sentence about the version; undefined when it can. */
+  refusal(bodyBytes: number): string | undefined {
+    if (this.#isDraining) return "is being removed";
+    if (this.#requests >= this.#maxRequests || this.#bytes + bodyBytes > MAX_REQUEST_BYTES)
+      return "has more requests than it can hold";
+    return this.#workforce.outage(this.#clock.now());
   }
 
   state(): VariantState {
-    const { service, version } = this.spec;
-    return { service, version, workers: this.#slots.map((slot) => slot.state()) };
+    const { service, version } = this.#spec;
+    return { service, version, ...this.#workforce.state() };
   }
 
   /** Resolves when every worker is ready; VARIANT_NOT_READY when one can't load the model, or keeps dying. */
-  async ready(signal: AbortSignal): Promise<void> {
-    const onAbort = () => this.#notify();
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      for (;;) {
-        if (signal.aborted) throw signal.reason as Error;
-        const failed = this.#slots.find((slot) => slot.hasFailed);
-        if (failed !== undefined) throw this.#notReady(failed);
-        if (this.#slots.every((slot) => slot.connection !== undefined)) return;
-        await new Promise<void>((resolve) => this.#changed.push(resolve));
-      }
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+  ready(signal: AbortSignal): Promise<void> {
+    return this.#workforce.ready(signal);
   }
 
   /** Sends a request to the worker that has least to do. `done` is called once, unless it is cancelled first. */
   request(kind: FrameKind, body: Buffer, timeoutMs: number, done: (answer: PoolAnswer) => void): PoolRequest {
+    const now = this.#clock.now();
     this.#requests += 1;
     this.#bytes += body.length;
-    this.#longestMs = Math.max(this.#longestMs, timeoutMs);
-    const settle = () => {
-      ticket.isDone = true;
-      this.#requests -= 1;
-      this.#bytes -= body.length;
-      if (this.#isDraining && this.#requests === 0) this.#notify();
-    };
-    const ticket: Ticket = {
-      kind,
-      body,
-      attempts: 0,
-      isDone: false,
-      sentBy: undefined,
-      answered: (answer) => ticket.finish(answer),
-      finish(answer) {
-        if (ticket.isDone) return;
-        settle();
-        done(answer);
-      },
-      cancel() {
-        if (ticket.isDone) return;
-        settle();
-        ticket.sentBy?.connection.cancel(ticket.sentBy.id);
-      },
-    };
-    this.#send(ticket);
+    this.#workforce.came(now);
+    const ticket = new Ticket(this, kind, body, timeoutMs, done);
+    this.#send(ticket, now);
     return ticket;
+  }
+
+  /** A ticket has been answered, or nobody waits for it any more. */
+  settled({ body }: Ticket): void {
+    this.#requests -= 1;
+    this.#bytes -= body.length;
+    this.#workforce.went(this.#clock.now());
+    if (this.#requests === 0) this.#onDrained?.();
+  }
+
+  /**
+   * What is done a few times a second: more workers or fewer, and an eye on those that say nothing.
+   * @param isLate the last look was so long ago that this machine stood still, so silence means nothing
+   */
+  look(now: number, isLate: boolean): void {
+    // Those that were cancelled while they waited for a worker.
+    if (this.#waiting.length > 0) {
+      const alive = this.#waiting.filter((ticket) => !ticket.isDone);
+      this.#waiting.splice(0, this.#waiting.length, ...alive);
+    }
+    this.#workforce.look(now, isLate, this.#requests);
   }
 
   /** Lets what is under way come to its end, for at most `withinMs`, then ends the workers. */
   async drain(withinMs: number): Promise<void> {
     this.#isDraining = true;
-    const deadline = this.#clock.now() + withinMs;
-    const timer = setTimeout(() => this.#notify(), withinMs);
-    while (this.#requests > 0 && this.#clock.now() < deadline)
-      await new Promise<void>((resolve) => this.#changed.push(resolve));
-    clearTimeout(timer);
-    clearInterval(this.#watch);
-    for (const slot of this.#slots) slot.stop();
+    if (this.#requests > 0)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, withinMs);
+        this.#onDrained = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    this.#workforce.stop();
     for (const ticket of this.#waiting.splice(0)) ticket.finish("lost");
   }
 
   /** Leaves the workers alone; for a router that ends while they live on. */
   detach(): void {
-    clearInterval(this.#watch);
-    for (const slot of this.#slots) slot.detach();
+    this.#workforce.detach();
   }
 
-  #send(ticket: Ticket): void {
-    const connection = this.#leastLoaded();
-    if (connection === undefined) {
-      // Bounded by isFull() and by each request's own deadline.
-      this.#waiting.push(ticket);
-      return;
+  #limit(): void {
+    const { concurrency = 0, queue = DEFAULT_QUEUE } = this.#spec.limits ?? {};
+    this.#maxRequests = Math.max(1, concurrency + queue);
+  }
+
+  #send(ticket: Ticket, now: number): void {
+    const connection = this.#hasRoom() ? this.#workforce.leastLoaded() : undefined;
+    // Bounded by refusal() and by each request's own deadline.
+    if (connection === undefined) this.#waiting.push(ticket);
+    else ticket.sendTo(connection, now);
+  }
+
+  /** With fewer requests than the variant's own limit; without one, workers themselves keep what waits. */
+  #hasRoom(): boolean {
+    const limit = this.#spec.limits?.concurrency;
+    return limit === undefined || this.#workforce.load < limit;
+  }
+
+  #sendWaiting(): void {
+    const now = this.#clock.now();
+    let taken = 0;
+    for (const ticket of this.#waiting) {
+      if (!ticket.isDone) {
+        const connection: WorkerConnection | undefined = this.#hasRoom()
+          ? this.#workforce.leastLoaded()
+          : undefined;
+        if (connection === undefined) break;
+        ticket.sendTo(connection, now);
+      }
+      taken += 1;
     }
-    ticket.attempts += 1;
-    ticket.sentBy = { connection, id: connection.send(ticket, this.#clock.now()) };
+    this.#waiting.splice(0, taken);
   }
 
-  #leastLoaded(): WorkerConnection | undefined {
-    let best: WorkerConnection | undefined;
-    for (const { connection } of this.#slots)
-      if (connection?.isOpen && (best === undefined || connection.load < best.load)) best = connection;
-    return best;
-  }
-
-  #slotChanged(slot: WorkerSlot): void {
-    if (slot.connection !== undefined) {
-      this.#metadata = slot.connection.metadata;
-      for (const ticket of this.#waiting.splice(0)) if (!ticket.isDone) this.#send(ticket);
-    }
-    this.#notify();
-  }
-
+  /** Of a worker that is gone, or of one that says nothing. */
   #retry(tickets: readonly Ticket[]): void {
+    const now = this.#clock.now();
     for (const ticket of tickets) {
       if (ticket.isDone) continue;
-      ticket.sentBy = undefined;
-      if (ticket.attempts >= MAX_ATTEMPTS) ticket.finish("lost");
-      else this.#send(ticket);
+      if (ticket.attempts < MAX_ATTEMPTS) this.#send(ticket, now);
+      else if (!ticket.isSent) ticket.finish("lost");
     }
   }
+}
 
-  #endStuck(): void {
-    const now = this.#clock.now();
-    const limit = Math.max(STUCK_MS, 3 * this.#longestMs);
-    for (const slot of this.#slots) if ((slot.connection?.age(now) ?? 0) > limit) slot.endStuck(limit);
-    // Those that were cancelled while they waited for a worker.
-    const alive = this.#waiting.filter((ticket) => !ticket.isDone);
-    this.#waiting.splice(0, this.#waiting.length, ...alive);
-  }
-
-  #notReady(slot: WorkerSlot): SlipwayError {
-    const { service, version } = this.spec;
-    const error = slot.error;
-    return new SlipwayError(
-      "VARIANT_NOT_READY",
-      `version ${version} of ${service} can't serve: ${error?.message ?? slot.state().lastExit ?? "unknown"}`,
-      {
-        where: `version/${service}/${version}`,
-        ...(error === undefined ? {} : { hint: error.hint, details: { cause: error } }),
-      },
-    );
-  }
-
-  #notify(): void {
-    for (const resolve of this.#changed.splice(0)) resolve();
-  }
+function withoutAdjustable({ scale: _scale, limits: _limits, ...rest }: VariantSpec): VariantSpec {
+  return rest;
 }

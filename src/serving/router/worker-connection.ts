@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import type { Socket } from "node:net";
+import type { Clock } from "../../base/clock.ts";
 import { bytesOf } from "../../base/bytes.ts";
 import { FRAME_KIND, FrameReader, decodeAnswer, requestHead } from "../frames.ts";
 import type { AnswerFrame, FrameKind } from "../frames.ts";
@@ -12,62 +13,80 @@ const HELLO_WITHIN_MS = 5_000;
 export interface Sent {
   readonly kind: FrameKind;
   readonly body: Buffer;
-  answered(answer: AnswerFrame): void;
+  /** Milliseconds that its caller waits. */
+  readonly timeoutMs: number;
+  answered(answer: AnswerFrame, by: WorkerConnection): void;
 }
 
-/** By id; `sent` is undefined once nobody waits for the answer. `at`: when it was sent, milliseconds. */
-type Pending = Map<number, { sent: Sent | undefined; at: number }>;
+interface Pending {
+  /** undefined once nobody waits for the answer. */
+  sent: Sent | undefined;
+  timeoutMs: number;
+  at: number;
+}
+
+export interface Unanswered {
+  sent: Sent[];
+  /** When the oldest of all was sent, those that nobody waits for included; undefined: there was none. */
+  oldestAt: number | undefined;
+}
+
+interface ConnectionEvents {
+  closed(unanswered: Unanswered): void;
+  /** Answers came. */
+  answered?(): void;
+}
 
 /** The pipelined connection to one worker. */
 export class WorkerConnection {
-  readonly metadata: WorkerMetadata;
   readonly #socket: Socket;
-  readonly #pending: Pending;
+  readonly #clock: Clock;
+  readonly #pending = new Map<number, Pending>();
+  #metadata: WorkerMetadata | undefined;
   #nextId = 1;
+  #heardAt = 0;
+  #longestSilence: number | undefined;
 
-  private constructor(socket: Socket, metadata: WorkerMetadata, pending: Pending) {
+  private constructor(socket: Socket, clock: Clock) {
     this.#socket = socket;
-    this.metadata = metadata;
-    this.#pending = pending;
+    this.#clock = clock;
   }
 
-  /** Connects and asks what the model takes and gives. `onClose` gets what was never answered. */
-  static open(path: string, onClose: (unanswered: Sent[]) => void): Promise<WorkerConnection> {
+  /** Connects and asks what the model takes and gives. */
+  static open(path: string, clock: Clock, events: ConnectionEvents): Promise<WorkerConnection> {
     return new Promise((resolve, reject) => {
       const socket = connect(path);
-      const pending: Pending = new Map();
-      const reader = new FrameReader(MAX_ANSWER_BYTES);
+      const connection = new WorkerConnection(socket, clock);
       const timer = setTimeout(() => socket.destroy(new Error("the worker doesn't answer")), HELLO_WITHIN_MS);
       let failure = new Error("the worker closed the connection");
-      let opened = false;
-      const hello: Sent = {
-        kind: FRAME_KIND.metadata,
-        body: Buffer.alloc(0),
-        answered(answer) {
-          clearTimeout(timer);
-          opened = true;
-          const metadata = JSON.parse(answer.body.toString("utf8")) as WorkerMetadata;
-          resolve(new WorkerConnection(socket, metadata, pending));
-        },
-      };
-      pending.set(0, { sent: hello, at: Date.now() });
-      socket.write(bytesOf(requestHead(0, FRAME_KIND.metadata, 0)));
+      connection.#hello(() => {
+        clearTimeout(timer);
+        resolve(connection);
+      });
+      const reader = new FrameReader(MAX_ANSWER_BYTES);
       socket.on("data", (chunk: Buffer) => {
         try {
-          for (const frame of reader.push(chunk)) settle(pending, decodeAnswer(frame));
+          for (const frame of reader.push(chunk)) connection.#settle(decodeAnswer(frame));
         } catch (error) {
           socket.destroy(error as Error);
         }
+        events.answered?.();
       });
       socket.on("error", (error) => (failure = error));
       socket.on("close", () => {
         clearTimeout(timer);
-        const unanswered = [...pending.values()].flatMap(({ sent }) => sent ?? []);
-        pending.clear();
-        if (opened) onClose(unanswered);
-        else reject(failure);
+        if (connection.#metadata === undefined) return reject(failure);
+        const oldestAt = connection.#oldest()?.at;
+        const sent = [...connection.#pending.values()].flatMap((entry) => entry.sent ?? []);
+        connection.#pending.clear();
+        return events.closed({ sent, oldestAt });
       });
     });
+  }
+
+  /** What the model takes and gives. */
+  get metadata(): WorkerMetadata {
+    return this.#metadata as WorkerMetadata;
   }
 
   /** Requests that the worker hasn't answered, those that nobody waits for included. */
@@ -79,17 +98,37 @@ export class WorkerConnection {
     return !this.#socket.destroyed;
   }
 
-  /** Milliseconds that the oldest unanswered request has been with the worker. */
-  age(now: number): number {
-    const [oldest] = this.#pending.values();
-    return oldest === undefined ? 0 : now - oldest.at;
+  /** When the oldest request that it hasn't answered was sent, in milliseconds; undefined: it has answered all. */
+  get oldestAt(): number | undefined {
+    return this.#oldest()?.at;
+  }
+
+  /** Milliseconds for which it has said nothing although something is to be said; 0 otherwise. */
+  silence(now: number): number {
+    const oldest = this.#oldest();
+    return oldest === undefined ? 0 : Math.max(0, now - Math.max(oldest.at, this.#heardAt));
+  }
+
+  /** The longest silence that ended with an answer; undefined before the first. */
+  get longestSilence(): number | undefined {
+    return this.#longestSilence;
+  }
+
+  /** How long the caller of its oldest request waits, milliseconds. */
+  get patience(): number {
+    return this.#oldest()?.timeoutMs ?? 0;
+  }
+
+  /** Requests that somebody waits for. */
+  waitedFor(): Sent[] {
+    return [...this.#pending.values()].flatMap((entry) => entry.sent ?? []);
   }
 
   /** Sends a request; answers its id. */
   send(sent: Sent, now: number): number {
     const id = this.#nextId;
     this.#nextId = id === 0xffffffff ? 1 : id + 1;
-    this.#pending.set(id, { sent, at: now });
+    this.#pending.set(id, { sent, at: now, timeoutMs: sent.timeoutMs });
     this.#socket.cork();
     this.#socket.write(bytesOf(requestHead(id, sent.kind, sent.body.length)));
     this.#socket.write(bytesOf(sent.body));
@@ -108,10 +147,36 @@ export class WorkerConnection {
   close(): void {
     this.#socket.destroy();
   }
-}
 
-function settle(pending: Pending, answer: AnswerFrame): void {
-  const entry = pending.get(answer.id);
-  pending.delete(answer.id);
-  entry?.sent?.answered(answer);
+  #hello(opened: () => void): void {
+    const sent: Sent = {
+      kind: FRAME_KIND.metadata,
+      body: Buffer.alloc(0),
+      timeoutMs: HELLO_WITHIN_MS,
+      answered: (answer) => {
+        this.#metadata = JSON.parse(answer.body.toString("utf8")) as WorkerMetadata;
+        this.#longestSilence = undefined;
+        opened();
+      },
+    };
+    this.#pending.set(0, { sent, at: this.#clock.now(), timeoutMs: HELLO_WITHIN_MS });
+    this.#socket.write(bytesOf(requestHead(0, FRAME_KIND.metadata, 0)));
+  }
+
+  /** The first that was sent: a map keeps that order. */
+  #oldest(): Pending | undefined {
+    for (const pending of this.#pending.values()) return pending;
+    return undefined;
+  }
+
+  #settle(answer: AnswerFrame): void {
+    const entry = this.#pending.get(answer.id);
+    if (entry === undefined) return;
+    const now = this.#clock.now();
+    const silence = now - Math.max(entry.at, this.#heardAt);
+    if (silence > (this.#longestSilence ?? -1)) this.#longestSilence = silence;
+    this.#heardAt = now;
+    this.#pending.delete(answer.id);
+    entry.sent?.answered(answer, this);
+  }
 }

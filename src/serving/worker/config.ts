@@ -2,9 +2,13 @@ import type { ErrorBody } from "../../http/errors.ts";
 import type { TensorPort } from "../protocol/tensor.ts";
 import type { TensorSpec, WorkerMetadata as Identity } from "../worker-arguments.ts";
 
-/** What a worker is told at its start. */
+/** What a worker is told at its start. A process holds one worker, or several with small models. */
 export interface WorkerConfig {
   id: string;
+  /** The process that it lives in; workers with the same name here share one. */
+  process: string;
+  /** True when workers of other variants may live in the same process. */
+  isShared: boolean;
   /** Unix socket that it listens on; a file of that name that nobody serves any more is replaced. */
   socketPath: string;
   service: string;
@@ -13,20 +17,32 @@ export interface WorkerConfig {
   modelDir: string;
   /** Of one request frame. */
   maxFrameBytes: number;
-  /** Resident memory beyond which the worker ends itself; undefined: no limit of its own. */
+  /** Resident memory beyond which its process ends itself; undefined: no limit of its own. */
   memoryBytes?: number;
   /** Threads that one inference may use; default 1. */
   threads?: number;
+  /** Added to the process's niceness, 0 to 19: its weight where processors are short. */
+  nice?: number;
   /** Rows that waiting requests may be joined to; default 256. */
   maxBatchRows?: number;
 }
 
-/** Messages between a worker and whoever started it. */
-export type ToWorker = { type: "start"; worker: WorkerConfig } | { type: "stop" };
+/**
+ * Messages to a worker process. Its first one may come without a worker: it loads what every model needs and waits.
+ * `end` lets one worker answer what it has and go; `stop` all of them, and the process with them.
+ */
+export type ToWorker =
+  | { type: "start"; worker?: WorkerConfig }
+  | { type: "end"; id: string }
+  | { type: "stop" };
 export type FromWorker =
+  /** `metadata.id` says which. */
   | { type: "ready"; metadata: WorkerMetadata }
-  /** It has ended or ends itself; exit code 1 follows. */
-  | { type: "failed"; error: ErrorBody };
+  /** That worker has ended; exit code 1 follows when it was the process's last. */
+  | { type: "failed"; id: string; error: ErrorBody }
+  | { type: "ended"; id: string }
+  /** The whole process gives up, with all that it holds. */
+  | { type: "over"; error: ErrorBody };
 
 /** Open Inference V2's model metadata, and which worker says so. */
 export interface WorkerMetadata extends Identity {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type * as OnnxRuntime from "onnxruntime-node";
 import type { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
 import { SlipwayError } from "../../http/errors.ts";
 import { DATATYPE_NAMES, datatypeOfOnnx } from "../protocol/datatypes.ts";
@@ -7,11 +8,18 @@ import type { Tensor, TensorPort } from "../protocol/tensor.ts";
 import { loadError } from "./load-error.ts";
 import type { Model } from "./model.ts";
 
-/** Loads model.onnx into this process; an inference blocks its thread. Nobody else loads ONNX Runtime. */
-export async function loadOnnxModel(modelDir: string, threads: number): Promise<Model> {
-  // CommonJS: bundlers and Node put its exports below `default`, the types don't.
+type Runtime = Pick<typeof OnnxRuntime, "InferenceSession" | "Tensor">;
+
+/** Loads ONNX Runtime itself: most of the time that a small model takes to load. Nobody else loads it. */
+export async function loadRuntime(): Promise<Runtime> {
   const imported = await import("onnxruntime-node");
-  const { InferenceSession, Tensor } = imported.default ?? imported;
+  // CommonJS: bundlers and Node put its exports below `default`, the types don't.
+  return imported.default ?? imported;
+}
+
+/** Loads model.onnx into this process; an inference blocks its thread. */
+export async function loadOnnxModel(modelDir: string, threads: number): Promise<Model> {
+  const { InferenceSession, Tensor } = await loadRuntime();
   let session: InferenceSession;
   try {
     session = await InferenceSession.create(join(modelDir, "model.onnx"), {

@@ -15,14 +15,14 @@ export function createIpcWorkerHost(
   return {
     living,
     spawn: (worker) => send({ type: "spawn-worker", worker }),
-    end: (id, how) => send({ type: "end-worker", id, how }),
+    end: (id, how, why) => send({ type: "end-worker", id, how, ...(why === undefined ? {} : { why }) }),
     listen(listener) {
       events = listener;
     },
     receive(message) {
       if (message.type === "worker-spawned") events?.spawned(message.id, message.pid);
       else if (message.type === "worker-ready") events?.ready(message.id);
-      else if (message.type === "worker-exited") events?.exited(message.exit);
+      else if (message.type === "workers-exited") events?.exited(message.exits);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import type { ToWorker } from "../../../serving/worker/config.ts";
 import type { RotatingLog } from "./rotating-log.ts";
 import type { FromChild, StartMessage, ToChildLater } from "./messages.ts";
 
@@ -18,7 +19,7 @@ export interface ChildOptions {
   command: Command;
   env: Readonly<Record<string, string>>;
   cwd: string;
-  log: RotatingLog;
+  log: Pick<RotatingLog, "write">;
   start: StartMessage;
   /** Socket that is handed over with the start message. */
   handle?: unknown;
@@ -60,7 +61,7 @@ export class Child {
     return this.#isOver;
   }
 
-  send(message: ToChildLater): void {
+  send(message: ToChildLater | ToWorker): void {
     if (this.#process.connected) this.#process.send(message, () => undefined);
   }
 

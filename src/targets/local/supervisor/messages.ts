@@ -11,16 +11,17 @@ export interface StartMessage {
   secrets?: unknown;
 }
 
-/** What a child hears after its start. */
+/** What a child hears after its start; all but `stop` for serve. Worker processes hear ToWorker. */
 export type ToChildLater =
   | { type: "stop" }
   | { type: "worker-spawned"; id: string; pid: number }
   | { type: "worker-ready"; id: string }
-  | { type: "worker-exited"; exit: WorkerExit };
+  /** Of one process, so that whoever hears it knows who shared it. */
+  | { type: "workers-exited"; exits: WorkerExit[] };
 
 /** What a child says. The last two come from serve only. */
 export type FromChild =
   | { type: "ready" }
   | { type: "failed"; error: ErrorBody }
   | { type: "spawn-worker"; worker: WorkerConfig }
-  | { type: "end-worker"; id: string; how: "drain" | "kill" };
+  | { type: "end-worker"; id: string; how: "drain" | "kill"; why?: string };

@@ -55,7 +55,7 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     const kept = { serve: serve.child?.pid, control: control.child?.pid };
     options.onChildren([
       ...Object.entries(kept).flatMap(([name, pid]) => (pid === undefined ? [] : [{ name, pid }])),
-      ...workers.living().map(({ worker, pid }) => ({ name: `worker ${worker.id}`, pid })),
+      ...workers.pids(),
     ]);
   };
   const workers = new WorkerChildren({

@@ -1,13 +1,11 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { ErrorBody } from "../../../http/errors.ts";
-import { workerLogName } from "../../../serving/admin/worker-logs.ts";
 import type { LivingWorker } from "../../../serving/router/worker-host.ts";
 import type { WorkerConfig } from "../../../serving/worker/config.ts";
-import { Child } from "./child.ts";
-import type { ChildExit, Command } from "./child.ts";
-import type { FromChild, ToChildLater } from "./messages.ts";
+import type { Command } from "./child.ts";
+import type { ToChildLater } from "./messages.ts";
 import type { RotatingLog } from "./rotating-log.ts";
+import { WorkerProcess } from "./worker-process.ts";
 
 export interface WorkerChildrenOptions {
   command: Command;
@@ -20,23 +18,25 @@ export interface WorkerChildrenOptions {
   onChange(): void;
 }
 
-interface Entry {
-  child: Child;
-  worker: WorkerConfig;
-  ready: boolean;
-  error?: ErrorBody;
-}
-
-const END_WITHIN_MS = 5_000;
 const MEMORY_EVERY_MS = 1_000;
 /** More than serve would ever ask for; a defect there must not fill the machine. */
-const MAX_WORKERS = 256;
+const MAX_PROCESSES = 256;
+/** So long nothing was asked for before a process is made ready for the next: loading comes first. */
+const SPARE_AFTER_MS = 500;
 
-/** The worker processes: children of the supervisor, so that they outlive serve; asked for by serve. */
+/**
+ * The worker processes: children of the supervisor, so that they outlive serve; asked for by serve. From the first
+ * worker on, one more waits with the runtime loaded, because that takes longer than loading a small model.
+ */
 export class WorkerChildren {
   readonly #options: WorkerChildrenOptions;
-  readonly #workers = new Map<string, Entry>();
+  readonly #processes = new Map<string, WorkerProcess>();
+  /** Process of each worker. */
+  readonly #homes = new Map<string, WorkerProcess>();
   readonly #memoryTimer: NodeJS.Timeout;
+  #spare: WorkerProcess | undefined;
+  #spareTimer: NodeJS.Timeout | undefined;
+  #isStopping = false;
 
   constructor(options: WorkerChildrenOptions) {
     this.#options = options;
@@ -45,88 +45,111 @@ export class WorkerChildren {
   }
 
   living(): LivingWorker[] {
-    return [...this.#workers.values()].flatMap(({ child, worker, ready }) =>
-      child.pid === undefined ? [] : [{ worker, pid: child.pid, ready }],
-    );
+    return [...this.#processes.values()].flatMap((own) => own.living());
+  }
+
+  /** Of every process, the waiting one too. */
+  pids(): { name: string; pid: number }[] {
+    const own = [...this.#processes].map(([name, { pid }]) => ({ name: `worker ${name}`, pid }));
+    const all = this.#spare === undefined ? own : [...own, { name: "spare worker", pid: this.#spare.pid }];
+    return all.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
   }
 
   get size(): number {
-    return this.#workers.size;
+    return this.#processes.size + (this.#spare === undefined ? 0 : 1);
   }
 
   spawn(worker: WorkerConfig): void {
-    const { command, env, cwd, config, log, tell, onChange } = this.#options;
-    if (this.#workers.size >= MAX_WORKERS) {
-      const signal = `not started: there are ${MAX_WORKERS} workers`;
-      return tell({ type: "worker-exited", exit: { id: worker.id, code: null, signal } });
+    const { tell, onChange } = this.#options;
+    const home = this.#processes.get(worker.process) ?? this.#newHome(worker.process);
+    if (home === undefined) {
+      const signal = `not started: there are ${MAX_PROCESSES} worker processes`;
+      return tell({ type: "workers-exited", exits: [{ id: worker.id, code: null, signal }] });
     }
-    const child = new Child({
-      command,
-      env,
-      cwd,
-      log: log(workerLogName(worker)),
-      start: { type: "start", config, worker },
-      onMessage: (message) => this.#onMessage(worker.id, message),
-      onExit: (exit) => this.#onExit(worker.id, exit),
-    });
-    this.#workers.set(worker.id, { child, worker, ready: false });
+    this.#homes.set(worker.id, home);
+    home.host(worker);
     onChange();
-    if (child.pid !== undefined) tell({ type: "worker-spawned", id: worker.id, pid: child.pid });
-    return undefined;
+    if (home.pid !== undefined) tell({ type: "worker-spawned", id: worker.id, pid: home.pid });
+    return this.#refillLater();
   }
 
   end(id: string, how: "drain" | "kill"): void {
-    const child = this.#workers.get(id)?.child;
-    if (child === undefined) return;
-    if (how === "kill") return child.kill();
-    child.send({ type: "stop" });
-    setTimeout(() => child.kill(), END_WITHIN_MS).unref();
-    return undefined;
+    if (how === "kill") this.#homes.get(id)?.kill();
+    else this.#homes.get(id)?.end(id);
   }
 
   stopAll(): void {
+    this.#isStopping = true;
     clearInterval(this.#memoryTimer);
-    for (const { child } of this.#workers.values()) child.send({ type: "stop" });
+    clearTimeout(this.#spareTimer);
+    for (const own of this.#processes.values()) own.stop();
+    this.#spare?.kill();
   }
 
   killAll(): void {
-    for (const { child } of this.#workers.values()) child.kill();
+    for (const own of this.#processes.values()) own.kill();
+    this.#spare?.kill();
   }
 
-  #onMessage(id: string, message: FromChild): void {
-    const worker = this.#workers.get(id);
-    if (worker === undefined) return;
-    if (message.type === "failed") worker.error = message.error;
-    if (message.type !== "ready") return;
-    worker.ready = true;
-    this.#options.tell({ type: "worker-ready", id });
+  #newHome(name: string): WorkerProcess | undefined {
+    const spare = this.#spare?.isOver === false ? this.#spare : undefined;
+    if (spare === undefined && this.#processes.size >= MAX_PROCESSES) return undefined;
+    const home = spare ?? this.#start();
+    this.#spare = undefined;
+    this.#processes.set(name, home);
+    return home;
   }
 
-  #onExit(id: string, { code, signal }: ChildExit): void {
-    const ended = this.#workers.get(id);
-    const error = ended?.error;
-    this.#workers.delete(id);
-    if (ended !== undefined) rmSync(ended.worker.socketPath, { force: true });
-    this.#options.onChange();
-    this.#options.tell({
-      type: "worker-exited",
-      exit: { id, code, signal, ...(error === undefined ? {} : { error }) },
+  #start(): WorkerProcess {
+    const { command, env, cwd, config, log, tell } = this.#options;
+    const own = new WorkerProcess({
+      command,
+      env,
+      cwd,
+      config,
+      log,
+      onReady: (id) => tell({ type: "worker-ready", id }),
+      onLeft: (worker, exit) => {
+        this.#forget(worker);
+        tell({ type: "workers-exited", exits: [exit] });
+      },
+      onOver: (ended) => {
+        for (const [name, process] of this.#processes) if (process === own) this.#processes.delete(name);
+        if (this.#spare === own) this.#spare = undefined;
+        for (const { worker } of ended) this.#forget(worker);
+        this.#options.onChange();
+        if (ended.length > 0) tell({ type: "workers-exited", exits: ended.map(({ exit }) => exit) });
+      },
     });
+    return own;
+  }
+
+  #forget(worker: WorkerConfig): void {
+    this.#homes.delete(worker.id);
+    rmSync(worker.socketPath, { force: true });
+  }
+
+  #refillLater(): void {
+    clearTimeout(this.#spareTimer);
+    this.#spareTimer = setTimeout(() => {
+      if (this.#isStopping || this.#spare !== undefined || this.#processes.size >= MAX_PROCESSES) return;
+      this.#spare = this.#start();
+      this.#options.onChange();
+    }, SPARE_AFTER_MS);
+    this.#spareTimer.unref();
   }
 
   /** Workers look at their own memory; one that is busy inside a model can't, so it is looked at from here too. */
   #checkMemory(): void {
-    for (const entry of this.#workers.values()) {
-      const { child, worker } = entry;
-      const limit = worker.memoryBytes ?? Infinity;
-      const bytes = limit === Infinity ? undefined : residentBytes(child.pid);
-      if (bytes === undefined || bytes <= limit) continue;
-      entry.error = {
+    for (const own of this.#processes.values()) {
+      const limit = own.memoryBytes;
+      const bytes = limit === undefined ? undefined : residentBytes(own.pid);
+      if (limit === undefined || bytes === undefined || bytes <= limit) continue;
+      own.kill({
         code: "MODEL_OUT_OF_MEMORY",
         message: `the worker used ${bytes} bytes of memory; ${limit} are allowed`,
-        hint: "Raise the memory of a worker, or serve a smaller model.",
-      };
-      child.kill();
+        hint: "Raise serving.resources.memory, or serve a smaller model.",
+      });
     }
   }
 }

@@ -4,6 +4,7 @@
 // `--if-stale` returns at once when nothing in src/ or console/ is newer than the last build; `--pack` makes dist/ a
 // real folder, because packages carry no links.
 import {
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -54,6 +55,11 @@ export async function build({ pack = false } = {}) {
   mkdirSync(out, { recursive: true });
   try {
     await Promise.all([bundle(out), bundleConsole(out)]);
+    // Runs in models' own Python; nothing of it is compiled.
+    cpSync(join(root, "src", "serving", "python"), join(out, "python"), {
+      recursive: true,
+      filter: (path) => !path.includes("__pycache__"),
+    });
     writeFileSync(join(out, ".built"), "");
     utimesSync(join(out, ".built"), started, started);
   } catch (error) {

@@ -340,6 +340,18 @@ export const CATALOGUE = {
     status: 422,
     hint: "Load model.onnx with onnxruntime where it was made, and save it again.",
   },
+  MODEL_SIGNATURE_MISSING: {
+    status: 422,
+    hint: "Log the model with input_example=…, from which MLflow also infers the signature.",
+  },
+  MODEL_START_TIMEOUT: {
+    status: 422,
+    hint: "Load it with mlflow.pyfunc.load_model in its own environment and look at what takes so long.",
+  },
+  MODEL_DIED: {
+    status: 422,
+    hint: "`slipway logs service/<model>` shows what it wrote; a signal means that native code of it crashed.",
+  },
   MODEL_UNSUPPORTED_TYPE: {
     status: 422,
     hint: "Every input and output must be a tensor; from scikit-learn, convert with options={'zipmap': False}.",

@@ -67,7 +67,9 @@ class WorkerLife {
       worker = await startWorker(config, {
         resident: () => process.memoryUsage.rss(),
         onOverMemory: (error) => void this.#failAll(error),
+        onModelDied: (error) => void this.#failAll(error),
         onConnections: () => this.look(),
+        log: (text) => void process.stderr.write(text),
       });
     } catch (error) {
       return this.#fail(id, error);

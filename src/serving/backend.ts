@@ -6,10 +6,15 @@ export interface VariantRef {
   version: number;
 }
 
+/** What runs a model: ONNX Runtime, or Python with the framework that the model was made with. */
+export type ModelFormat = "onnx" | "python";
+
 export interface VariantSpec extends VariantRef {
-  format: "onnx";
-  /** Folder on this machine with `model.onnx`; its content never changes. */
+  format: ModelFormat;
+  /** Folder on this machine with the model; its content never changes. */
   modelDir: string;
+  /** Interpreter of the model's own environment on this machine; only for "python". */
+  python?: string;
   /** Always ready; 0: none while nobody asks, and the first request waits for one. */
   workers: number;
   /** How many more there may be, and when; undefined: never more than `workers`. */

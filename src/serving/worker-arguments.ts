@@ -1,3 +1,5 @@
+import type { ModelFormat } from "./backend.ts";
+
 /** One input or output of a model as Open Inference V2 names it; -1 is a dimension that the request chooses. */
 export interface TensorSpec {
   name: string;
@@ -12,6 +14,11 @@ export interface WorkerMetadata {
   version: number;
   inputs: TensorSpec[];
   outputs: TensorSpec[];
+}
+
+/** What runs a model, as Open Inference's metadata names it. */
+export function platformOf(format: ModelFormat): "onnxruntime_onnx" | "mlflow_pyfunc" {
+  return format === "python" ? "mlflow_pyfunc" : "onnxruntime_onnx";
 }
 
 /** Name of a worker's socket in the folder of sockets. */

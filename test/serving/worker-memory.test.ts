@@ -27,13 +27,20 @@ it("a worker that leaks says so once it is over its limit", async () => {
       socketPath: join(folder, "w.sock"),
       service: "digits",
       version: 1,
+      format: "onnx",
       modelDir: folder,
       maxFrameBytes: MEBIBYTE,
       threads: 1,
       memoryBytes: 100 * MEBIBYTE,
       maxBatchRows: 256,
     },
-    { resident: () => resident, onOverMemory: (error) => say(error), onConnections: () => {} },
+    {
+      resident: () => resident,
+      onOverMemory: (error) => say(error),
+      onModelDied: say,
+      onConnections: () => {},
+      log: () => {},
+    },
   );
   resident = 101 * MEBIBYTE;
   expect(await over).toMatchObject({

@@ -52,6 +52,7 @@ export async function startTestWorker(
     socketPath: join(folder, "w.sock"),
     service: "digits",
     version: 3,
+    format: "onnx",
     modelDir,
     maxFrameBytes: 4 * MEBIBYTE,
     threads: 1,

@@ -15,6 +15,8 @@ export interface TensorPort {
   datatype: Datatype;
   /** undefined: the model doesn't say, any shape may come. */
   shape: readonly number[] | undefined;
+  /** A column of a table, whose [n] values may also come as [n, 1]: clients write columns either way. */
+  isColumn?: boolean;
 }
 
 /** What a model takes and gives, in its own order. */
@@ -50,7 +52,7 @@ export function checkShape(port: TensorPort, given: readonly unknown[]): asserts
   if (wanted === undefined) return;
   let fits = given.length === wanted.length;
   for (let i = 0; fits && i < wanted.length; i++) fits = wanted[i] === -1 || wanted[i] === given[i];
-  if (!fits) {
+  if (!fits && !(port.isColumn === true && given.length === 2 && given[1] === 1)) {
     const any = wanted.includes(-1) ? " (-1: any size)" : "";
     throw new BadInput(
       `${inputName(port)}: its shape is ${shown(given)}, but the model takes ${shown(wanted)}${any}`,

@@ -120,7 +120,7 @@ export class WorkerSlot {
 
   start(): void {
     const { host, placement, runDir, clock, newWorkerId } = this.#deps;
-    const { service, version, modelDir, memoryBytes, cpu = 1 } = this.#spec;
+    const { service, version, format, modelDir, python, memoryBytes, cpu = 1 } = this.#spec;
     this.#timer = undefined;
     this.startsAt = undefined;
     this.#isAlone = this.#events.isAlone();
@@ -133,7 +133,9 @@ export class WorkerSlot {
       socketPath: join(runDir, workerSocketName(this.#id)),
       service,
       version,
+      format,
       modelDir,
+      ...(python === undefined ? {} : { python }),
       maxFrameBytes: MAX_FRAME_BYTES,
       threads: Math.max(1, Math.ceil(cpu)),
       nice: niceOf(cpu),

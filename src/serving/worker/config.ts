@@ -1,5 +1,7 @@
 import type { ErrorBody } from "../../http/errors.ts";
+import type { ModelFormat } from "../backend.ts";
 import type { TensorPort } from "../protocol/tensor.ts";
+import { platformOf } from "../worker-arguments.ts";
 import type { TensorSpec, WorkerMetadata as Identity } from "../worker-arguments.ts";
 
 /** What a worker is told at its start. A process holds one worker, or several with small models. */
@@ -13,8 +15,11 @@ export interface WorkerConfig {
   socketPath: string;
   service: string;
   version: number;
-  /** Folder with `model.onnx`, and `contract.json` where there is one. */
+  format: ModelFormat;
+  /** Folder with the model, and `contract.json` where there is one. */
   modelDir: string;
+  /** Interpreter of the model's own environment, for a model in Python. */
+  python?: string;
   /** Of one request frame. */
   maxFrameBytes: number;
   /** Resident memory beyond which its process ends itself; undefined: no limit of its own. */
@@ -48,19 +53,19 @@ export type FromWorker =
 export interface WorkerMetadata extends Identity {
   name: string;
   versions: string[];
-  platform: "onnxruntime_onnx";
+  platform: ReturnType<typeof platformOf>;
 }
 
 /** Of a loaded model. */
 export function workerMetadata(
-  { id, service, version }: Pick<WorkerConfig, "id" | "service" | "version">,
+  { id, service, version, format }: Pick<WorkerConfig, "id" | "service" | "version" | "format">,
   inputs: readonly TensorPort[],
   outputs: readonly TensorPort[],
 ): WorkerMetadata {
   return {
     name: service,
     versions: [String(version)],
-    platform: "onnxruntime_onnx",
+    platform: platformOf(format),
     inputs: inputs.map(specOf),
     outputs: outputs.map(specOf),
     id,

@@ -20,6 +20,8 @@ export interface Model extends ModelPorts {
   readonly invocation?: InvocationForm;
   /** A body of MLflow's `/invocations`, which only the model's own framework can read; undefined: not supported. */
   invoke?(contentType: string, body: Buffer): Promise<InvocationAnswer>;
+  /** Resident bytes that it uses outside of this process. */
+  resident?(): number;
   release(): Promise<void>;
 }
 

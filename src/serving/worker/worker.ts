@@ -4,7 +4,9 @@ import { SlipwayError } from "../../http/errors.ts";
 import { workerMetadata } from "./config.ts";
 import type { WorkerConfig, WorkerMetadata } from "./config.ts";
 import { watchMemory } from "./memory-limit.ts";
+import type { Model } from "./model.ts";
 import { loadOnnxModel } from "./onnx-model.ts";
+import { loadPythonModel } from "./python-model.ts";
 import { warmUp } from "./warm-up.ts";
 import { startWorkerServer } from "./worker-server.ts";
 
@@ -13,8 +15,12 @@ export interface WorkerDeps {
   resident(): number;
   /** The worker has used more than it may and should be closed. */
   onOverMemory(error: SlipwayError): void;
+  /** What ran the model is gone: the worker should be closed, and what it hasn't answered is lost. */
+  onModelDied(error: SlipwayError): void;
   /** A connection came or went. */
   onConnections(): void;
+  /** Into this process's log. */
+  log(text: string): void;
 }
 
 export interface Worker {
@@ -27,12 +33,15 @@ export interface Worker {
 
 /** Loads the model, warms it up and listens. MODEL_* errors say why it can't. */
 export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promise<Worker> {
-  const file = await stat(join(config.modelDir, "model.onnx")).catch(() => undefined);
-  if (!file?.isFile()) throw new SlipwayError("MODEL_MISSING", "the model's folder has no model.onnx");
-  const model = await loadOnnxModel(config.modelDir, config.threads ?? 1);
+  const model = await loadModel(config, deps);
+  const resident = () => deps.resident() + (model.resident?.() ?? 0);
   const { joins } = await warmUp(model, config.modelDir);
   const limit = config.memoryBytes ?? Number.POSITIVE_INFINITY;
-  if (deps.resident() > limit) throw overMemory(deps.resident(), limit, "having loaded the model");
+  if (resident() > limit) {
+    const error = overMemory(resident(), limit, "having loaded the model");
+    await model.release();
+    throw error;
+  }
   const metadata = workerMetadata(config, model.inputs, model.outputs);
   const server = await startWorkerServer({
     model,
@@ -41,7 +50,7 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
     joins,
     onConnections: () => deps.onConnections(),
   });
-  const watch = watchMemory(limit, deps.resident, (bytes) =>
+  const watch = watchMemory(limit, resident, (bytes) =>
     deps.onOverMemory(overMemory(bytes, limit, "while serving")),
   );
   return {
@@ -55,6 +64,18 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
       await model.release();
     },
   };
+}
+
+async function loadModel(config: WorkerConfig, deps: WorkerDeps): Promise<Model> {
+  const { format, modelDir, python, threads = 1 } = config;
+  if (format === "python") {
+    if (python === undefined)
+      throw new SlipwayError("MODEL_LOAD_FAILED", "a model in Python needs an environment, none was given");
+    return loadPythonModel({ python, modelDir, threads, log: deps.log, onDied: deps.onModelDied });
+  }
+  const file = await stat(join(modelDir, "model.onnx")).catch(() => undefined);
+  if (!file?.isFile()) throw new SlipwayError("MODEL_MISSING", "the model's folder has no model.onnx");
+  return loadOnnxModel(modelDir, threads);
 }
 
 function overMemory(

@@ -1,0 +1,1 @@
+"""What a worker runs in a model's own environment."""

@@ -1,17 +1,39 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { sendJson, sendProtocolError } from "./answers.ts";
-import type { PredictionDeps } from "./prediction-deps.ts";
+import { isServerReady, modelFacts, poolOf, unknownModel } from "./model-facts.ts";
+import type { FactDeps } from "./model-facts.ts";
 import type { PredictionRoute } from "./routes.ts";
-import type { VariantPool } from "./variant-pool.ts";
+import { load, refuseUnload, sendIndex } from "./repository.ts";
+import type { PredictionRoute } from "./routes.ts";
 
 export type InfoRoute = Exclude<PredictionRoute, { kind: "infer" }>;
-type InfoDeps = Pick<PredictionDeps, "rules" | "variants"> & { version: string };
+type InfoDeps = FactDeps & { version: string };
 
-/** Answers everything of Open Inference that is no inference: metadata, readiness, health. */
-export function handleInfo(res: ServerResponse, route: InfoRoute, deps: InfoDeps): void {
+/** Of Open Inference, by the names that Triton gave them. */
+const EXTENSIONS = ["binary_tensor_data", "model_repository"];
+
+/** Answers everything of Open Inference that is no inference: metadata, readiness, health, the repository. */
+export function handleInfo(
+  req: IncomingMessage,
+  res: ServerResponse,
+  route: InfoRoute,
+  deps: InfoDeps,
+): void {
   switch (route.kind) {
     case "server":
-      return sendJson(res, 200, JSON.stringify({ name: "slipway", version: deps.version, extensions: [] }));
+      return sendJson(
+        res,
+        200,
+        JSON.stringify({ name: "slipway", version: deps.version, extensions: EXTENSIONS }),
+      );
+    case "ping":
+      return sendPing(res, route.model, deps);
+    case "repository-index":
+      return sendIndex(req, res, deps);
+    case "load":
+      return load(req, res, route.model, deps);
+    case "unload":
+      return refuseUnload(res, route.model, deps);
     case "live":
       return sendJson(res, 200, '{"live":true}');
     case "ready":
@@ -26,14 +48,21 @@ export function handleInfo(res: ServerResponse, route: InfoRoute, deps: InfoDeps
     case "wrong-method":
       return sendProtocolError(res, 405, `${route.allowed} is needed here`, { allow: route.allowed });
     default:
-      return sendProtocolError(res, 404, "this address isn't part of Open Inference V1 or V2");
+      return sendProtocolError(res, 404, "this address isn't part of Open Inference V1 or V2, or of MLflow's scoring protocol");
   }
 }
 
-/** The server is ready when every service's champion is. */
 function sendReady(res: ServerResponse, deps: InfoDeps): void {
-  const ready = deps.rules.services().every((service) => poolOf(service, undefined, deps)?.isReady === true);
+  const ready = isServerReady(deps);
   sendJson(res, ready ? 200 : 503, JSON.stringify({ ready }));
+}
+
+/** As MLflow's scoring server: an empty line, and the status that says it. */
+function sendPing(res: ServerResponse, model: string | undefined, deps: InfoDeps): void {
+  if (model === undefined) return sendJson(res, isServerReady(deps) ? 200 : 503, "\n");
+  const isKnown = deps.rules.find(model) !== undefined;
+  const isReady = poolOf(model, undefined, deps)?.isReady === true;
+  return sendJson(res, isKnown ? (isReady ? 200 : 503) : 404, "\n");
 }
 
 function sendModel(
@@ -42,33 +71,13 @@ function sendModel(
   deps: InfoDeps,
 ): void {
   const pool = poolOf(route.model, route.version, deps);
-  if (pool === undefined) {
-    const version = route.version === undefined ? "" : ` in version ${route.version}`;
-    return sendProtocolError(
-      res,
-      404,
-      `no service serves a model named ${JSON.stringify(route.model)}${version}`,
-    );
-  }
+  if (pool === undefined) return sendProtocolError(res, 404, unknownModel(route.model, route.version));
   const ready = pool.isReady;
   if (route.kind === "model-ready")
     return sendJson(res, ready ? 200 : 503, JSON.stringify({ name: route.model, ready }));
   if (route.protocol === "v1")
     return sendJson(res, ready ? 200 : 503, JSON.stringify({ name: route.model, ready }));
-  if (pool.metadata === undefined) return sendProtocolError(res, 503, "the model isn't loaded yet");
-  const { inputs, outputs } = pool.metadata;
-  const versions = deps.variants
-    .specs()
-    .flatMap((spec) => (spec.service === route.model ? [String(spec.version)] : []));
-  return sendJson(
-    res,
-    200,
-    JSON.stringify({ name: route.model, versions, platform: "onnxruntime_onnx", inputs, outputs }),
-  );
-}
-
-function poolOf(service: string, version: number | undefined, deps: InfoDeps): VariantPool | undefined {
-  const rule = deps.rules.find(service)?.rule;
-  if (rule === undefined) return undefined;
-  return deps.variants.find({ service, version: version ?? rule.champion });
+  const facts = modelFacts(route.model, pool, deps);
+  if (facts === undefined) return sendProtocolError(res, 503, "the model isn't loaded yet", { "retry-after": "1" });
+  return sendJson(res, 200, JSON.stringify(facts));
 }

@@ -3,7 +3,7 @@ import { LongestFirst } from "./test/longest-first.ts";
 
 export default defineConfig({
   test: {
-    exclude: ["test/cluster/**"],
+    exclude: ["test/cluster/**", "test/engines/**"],
     pool: "threads",
     isolate: false,
     // One file a core: most of the time goes to processes that the tests start.
@@ -18,7 +18,12 @@ export default defineConfig({
         test: {
           name: "sqlite",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/cluster/**", "test/store/postgres*.test.ts", "test/e2e/two-platforms.test.ts"],
+          exclude: [
+            "test/cluster/**",
+            "test/engines/**",
+            "test/store/postgres*.test.ts",
+            "test/e2e/two-platforms.test.ts",
+          ],
           provide: { database: "sqlite" },
         },
       },

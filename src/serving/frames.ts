@@ -17,7 +17,8 @@ import { bytesOf, joinBuffers } from "../base/bytes.ts";
  *               answer is JSON
  * cancel        nothing; its id is that of a request whose answer nobody waits for any more, which is still answered, once
  *
- * An answer with a status from 400 is JSON for every kind: `{"error": "…"}`.
+ * An answer with a status from 400 is JSON for every kind, the error as its protocol has it: `{"error": "…"}`, of
+ * invocations `{"error_code": "…", "message": "…"}`.
  */
 export const FRAME_KIND = { v2: 1, v1: 2, metadata: 3, cancel: 4, v2Binary: 5, invocations: 6 } as const;
 export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];

@@ -26,6 +26,10 @@ export class FakePool {
     return this.full;
   }
 
+  refusal(): string | undefined {
+    return this.full ? "has more requests than it can hold" : undefined;
+  }
+
   request(_kind: number, _body: Buffer, _timeoutMs: number, done: (answer: PoolAnswer) => void) {
     const own = (answer: PoolAnswer) => done(answer);
     this.waiting.push(own);
@@ -130,7 +134,7 @@ export class FakeServing {
     const caller = new FakeCaller();
     const target: InferTarget = { protocol: "v2", model: this.rule.service };
     if (version !== undefined) target.version = version;
-    const reply = new HttpReply(caller as unknown as ServerResponse);
+    const reply = new HttpReply(caller as unknown as ServerResponse, "v2");
     Unit.begin(reply, { target, requestId: "id", kind: FRAME_KIND.v2, body, headers }, this.deps);
     return caller;
   }

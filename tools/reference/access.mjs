@@ -23,10 +23,15 @@ Made from the routes by \`node tools/reference.mjs --write\`.
 
 /** Answered by the process at the public address, by the list of tokens that it was told. */
 const SERVE = [
-  ["GET", "/v2/health/live, /v2/health/ready, /health/live", "open", ""],
+  ["GET", "/v2/health/live, /v2/health/ready, /health/live, /ping, /endpoints/…/ping", "open", ""],
   ["GET", "/v2, /v2/models, /v2/models/…, /v1/models, /v1/models/…", "predict", "default"],
   ["POST", "/v2/models/…/infer, /v1/models/…:predict", "predict", "default"],
+  ["POST", "/endpoints/…/invocations, /invocations", "predict", "default"],
+  ["POST", "/v2/repository/index, /v2/repository/models/…/load, …/unload", "predict", "default"],
 ];
+
+/** What control hands on to that process. */
+const PREDICTIONS = /^\/(v1\/\*|v2.*|endpoints\/\*|invocations|ping)$/;
 
 /** Stands for whatever a route's dependencies are: nothing is called that would need a real one. */
 const anything = new Proxy(function () {}, {
@@ -41,7 +46,7 @@ export async function accessPage({ createApp }, groups) {
   for (const add of groups) add(app, anything);
   await app.ready();
   const rows = app.accessRows
-    .filter(({ path, method }) => method !== "HEAD" && path !== "/v1/*" && !path.startsWith("/v2"))
+    .filter(({ path, method }) => method !== "HEAD" && !PREDICTIONS.test(path))
     .map(({ method, path, access, tenantFrom, scope }) => [
       method,
       path,

@@ -14,6 +14,20 @@ export function errorBody(message: string): string {
   return JSON.stringify({ error: message });
 }
 
+/** MLflow's names of what went wrong, by HTTP status. */
+const MLFLOW_CODES: Record<number, string> = {
+  404: "RESOURCE_DOES_NOT_EXIST",
+  501: "NOT_IMPLEMENTED",
+  503: "TEMPORARILY_UNAVAILABLE",
+  504: "TEMPORARILY_UNAVAILABLE",
+};
+
+/** Body of an error answer of MLflow's scoring server. */
+export function invocationError(status: number, message: string): string {
+  const code = MLFLOW_CODES[status] ?? (status < 500 ? "BAD_REQUEST" : "INTERNAL_ERROR");
+  return JSON.stringify({ error_code: code, message });
+}
+
 const SHOWN = 60;
 const SHOWN_ITEMS = 8;
 const SHOWN_DEPTH = 3;

@@ -4,7 +4,6 @@ import { isServerReady, modelFacts, poolOf, unknownModel } from "./model-facts.t
 import type { FactDeps } from "./model-facts.ts";
 import type { PredictionRoute } from "./routes.ts";
 import { load, refuseUnload, sendIndex } from "./repository.ts";
-import type { PredictionRoute } from "./routes.ts";
 
 export type InfoRoute = Exclude<PredictionRoute, { kind: "infer" }>;
 type InfoDeps = FactDeps & { version: string };
@@ -48,7 +47,11 @@ export function handleInfo(
     case "wrong-method":
       return sendProtocolError(res, 405, `${route.allowed} is needed here`, { allow: route.allowed });
     default:
-      return sendProtocolError(res, 404, "this address isn't part of Open Inference V1 or V2, or of MLflow's scoring protocol");
+      return sendProtocolError(
+        res,
+        404,
+        "this address isn't part of Open Inference V1 or V2, or of MLflow's scoring protocol",
+      );
   }
 }
 
@@ -78,6 +81,7 @@ function sendModel(
   if (route.protocol === "v1")
     return sendJson(res, ready ? 200 : 503, JSON.stringify({ name: route.model, ready }));
   const facts = modelFacts(route.model, pool, deps);
-  if (facts === undefined) return sendProtocolError(res, 503, "the model isn't loaded yet", { "retry-after": "1" });
+  if (facts === undefined)
+    return sendProtocolError(res, 503, "the model isn't loaded yet", { "retry-after": "1" });
   return sendJson(res, 200, JSON.stringify(facts));
 }

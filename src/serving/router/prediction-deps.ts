@@ -26,7 +26,7 @@ export interface PredictionDeps {
 
 /** What the path of an inference request asks for. */
 export interface InferTarget {
-  protocol: "v1" | "v2";
+  protocol: "v1" | "v2" | "invocations";
   model: string;
   /** From the path: this version, assigned by nobody, in no test. */
   version?: number;

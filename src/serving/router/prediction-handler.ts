@@ -1,15 +1,19 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TrafficRule } from "../backend.ts";
-import { FRAME_KIND } from "../frames.ts";
 import { REQUEST_ID } from "../request-id.ts";
-import { sendProtocolError } from "./answers.ts";
+import { bodyKind } from "./body-kind.ts";
+import type { BodyKind } from "./body-kind.ts";
+import { callerTimeout } from "./deadline.ts";
 import type { InferTarget, PredictionDeps } from "./prediction-deps.ts";
+import type { PredictionRoute } from "./routes.ts";
 import { readBody } from "./read-body.ts";
 import type { BodyRead } from "./read-body.ts";
 import { refuseTarget } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import { HttpReply } from "./reply.ts";
 import { Unit } from "./unit.ts";
+
+type InferRoute = Extract<PredictionRoute, { kind: "infer" }>;
 
 /** A larger body than this isn't read to its end only to be thrown away. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
@@ -19,47 +23,66 @@ const RETRY_SOON = { "retry-after": "1" };
 export function handleInfer(
   req: IncomingMessage,
   res: ServerResponse,
-  target: InferTarget,
+  route: InferRoute,
   deps: PredictionDeps,
 ): void {
   const given = req.headers["x-slipway-request-id"];
   const requestId = typeof given === "string" && REQUEST_ID.test(given) ? given : deps.newRequestId();
   res.setHeader("x-slipway-request-id", requestId);
+  const reply = new HttpReply(res, route.protocol);
+  const target = targetOf(route, deps);
+  if ("status" in target) return reply.fail(target.status, target.message, {});
   const rule = deps.rules.find(target.model)?.rule;
-  const refusal = refuse(req, target, rule, deps);
-  if (refusal !== undefined || rule === undefined) {
-    const { status, message } = refusal ?? { status: 404, message: "unknown" };
-    sendProtocolError(res, status, message, status === 503 ? RETRY_SOON : {});
-    return;
+  const head = takeHead(req, target, rule, deps);
+  if ("status" in head || rule === undefined) {
+    const { status, message } = "status" in head ? head : { status: 404, message: "unknown" };
+    return reply.fail(status, message, status === 503 ? RETRY_SOON : {});
   }
-  readBody(req, rule.maxBodyBytes, (read) => {
-    const body = usableBody(read, rule, res);
+  const { kind, prefix, timeoutMs } = head;
+  const taken = (read: BodyRead) => {
+    const body = usableBody(read, rule, reply);
     if (body === undefined) return;
-    const kind = FRAME_KIND[target.protocol];
-    Unit.begin(new HttpReply(res), { target, requestId, kind, body, headers: req.headers }, deps);
-  });
+    Unit.begin(reply, { target, requestId, kind, body, headers: req.headers, timeoutMs }, deps);
+  };
+  return readBody(req, rule.maxBodyBytes, taken, prefix);
 }
 
-/** What can be refused before the body is read. */
-function refuse(
+/** MLflow's scoring server serves one model, so its path may name none. */
+function targetOf(route: InferRoute, { rules }: PredictionDeps): InferTarget | Refusal {
+  const { model } = route;
+  if (model !== undefined) return { ...route, model };
+  const services = rules.services();
+  const [only] = services;
+  if (only !== undefined && services.length === 1) return { protocol: "invocations", model: only };
+  const which =
+    services.length === 0 ? "no model is served yet" : `${services.length} models are served here`;
+  return { status: 404, message: `${which}: POST /endpoints/MODEL/invocations names one` };
+}
+
+/** What can be refused before the body is read, else what it is. */
+function takeHead(
   req: IncomingMessage,
   target: InferTarget,
   rule: TrafficRule | undefined,
   deps: PredictionDeps,
-): Refusal | undefined {
+): (BodyKind & { timeoutMs: number | undefined }) | Refusal {
   const refusal = refuseTarget(target, rule, deps);
   if (refusal !== undefined) return refusal;
-  if (req.headers["inference-header-content-length"] !== undefined)
-    return { status: 501, message: "the binary data extension isn't supported; send and ask for JSON data" };
-  if ((req.headers["content-encoding"] ?? "identity") !== "identity")
-    return { status: 415, message: "compressed bodies aren't supported" };
-  return undefined;
+  const body = bodyKind(target, req.headers);
+  if ("status" in body) return body;
+  const timeoutMs = callerTimeout(req.headers);
+  if (timeoutMs === "malformed")
+    return {
+      status: 400,
+      message: "the deadline can't be read: grpc-timeout is digits and a unit, such as 250m",
+    };
+  return { kind: body.kind, ...(body.prefix && { prefix: body.prefix }), timeoutMs };
 }
 
-function usableBody(read: BodyRead, rule: TrafficRule, res: ServerResponse): Buffer | undefined {
+function usableBody(read: BodyRead, rule: TrafficRule, reply: HttpReply): Buffer | undefined {
   if (read === "aborted") return undefined;
   if ("body" in read) return read.body;
   const message = `the body is larger than ${rule.maxBodyBytes} bytes (serving.maxBody)`;
-  sendProtocolError(res, 413, message, read.tooLarge > MAX_DISCARDED_BYTES ? { connection: "close" } : {});
+  reply.fail(413, message, read.tooLarge > MAX_DISCARDED_BYTES ? { connection: "close" } : {});
   return undefined;
 }

@@ -4,13 +4,18 @@ import { joinBuffers } from "../../base/bytes.ts";
 export type BodyRead = { body: Buffer } | { tooLarge: number } | "aborted";
 
 /**
- * Reads a whole body of at most `maxBytes`; keeps none of a larger one. Every connection's time to send a
+ * Reads a whole body of at most `maxBytes`; keeps none of a larger one. What is read begins with `prefix`, if there is one. Every connection's time to send a
  * request is bounded by the server's own requestTimeout.
  */
-export function readBody(req: IncomingMessage, maxBytes: number, done: (read: BodyRead) => void): void {
+export function readBody(
+  req: IncomingMessage,
+  maxBytes: number,
+  done: (read: BodyRead) => void,
+  prefix?: Buffer,
+): void {
   const declared = Number(req.headers["content-length"] ?? 0);
   if (declared > maxBytes) return done({ tooLarge: declared });
-  const chunks: Buffer[] = [];
+  const chunks: Buffer[] = prefix === undefined ? [] : [prefix];
   let bytes = 0;
   let isDone = false;
   const finish = (read: BodyRead) => {

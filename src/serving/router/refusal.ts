@@ -18,10 +18,12 @@ export function refuseTarget(
 ): Refusal | undefined {
   const name = JSON.stringify(target.model);
   if (rule === undefined) return { status: 404, message: `no service serves a model named ${name}` };
-  if (!rule.protocols.includes(target.protocol))
+  // MLflow's scoring protocol is one of rows, like V1: a service that speaks V1 answers both.
+  const spoken = target.protocol === "invocations" ? "v1" : target.protocol;
+  if (!rule.protocols.includes(spoken))
     return {
       status: 404,
-      message: `service ${name} doesn't speak ${target.protocol}; it speaks ${rule.protocols.join(", ")}`,
+      message: `service ${name} doesn't speak ${spoken}; it speaks ${rule.protocols.join(", ")}`,
     };
   if (
     target.version !== undefined &&

@@ -20,6 +20,7 @@ import { Placement } from "./placement.ts";
 import { PredictionLog } from "./prediction-log.ts";
 import { relocate } from "./relocate.ts";
 import { isPredictionPath, parseRoute } from "./routes.ts";
+import type { PredictionRoute } from "./routes.ts";
 import { RuleBook } from "./rule-book.ts";
 import { ShadowCounters } from "./shadow-counters.ts";
 import { SnapshotFile } from "./snapshot.ts";
@@ -107,6 +108,11 @@ function newIncarnation(now: number): string {
   return now.toString(36).padStart(9, "0") + randomBytes(3).toString("hex");
 }
 
+/** Whether it lives is told to whoever looks after it. */
+function isHealth({ kind }: PredictionRoute): boolean {
+  return kind === "live" || kind === "ready" || kind === "ping";
+}
+
 function createPredictionServer(deps: RouterDeps, router: () => Router): Server {
   const server = createServer(
     { keepAliveTimeout: 75_000, requestTimeout: 60_000, maxHeaderSize: 16 * 1024 },
@@ -117,11 +123,10 @@ function createPredictionServer(deps: RouterDeps, router: () => Router): Server 
       const refused =
         hostsError(req.rawHeaders) ??
         deps.guard(req.headers, req.method ?? "GET") ??
-        // Whether it lives is told to whoever looks after it.
-        (route.kind === "live" || route.kind === "ready" ? null : deps.callers.refusal(req.headers));
+        (isHealth(route) ? null : deps.callers.refusal(req.headers));
       if (refused !== null) return sendRefusal(res, refused);
       if (route.kind === "infer") return handleInfer(req, res, route, router());
-      return handleInfo(res, route, {
+      return handleInfo(req, res, route, {
         rules: router().rules,
         variants: router().variants,
         version: deps.version,

@@ -1,8 +1,14 @@
 /** What a request to a prediction path asks for. */
 export type PredictionRoute =
   | { kind: "infer"; protocol: "v1" | "v2"; model: string; version?: number }
+  /** MLflow's scoring protocol. `model` is undefined where the path names none: the only one that is served. */
+  | { kind: "infer"; protocol: "invocations"; model: string | undefined }
   | { kind: "metadata"; protocol: "v1" | "v2"; model: string; version?: number }
   | { kind: "model-ready"; model: string; version?: number }
+  /** MLflow's health check: of one service, or of all. */
+  | { kind: "ping"; model?: string }
+  | { kind: "repository-index" }
+  | { kind: "load" | "unload"; model: string }
   | { kind: "server" }
   | { kind: "live" }
   | { kind: "ready" }
@@ -16,11 +22,12 @@ export function isPredictionPath(path: string): boolean {
   return (
     path.startsWith("/v2/") ||
     path.startsWith("/v1/models/") ||
-    /^\/(?:v2|v1\/models|health\/live)(?:\?|$)/.test(path)
+    path.startsWith("/endpoints/") ||
+    /^\/(?:v2|v1\/models|health\/live|invocations|ping)\/?(?:\?|$)/.test(path)
   );
 }
 
-/** Reads method and path (with or without a query) as a route of Open Inference V1 or V2. */
+/** Reads method and path (with or without a query) as a route of Open Inference V1 or V2, or of MLflow's scoring server. */
 export function parseRoute(method: string, url: string): PredictionRoute {
   const query = url.indexOf("?");
   const segments = (query === -1 ? url : url.slice(0, query)).split("/").slice(1);
@@ -28,6 +35,10 @@ export function parseRoute(method: string, url: string): PredictionRoute {
   const [root, ...rest] = segments;
   if (root === "health") return get(method, { kind: "live" });
   if (root === "v2") return parseV2(method, rest);
+  if (root === "endpoints") return parseEndpoint(method, rest);
+  if (root === "ping" && rest.length === 0) return get(method, { kind: "ping" });
+  if (root === "invocations" && rest.length === 0)
+    return post(method, { kind: "infer", protocol: "invocations", model: undefined });
   return root === "v1" && rest[0] === "models" ? parseV1(method, rest.slice(1)) : { kind: "unknown" };
 }
 
@@ -37,7 +48,9 @@ function parseV2(method: string, [area, ...rest]: string[]): PredictionRoute {
     if (rest[0] === "live") return get(method, { kind: "live" });
     if (rest[0] === "ready") return get(method, { kind: "ready" });
   }
-  if (area === "repository") return { kind: "unimplemented", what: "the repository extension" };
+  if (area === "repository") return parseRepository(method, rest);
+  const extension = EXTENSIONS.get(area);
+  if (extension !== undefined) return { kind: "unimplemented", what: `the ${extension} extension` };
   if (area !== "models") return { kind: "unknown" };
   const [encoded, ...tail] = rest;
   if (encoded === undefined) return get(method, { kind: "models", protocol: "v2" });
@@ -56,6 +69,31 @@ function parseV2(method: string, [area, ...rest]: string[]): PredictionRoute {
   if (action === "ready") return get(method, { kind: "model-ready", ...target });
   if (action === "infer") return post(method, { kind: "infer", protocol: "v2", ...target });
   return { kind: "unimplemented", what: `/${action}` };
+}
+
+/** Of Open Inference servers by others, and not here. */
+const EXTENSIONS = new Map([
+  ["systemsharedmemory", "shared memory"],
+  ["cudasharedmemory", "shared memory"],
+  ["trace", "trace"],
+  ["logging", "logging"],
+]);
+
+function parseRepository(method: string, [area, encoded, action, ...more]: string[]): PredictionRoute {
+  if (area === "index" && encoded === undefined) return post(method, { kind: "repository-index" });
+  const model = area === "models" && encoded !== undefined ? decode(encoded) : undefined;
+  if (model === undefined || more.length > 0 || (action !== "load" && action !== "unload"))
+    return { kind: "unknown" };
+  return post(method, { kind: action, model });
+}
+
+/** `/endpoints/NAME/invocations` is where MLflow's deployments client sends, and SageMaker's. */
+function parseEndpoint(method: string, [encoded, action, ...more]: string[]): PredictionRoute {
+  const model = encoded === undefined ? undefined : decode(encoded);
+  if (model === undefined || more.length > 0) return { kind: "unknown" };
+  if (action === "invocations") return post(method, { kind: "infer", protocol: "invocations", model });
+  if (action === "ping" || action === "health") return get(method, { kind: "ping", model });
+  return { kind: "unknown" };
 }
 
 function parseV1(method: string, [encoded, ...rest]: string[]): PredictionRoute {

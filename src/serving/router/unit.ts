@@ -21,12 +21,12 @@ export interface UnitRequest {
   body: Buffer;
   headers: IncomingHttpHeaders;
   /** Milliseconds until the caller stops waiting; the service's own deadline holds as well. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
 }
 
 /** What came of one try: a worker's answer, or why there is none. */
 type Tried =
-  | { status: number; body: Buffer; prediction: string }
+  | { status: number; body: Buffer; prediction: string; isBinary: boolean }
   | { status: number; error: string; headers?: Headers };
 
 const RETRY_SOON = { "retry-after": "1" };
@@ -128,7 +128,7 @@ export class Unit {
     const headers: Headers = { "x-slipway-variant": String(this.#version) };
     if (this.#fallback !== undefined) headers["x-slipway-fallback"] = String(this.#fallback.version);
     if ("error" in tried) this.#reply.fail(tried.status, tried.error, { ...headers, ...tried.headers });
-    else this.#reply.answer(tried.status, tried.body, headers);
+    else this.#reply.answer(tried.status, tried.body, headers, tried.isBinary);
     this.#outcome.answered({
       version: this.#version,
       status: tried.status,

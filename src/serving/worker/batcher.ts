@@ -1,10 +1,11 @@
 import { FRAME_KIND } from "../frames.ts";
-import { BadInput, errorBody } from "../protocol/bad-input.ts";
+import { BadInput, errorBody, invocationError } from "../protocol/bad-input.ts";
 import { summarise } from "../protocol/summary.ts";
 import type { Tensor } from "../protocol/tensor.ts";
 import type { InferRequest } from "../protocol/v2.ts";
 import { haveRows, joinRows, rowsFrom, rowsOf, sameRowShape } from "./join-rows.ts";
 import { inferenceError } from "./load-error.ts";
+import { ModelLost } from "./model.ts";
 import type { Model } from "./model.ts";
 import { WireFormat, invocationOf } from "./wire-format.ts";
 import type { InferenceKind } from "./wire-format.ts";
@@ -201,6 +202,13 @@ function nextTurn(resolve: () => void): void {
 }
 
 function answerError(job: Job, error: unknown): void {
-  if (error instanceof BadInput) job.answer(error.status, "", errorBody(error.message), false);
-  else job.answer(500, "", errorBody(`the model failed on this input: ${inferenceError(error)}`), false);
+  // This worker ends now: whoever sent the request learns that it was lost, and may try another one.
+  if (error instanceof ModelLost) return;
+  if (error instanceof BadInput) answerFailure(job, error.status, error.message);
+  else answerFailure(job, 500, `the model failed on this input: ${inferenceError(error)}`);
+}
+
+function answerFailure(job: Job, status: number, message: string): void {
+  const body = job.kind === FRAME_KIND.invocations ? invocationError(status, message) : errorBody(message);
+  job.answer(status, "", body, false);
 }

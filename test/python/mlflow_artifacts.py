@@ -5,8 +5,11 @@ import json
 import os
 
 import mlflow
+import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.protos.service_pb2 import CreatePresignedDownloadUrl, CreatePresignedUploadUrl
+from mlflow.utils.proto_json_utils import message_to_json
 
 seen = {}
 client = MlflowClient()
@@ -31,4 +34,19 @@ except Exception as error:
 repository = mlflow.store.artifact.artifact_repository_registry.get_artifact_repository(run.info.artifact_uri)
 repository.delete_artifacts("deep")
 seen["deleted"] = [f.path for f in client.list_artifacts(run.info.run_id)]
+aborted = repository.create_multipart_upload("large.bin", 2, "aborted")
+repository.abort_multipart_upload("large.bin", aborted.upload_id, "aborted")
+seen["aborted"] = repository.list_artifacts("aborted")
+
+
+def direct(message):
+    """As plug-ins do that move artifacts past the server, through the client's own store."""
+    return client._tracking_client.store._call_endpoint(type(message), message_to_json(message))
+
+
+upload = direct(CreatePresignedUploadUrl(run_id=run.info.run_id, path="direct.txt"))
+requests.put(upload.presigned_url, data=b"past the server", headers=dict(upload.headers)).raise_for_status()
+download = direct(CreatePresignedDownloadUrl(run_id=run.info.run_id, path="direct.txt"))
+answer = requests.get(download.presigned_url, headers=dict(download.headers))
+seen["direct"] = [answer.text, download.file_size, mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/direct.txt")]
 print("\n" + json.dumps(seen))

@@ -148,4 +148,23 @@ client.delete_logged_model_tag(model.model_id, "t")
 seen["logged_model"] = [client.get_logged_model(model.model_id).params, client.get_logged_model(model.model_id).tags]
 client.delete_logged_model(model.model_id)
 seen["logged_models_left"] = len(client.search_logged_models([second]))
+
+own = client.create_experiment("own-place", artifact_location=os.path.join(os.getcwd(), "own"))
+with mlflow.start_run(experiment_id=own) as run:
+    mlflow.log_text("mine", "d/mine.txt")
+
+    class Doubler(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            return [2 * x for x in model_input]
+
+    info = mlflow.pyfunc.log_model(
+        name="doubler", python_model=Doubler(), registered_model_name="doubler", pip_requirements=[]
+    )
+seen["own"] = {
+    "uri": run.info.artifact_uri.startswith(os.getcwd()),
+    "listed": [file.path for file in client.list_artifacts(run.info.run_id, "d")],
+    "text": mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/d/mine.txt"),
+    "file": os.path.exists(os.path.join("own", run.info.run_id, "artifacts", "d", "mine.txt")),
+    "loads": [mlflow.pyfunc.load_model(uri).predict([1, 2]) for uri in ("models:/doubler/1", info.model_uri)],
+}
 json.dump(seen, sys.stdout)

@@ -22,6 +22,7 @@ import { createTracking } from "../../src/tracking/create-tracking.ts";
 import { trackingRoutes } from "../../src/tracking/routes.ts";
 import { trackingMigrations } from "../../src/tracking/schema.ts";
 import { temporaryFolder } from "../store/support.ts";
+import { noteClientCalls } from "../tracking/client-calls.ts";
 import { openTestDatabase } from "../support/database.ts";
 
 /** The platform's own token. */
@@ -99,6 +100,7 @@ export async function startTenancy(
     logDefect,
     version: "0.0.0",
   });
+  noteClientCalls(app);
   tenancy.routes(app);
   const blobs = createFolderBlobs(`${folder.path}/artifacts`);
   const logged = createLogged();

@@ -38,6 +38,8 @@ describe("artifacts in an S3-compatible store", () => {
       text: "<b>small</b>",
       missing: expect.any(String),
       deleted: ["page.html"],
+      aborted: [],
+      direct: ["past the server", 15, "past the server"],
     });
     const artifacts = calls.filter((call) => call.includes("mlflow-artifacts"));
     const below = `0/${String(seen["run"])}/artifacts`;

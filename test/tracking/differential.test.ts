@@ -31,7 +31,7 @@ async function differences(calls: readonly Call[]): Promise<string[]> {
   for (const call of calls) {
     const [theirs, ours] = (await both.send(call)).map((answer) => JSON.stringify(answer));
     if (theirs === ours) continue;
-    const fields = JSON.stringify(call.fields).slice(0, 300);
+    const fields = JSON.stringify(call.fields ?? {}).slice(0, 300);
     found.push(`${call.method} ${call.path} ${fields}\n  MLflow  ${theirs}\n  Slipway ${ours}`);
   }
   return found;

@@ -81,19 +81,25 @@ describe("a place in the file system of clients", () => {
   });
 
   it.each([
-    ["GET", () => `/api/2.0/mlflow/artifacts/list?run_id=${run}`],
-    ["GET", () => `/get-artifact?run_id=${run}&path=secret`],
-    ["GET", () => "/model-versions/get-artifact?name=local&version=1&path=secret"],
-    ["GET", () => `/ajax-api/2.0/mlflow/get-trace-artifact?request_id=${trace}`],
-    ["GET", () => `/ajax-api/2.0/mlflow/logged-models/${model}/artifacts/files?artifact_file_path=secret`],
-    ["GET", () => `/api/2.0/mlflow/logged-models/${model}/artifacts/directories`],
-    ["POST", () => `/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${run}&path=written`],
-    ["POST", () => `/api/2.0/mlflow/artifacts/presigned-upload-url`],
-    ["POST", () => `/api/2.0/mlflow/artifacts/presigned-download-url`],
-    ["GET", () => `/api/2.0/mlflow-artifacts/artifacts/${run}/artifacts/secret`],
-    ["GET", () => `/api/2.0/mlflow-artifacts/artifacts/${encodeURIComponent(`file://${place}`)}/secret`],
-    ["GET", () => `/api/2.0/mlflow-artifacts/artifacts/${encodeURIComponent(place)}%2Fsecret`],
-    ["DELETE", () => `/api/2.0/mlflow-artifacts/artifacts/${encodeURIComponent(`${place}/${run}`)}`],
+    ["GET", (): string => `/api/2.0/mlflow/artifacts/list?run_id=${run}`],
+    ["GET", (): string => `/get-artifact?run_id=${run}&path=secret`],
+    ["GET", (): string => "/model-versions/get-artifact?name=local&version=1&path=secret"],
+    ["GET", (): string => `/ajax-api/2.0/mlflow/get-trace-artifact?request_id=${trace}`],
+    [
+      "GET",
+      (): string => `/ajax-api/2.0/mlflow/logged-models/${model}/artifacts/files?artifact_file_path=secret`,
+    ],
+    ["GET", (): string => `/api/2.0/mlflow/logged-models/${model}/artifacts/directories`],
+    ["POST", (): string => `/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${run}&path=written`],
+    ["POST", (): string => `/api/2.0/mlflow/artifacts/presigned-upload-url`],
+    ["POST", (): string => `/api/2.0/mlflow/artifacts/presigned-download-url`],
+    ["GET", (): string => `/api/2.0/mlflow-artifacts/artifacts/${run}/artifacts/secret`],
+    [
+      "GET",
+      (): string => `/api/2.0/mlflow-artifacts/artifacts/${encodeURIComponent(`file://${place}`)}/secret`,
+    ],
+    ["GET", (): string => `/api/2.0/mlflow-artifacts/artifacts/${encodeURIComponent(place)}%2Fsecret`],
+    ["DELETE", (): string => `/api/2.0/mlflow-artifacts/artifacts/${encodeURIComponent(`${place}/${run}`)}`],
   ] as const)("is never opened: %s %#", async (method, url) => {
     const before = await everything();
     const answer = await platform.app.inject({

@@ -108,6 +108,21 @@ describe("other parts of the unchanged mlflow client", () => {
       logged_models_left: 0,
     }));
 
+  it("keep artifacts and models in a place of their own", async () => {
+    expect(seen["own"]).toEqual({
+      uri: true,
+      listed: ["d/mine.txt"],
+      text: "mine",
+      file: true,
+      loads: [
+        [2, 4],
+        [2, 4],
+      ],
+    });
+    const { artifactPath } = (await platform.registry.getVersion("doubler", 1)) ?? {};
+    expect(artifactPath).toBe("");
+  });
+
   it("make, test, change and delete webhooks, which tell what happens", async () => {
     expect(seen).toMatchObject({
       hook: ["hook", ["registered_model.created"], "ACTIVE", null],

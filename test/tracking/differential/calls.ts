@@ -18,3 +18,5 @@ export const get = (path: string, fields: object = {}, options: Options = {}): C
 });
 export const patch = (path: string, fields: object = {}): Call => ({ method: "PATCH", path, fields });
 export const remove = (path: string, fields: object = {}): Call => ({ method: "DELETE", path, fields });
+export const put = (path: string, file: string): Call => ({ method: "PUT", path, file });
+export const head = (path: string): Call => ({ method: "HEAD", path });

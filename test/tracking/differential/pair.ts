@@ -1,9 +1,11 @@
 /** One call of MLflow's API. `$name` in its path or fields stands for an id that an earlier answer gave. */
 export interface Call {
-  method: "GET" | "POST" | "PATCH" | "DELETE";
+  method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Below /ajax-api/2.0/mlflow; the whole path when it begins with a slash. */
   path: string;
   fields?: object;
+  /** A body that isn't JSON: a file. */
+  file?: string;
   /** Name for the id that this call's answer gives. */
   as?: string;
   /** The message differs for a reason (a number's notation, an order that Python doesn't fix, a hint of ours). */
@@ -39,7 +41,7 @@ export class Pair {
   }
 }
 
-async function tell(side: Side, { method, path, fields = {}, as, ownWords }: Call): Promise<Answer> {
+async function tell(side: Side, { method, path, fields = {}, file, as, ownWords }: Call): Promise<Answer> {
   const put = (text: string): string => text.replace(/\$\w+/g, (name) => side.ids.get(name.slice(1)) ?? name);
   const given = JSON.parse(put(JSON.stringify(fields))) as Record<string, unknown>;
   const url = new URL(`${side.url}${path.startsWith("/") ? "" : "/ajax-api/2.0/mlflow/"}${put(path)}`);
@@ -48,11 +50,13 @@ async function tell(side: Side, { method, path, fields = {}, as, ownWords }: Cal
       for (const item of Array.isArray(value) ? value : [value]) url.searchParams.append(key, String(item));
     }
   }
-  const headers = { "content-type": "application/json", "user-agent": "mlflow-differential" };
-  const body = method === "GET" ? {} : { body: JSON.stringify(given) };
+  const type = file === undefined ? "application/json" : "application/octet-stream";
+  const headers = { "content-type": type, "user-agent": "mlflow-differential" };
+  const body = method === "GET" || method === "HEAD" ? {} : { body: file ?? JSON.stringify(given) };
   const response = await fetch(url, { method, headers, ...body });
   const text = await response.text();
-  const answer = text.startsWith("{") ? (JSON.parse(text) as Record<string, unknown>) : { text };
+  // An answer without fields may as well be empty: no client reads it.
+  const answer = /^(\{|$)/.test(text) ? (JSON.parse(text || "{}") as Record<string, unknown>) : { text };
   const id = madeId(answer);
   if (as !== undefined && id !== undefined) side.ids.set(as, id);
   if (ownWords) delete (answer as Record<string, unknown>)["message"];
@@ -63,16 +67,19 @@ interface Made {
   experiment_id?: string;
   next_page_token?: string;
   run?: { info: { run_id: string } };
+  trace_info?: { request_id: string };
+  dataset?: { dataset_id: string };
   model?: { info: { model_id: string } };
 }
 
 function madeId(answer: object): string | undefined {
-  const { experiment_id, run, model, next_page_token } = answer as Made;
-  return experiment_id ?? run?.info.run_id ?? model?.info.model_id ?? next_page_token;
+  const { experiment_id, run, model, trace_info, dataset, next_page_token } = answer as Made;
+  const id = experiment_id ?? run?.info.run_id ?? model?.info.model_id ?? trace_info?.request_id;
+  return id ?? dataset?.dataset_id ?? next_page_token;
 }
 
 const TIMES =
-  /^(creation_time|last_update_time|creation_timestamp|last_updated_timestamp|(creation|last_updated)_timestamp_ms)$/;
+  /^(creation_time|created_time|last_update_time|creation_timestamp|last_updated_timestamp|(creation|last_updated)_timestamp_ms)$/;
 
 /** Beside the code, what MLflow's own client doesn't read. */
 const DROPPED = new Set(["sqlstate", "error_class"]);
@@ -87,6 +94,8 @@ function plain(value: unknown, ids: ReadonlyMap<string, string>): unknown {
   for (const [key, inner] of Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     // A version's logged model is a field of MLflow's message that its server leaves out.
     if (DROPPED.has(key) || (isVersion && key === "model_id")) continue;
+    // Made of its times.
+    if (key === "digest" && "dataset_id" in value) continue;
     if (key === "next_page_token") kept[key] = "token";
     else if (TIMES.test(key)) kept[key] = "time";
     else {

@@ -97,6 +97,42 @@ describe("tracking runs", () => {
     expect(seen).toEqual(metrics.map(({ value }) => value));
   });
 
+  it("answer every double as it was given, and texts with every character, in the order of their keys", async () => {
+    const run = await start();
+    const doubles = [
+      0.1,
+      1 / 3,
+      2 / 3,
+      1e21,
+      1e22,
+      1e23,
+      1.7976931348623157e308,
+      2.2250738585072014e-308,
+      5e-324,
+      123456789012345680,
+      ...Array.from({ length: 200 }, (_, index) => Math.sin(index + 1) * 10 ** (index - 100)),
+    ];
+    const text = 'a "quoted" \\ line\n\u0001\u2028 with ünïcödé 🚢';
+    await batch(run.info.run_id, {
+      metrics: doubles.map((value, index) => point(`m${index}`, value)),
+      params: [
+        { key: "b", value: text },
+        { key: "a", value: "" },
+      ],
+      tags: [{ key: "t", value: text }],
+    });
+    const { data } = await get(run.info.run_id);
+    expect(data.metrics.map(({ key }) => key)).toEqual(doubles.map((_, index) => `m${index}`).sort());
+    expect(Object.fromEntries(data.metrics.map(({ key, value }) => [key, value]))).toEqual(
+      Object.fromEntries(doubles.map((value, index) => [`m${index}`, value])),
+    );
+    expect(data.params).toEqual([
+      { key: "a", value: "" },
+      { key: "b", value: text },
+    ]);
+    expect(data.tags).toContainEqual({ key: "t", value: text });
+  });
+
   it("take NaN, infinities and 64-bit integers", async () => {
     const { run_id } = (await start()).info;
     await batch(run_id, {

@@ -1,7 +1,6 @@
 import type { ReadTx } from "../../store/database.ts";
-import { groupBy } from "../group.ts";
 import { runInputs, type RunInputs } from "../inputs/queries.ts";
-import { wireDouble } from "../wire/json.ts";
+import { jsonObject, type JsonText } from "../wire/json.ts";
 import type { KeyValue } from "../wire/limits.ts";
 import { runEntries } from "./entries.ts";
 import { runInfo, type RunRow } from "./queries.ts";
@@ -9,18 +8,9 @@ import { runInfo, type RunRow } from "./queries.ts";
 /** Runs whose data is fetched together; between two such groups other requests get their turn. */
 const GROUP = 250;
 
-interface LatestRow {
-  rid: number;
-  key: string;
-  value: number;
-  is_nan: number;
-  timestamp: number;
-  step: number;
-}
-
-/** MLflow's Run messages: info, latest metrics, params, tags, inputs and outputs. A bounded number of queries. */
-export async function runMessages(tx: ReadTx, rows: readonly RunRow[]): Promise<object[]> {
-  const found: object[] = [];
+/** MLflow's Run messages as JSON: info, latest metrics, params, tags, inputs, outputs. A bounded number of queries. */
+export async function runMessages(tx: ReadTx, rows: readonly RunRow[]): Promise<JsonText[]> {
+  const found: JsonText[] = [];
   for (let at = 0; at < rows.length; at += GROUP) {
     if (at > 0) await new Promise((resolve) => setImmediate(resolve));
     found.push(...(await groupMessages(tx, rows.slice(at, at + GROUP))));
@@ -43,35 +33,23 @@ export function newRunMessage(
   };
 }
 
-async function groupMessages(tx: ReadTx, rows: readonly RunRow[]): Promise<object[]> {
+async function groupMessages(tx: ReadTx, rows: readonly RunRow[]): Promise<JsonText[]> {
   const rids = rows.map((row) => row.rid);
-  const marks = rids.map(() => "?").join(", ");
-  const metrics = await tx.all<LatestRow>(
-    `SELECT rid, key, value, is_nan, timestamp, step FROM latest_metrics WHERE rid IN (${marks}) ORDER BY rid, key`,
-    rids,
-  );
+  const metrics = await runEntries(tx, "latest_metrics", rids);
   const params = await runEntries(tx, "params", rids);
   const tags = await runEntries(tx, "tags", rids);
   const inputs = await runInputs(tx, rids);
-  const metricsOf = groupBy(metrics, (metric) => metric.rid);
-  return rows.map((row) => ({
-    info: runInfo(row),
-    data: {
-      metrics: (metricsOf.get(row.rid) ?? []).map(metricMessage),
-      params: params.get(row.rid) ?? [],
-      tags: tags.get(row.rid) ?? [],
-    },
-    ...inputMessages(inputs.get(row.rid)),
-  }));
-}
-
-function metricMessage(row: LatestRow): object {
-  return {
-    key: row.key,
-    value: wireDouble(row.value, row.is_nan),
-    timestamp: row.timestamp,
-    step: row.step,
-  };
+  return rows.map((row) =>
+    jsonObject({
+      info: runInfo(row),
+      data: jsonObject({
+        metrics: metrics.of(row.rid),
+        params: params.of(row.rid),
+        tags: tags.of(row.rid),
+      }),
+      ...inputMessages(inputs.get(row.rid)),
+    }),
+  );
 }
 
 function inputMessages(inputs: RunInputs | undefined): object {

@@ -18,6 +18,7 @@ import {
   type Fields,
 } from "../wire/fields.ts";
 import { LIMITS, looseKeyValue, paramOf, tagOf, within, type KeyValue } from "../wire/limits.ts";
+import { jsonObject } from "../wire/json.ts";
 import type { MlflowCall, MlflowRoute } from "../wire/routes.ts";
 import { createRun, recordModel, setRunStage, updateRun } from "./commands.ts";
 import { checkBatch, checkRunId, logToRun, type LogArgs } from "./log.ts";
@@ -85,9 +86,10 @@ function readRoutes({ db }: TrackingRouteDeps): MlflowRoute[] {
       path: "runs/get",
       access: "read",
       handle: ({ fields, workspace }) =>
-        db.read(async (tx) => ({
-          run: (await runMessages(tx, [await runRow(tx, workspace, runId(fields))]))[0],
-        })),
+        db.read(async (tx) => {
+          const [run] = await runMessages(tx, [await runRow(tx, workspace, runId(fields))]);
+          return jsonObject({ run });
+        }),
     },
     {
       method: "POST",

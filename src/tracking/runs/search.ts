@@ -3,6 +3,7 @@ import { experimentsOf } from "../experiments/queries.ts";
 import { stagesOf, type ViewType } from "../experiments/search.ts";
 import { parseFilter } from "../search/filter.ts";
 import { keysOf, readToken, writeToken } from "../search/paging.ts";
+import { jsonList, jsonObject } from "../wire/json.ts";
 import { runMessages } from "./messages.ts";
 import type { RunRow } from "./queries.ts";
 import { runCondition } from "./search-conditions.ts";
@@ -35,12 +36,10 @@ export async function searchRuns(tx: ReadTx, search: RunSearch): Promise<object>
   const rows = await run(tx, plan, limit + 1);
   const kept = rows.slice(0, limit);
   const last = kept.at(-1);
-  return {
-    runs: await runMessages(tx, kept),
-    ...(rows.length > limit && last
-      ? { next_page_token: writeToken(bound, keysOf(last, terms.length)) }
-      : {}),
-  };
+  return jsonObject({
+    runs: jsonList(await runMessages(tx, kept)),
+    next_page_token: rows.length > limit && last ? writeToken(bound, keysOf(last, terms.length)) : undefined,
+  });
 }
 
 async function run(tx: ReadTx, plan: RunPlan, limit: number): Promise<(RunRow & Record<string, unknown>)[]> {

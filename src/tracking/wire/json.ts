@@ -17,8 +17,30 @@ export function wireDouble(value: number, isNan: number): number | "NaN" {
 /** Stands before the digits of an integer beyond 2^53 until its quotes are taken away; no text of ours holds NUL. */
 const INT64 = "\u0000int64:";
 
-/** JSON text of an answer; int64 are JSON numbers with all their digits. */
+/** An answer, or a part of one, that is JSON text already: what the database wrote isn't read to be written again. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** An object some of whose members may be JSON texts; members that are undefined are left out. */
+export function jsonObject(members: Readonly<Record<string, unknown>>): JsonText {
+  const written: string[] = [];
+  for (const [name, value] of Object.entries(members))
+    if (value !== undefined) written.push(`${JSON.stringify(name)}:${toWire(value)}`);
+  return new JsonText(`{${written.join(",")}}`);
+}
+
+export function jsonList(items: readonly JsonText[]): JsonText {
+  return new JsonText(`[${items.map(({ text }) => text).join(",")}]`);
+}
+
+/** JSON text of an answer; int64 are JSON numbers with all their digits. A JSON text lies outside of plain objects. */
 export function toWire(answer: unknown): string {
+  if (answer instanceof JsonText) return answer.text;
   try {
     // A function that is asked about every value would make this several times slower, for a number that is rare.
     return JSON.stringify(answer);

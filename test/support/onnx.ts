@@ -194,6 +194,24 @@ export function echo(type: Element, shape: readonly Dimension[] = ["n"]): Uint8A
   });
 }
 
+/** INT64 [2] -> `mean` FP32: sixty products of square matrices of that size; 2000 by 2000 take far more than 10 s. */
+export function spinning({ products = 60 } = {}): Uint8Array {
+  const chain = Array.from({ length: products }, (_, i) => ({
+    op: "MatMul",
+    inputs: [`m${i}`, `m${i}`],
+    outputs: [`m${i + 1}`],
+  }));
+  return onnxModel({
+    inputs: [{ name: "size", type: "INT64", shape: [2] }],
+    outputs: [{ name: "mean", type: "FP32", shape: [1, 1] }],
+    nodes: [
+      { op: "ConstantOfShape", inputs: ["size"], outputs: ["m0"] },
+      ...chain,
+      { op: "ReduceMean", inputs: [`m${products}`], outputs: ["mean"] },
+    ],
+  });
+}
+
 /** Its output is a sequence, as scikit-learn's converter makes it with ZipMap. */
 export function sequenceOutput(): Uint8Array {
   return onnxModel({

@@ -47,6 +47,8 @@ export class Workforce {
   readonly #slots: WorkerSlot[] = [];
   /** Those that start to take another's place. */
   readonly #successors = new Map<WorkerSlot, WorkerSlot>();
+  /** Those that are replaced at the next look. */
+  readonly #waitsTurn = new Set<WorkerSlot>();
   /** Those that go, until when, and who has their place now. */
   readonly #leaving = new Map<WorkerSlot, { until: number; heir: WorkerSlot | undefined }>();
   #scale: ScaleState;
@@ -265,10 +267,15 @@ export class Workforce {
     if (id === undefined) return;
     placement.close(id);
     placement.suspect(id, connection.oldestAt ?? Infinity);
-    if (placement.isSuspect(id)) this.setApart();
+    const isSuspect = placement.isSuspect(id);
+    if (isSuspect) this.setApart();
     if (this.#slots.some((other) => other.connection !== undefined && !other.isSilent))
       this.#events.lost(connection.waitedFor());
-    else if (this.#spec.format === "onnx" && !this.#successors.has(slot)) this.#replace(slot);
+    // Python takes long to load, and much memory: such a worker is waited for until it is given up.
+    else if (this.#spec.format !== "onnx" || this.#successors.has(slot)) return;
+    // Its neighbours go first: it may well keep the next worker busy in the same way.
+    else if (isSuspect && !this.#waitsTurn.delete(slot)) this.#waitsTurn.add(slot);
+    else this.#replace(slot);
   }
 
   #giveUp(slot: WorkerSlot, silence: number, requests: number): void {

@@ -1,10 +1,11 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { LivingWorker } from "../../../serving/router/worker-host.ts";
+import type { LivingWorker, WorkerExit } from "../../../serving/router/worker-host.ts";
 import type { WorkerConfig } from "../../../serving/worker/config.ts";
 import type { Command } from "./child.ts";
 import type { ToChildLater } from "./messages.ts";
 import type { RotatingLog } from "./rotating-log.ts";
+import type { Ended } from "./worker-process.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
 export interface WorkerChildrenOptions {
@@ -61,20 +62,21 @@ export class WorkerChildren {
 
   spawn(worker: WorkerConfig): void {
     const { tell, onChange } = this.#options;
-    const home = this.#processes.get(worker.process) ?? this.#newHome(worker.process);
+    const present = this.#processes.get(worker.process);
+    const home = present ?? this.#newHome(worker);
     if (home === undefined) {
       const signal = `not started: there are ${MAX_PROCESSES} worker processes`;
       return tell({ type: "workers-exited", exits: [{ id: worker.id, code: null, signal }] });
     }
     this.#homes.set(worker.id, home);
-    home.host(worker);
+    if (present !== undefined || worker.format === "onnx") home.host(worker);
     onChange();
     if (home.pid !== undefined) tell({ type: "worker-spawned", id: worker.id, pid: home.pid });
     return this.#refillLater();
   }
 
-  end(id: string, how: "drain" | "kill"): void {
-    if (how === "kill") this.#homes.get(id)?.kill();
+  end(id: string, how: "drain" | "kill", why = "ended by the router"): void {
+    if (how === "kill") this.#homes.get(id)?.killFor(id, why);
     else this.#homes.get(id)?.end(id);
   }
 
@@ -91,36 +93,39 @@ export class WorkerChildren {
     this.#spare?.kill();
   }
 
-  #newHome(name: string): WorkerProcess | undefined {
-    const spare = this.#spare?.isOver === false ? this.#spare : undefined;
+  /** For a model in Python the waiting process has loaded what it doesn't need. */
+  #newHome(worker: WorkerConfig): WorkerProcess | undefined {
+    const isOnnx = worker.format === "onnx";
+    const spare = isOnnx && this.#spare?.isOver === false ? this.#spare : undefined;
     if (spare === undefined && this.#processes.size >= MAX_PROCESSES) return undefined;
-    const home = spare ?? this.#start();
-    this.#spare = undefined;
-    this.#processes.set(name, home);
+    const home = spare ?? this.#start(isOnnx ? undefined : worker);
+    if (spare !== undefined) this.#spare = undefined;
+    this.#processes.set(worker.process, home);
     return home;
   }
 
-  #start(): WorkerProcess {
+  #start(first?: WorkerConfig): WorkerProcess {
     const { command, env, cwd, config, log, tell } = this.#options;
-    const own = new WorkerProcess({
+    const options = {
       command,
       env,
       cwd,
       config,
       log,
-      onReady: (id) => tell({ type: "worker-ready", id }),
-      onLeft: (worker, exit) => {
+      onReady: (id: string) => tell({ type: "worker-ready", id }),
+      onLeft: (worker: WorkerConfig, exit: WorkerExit) => {
         this.#forget(worker);
         tell({ type: "workers-exited", exits: [exit] });
       },
-      onOver: (ended) => {
+      onOver: (ended: readonly Ended[]) => {
         for (const [name, process] of this.#processes) if (process === own) this.#processes.delete(name);
         if (this.#spare === own) this.#spare = undefined;
         for (const { worker } of ended) this.#forget(worker);
         this.#options.onChange();
         if (ended.length > 0) tell({ type: "workers-exited", exits: ended.map(({ exit }) => exit) });
       },
-    });
+    };
+    const own: WorkerProcess = new WorkerProcess(options, first);
     return own;
   }
 

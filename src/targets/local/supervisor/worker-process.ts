@@ -16,7 +16,12 @@ export interface WorkerProcessOptions {
   /** One worker has left; the process lives on, or ends by itself when it was the last. */
   onLeft(worker: WorkerConfig, exit: WorkerExit): void;
   /** The process is over, and so are these. */
-  onOver(workers: readonly { worker: WorkerConfig; exit: WorkerExit }[]): void;
+  onOver(ended: readonly Ended[]): void;
+}
+
+export interface Ended {
+  worker: WorkerConfig;
+  exit: WorkerExit;
 }
 
 interface Hosted {
@@ -36,16 +41,18 @@ export class WorkerProcess {
   readonly #hosted = new Map<string, Hosted>();
   #log: RotatingLog;
 
-  constructor(options: WorkerProcessOptions) {
+  /** @param first the only worker that it will hold; undefined: it makes itself ready for any ONNX model */
+  constructor(options: WorkerProcessOptions, first?: WorkerConfig) {
     const { command, env, cwd, config } = options;
     this.#options = options;
-    this.#log = options.log(SHARED_LOG);
+    this.#log = options.log(first === undefined ? SHARED_LOG : workerLogName(first));
+    if (first !== undefined) this.#hosted.set(first.id, { worker: first, isReady: false });
     this.#child = new Child({
       command,
       env,
       cwd,
       log: { write: (chunk) => this.#log.write(chunk) },
-      start: { type: "start", config },
+      start: { type: "start", config, ...(first === undefined ? {} : { worker: first }) },
       onMessage: (message) => this.#hear(message as unknown as FromWorker),
       onExit: (exit) => this.#onExit(exit),
     });
@@ -91,6 +98,13 @@ export class WorkerProcess {
     this.#child.send({ type: "stop" });
   }
 
+  /** Ends it at once, for something that the worker `id` did or didn't do. */
+  killFor(id: string, why: string): void {
+    const hosted = this.#hosted.get(id);
+    if (hosted !== undefined) this.#note(hosted.worker, why);
+    this.#child.kill();
+  }
+
   kill(why?: ErrorBody): void {
     if (why !== undefined) this.#blame(why);
     this.#child.kill();
@@ -118,8 +132,13 @@ export class WorkerProcess {
     // The last one's process ends with it, and says with which code.
     if (this.#hosted.size > 1) this.#left(id, { code: 1, signal: null });
     if (!hosted.worker.isShared) return;
-    const line = Buffer.from(`${error.code}: ${error.message}. ${error.hint}\n`);
-    this.#options.log(workerLogName(hosted.worker)).write(line as unknown as Uint8Array);
+    this.#note(hosted.worker, `${error.code}: ${error.message}. ${error.hint}`);
+  }
+
+  /** In the log of the variant itself: what a shared process writes is in another one. */
+  #note(worker: WorkerConfig, line: string): void {
+    const bytes = Buffer.from(`${line}\n`) as unknown as Uint8Array;
+    this.#options.log(workerLogName(worker)).write(bytes);
   }
 
   #left(id: string, exit: ChildExit): void {
@@ -132,6 +151,8 @@ export class WorkerProcess {
   #onExit(exit: ChildExit): void {
     const all = [...this.#hosted.values()];
     this.#hosted.clear();
+    if (exit.signal !== null)
+      for (const { worker } of all) this.#note(worker, `the worker ended: ${exit.signal}`);
     this.#options.onOver(all.map((hosted) => ({ worker: hosted.worker, exit: exitOf(hosted, exit) })));
   }
 }

@@ -7,6 +7,8 @@ export interface UpOptions {
   host: string;
   /** 0 picks a free one. */
   port: number;
+  /** Of gRPC; 0 picks a free one, undefined the usual one where it is free. */
+  grpcPort?: number;
   /** Names beyond loopback and `host` that the Host header may carry. */
   allowedHosts: string[];
   /** SQLite file; undefined: in the data folder. */

@@ -14,6 +14,8 @@ export interface PlatformConfig {
   /** The public address. */
   host: string;
   port: number;
+  /** Of gRPC, on the same host. */
+  grpcPort: number;
   /** Host names beyond loopback and `host` that the Host header may carry, such as an ingress's. */
   allowedHosts: string[];
   /** SHA-256 (hex) of the token that callers must send; null on loopback. */

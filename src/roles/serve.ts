@@ -10,11 +10,12 @@ import { adminHandlers } from "../serving/admin/handlers.ts";
 import { createForward } from "../serving/front/forward.ts";
 import { createFront } from "../serving/front/front.ts";
 import { CallerBook } from "../serving/router/caller-book.ts";
+import { createGrpc } from "../serving/grpc/create-grpc.ts";
 import { createRouter } from "../serving/router/router.ts";
 import type { Router } from "../serving/router/router.ts";
 import { createIpcWorkerHost } from "../targets/local/ipc-worker-host.ts";
 import { SOCKETS } from "./config.ts";
-import type { FromChild, PlatformConfig, ToChild } from "./config.ts";
+import type { FromChild, ToChild } from "./config.ts";
 
 const MAX_CONNECTIONS = 4_096;
 const MAX_PIPED = 1_024;
@@ -32,9 +33,9 @@ export async function serveRole(): Promise<void> {
   for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
   // Ctrl-C reaches every process of the terminal; when to end is for the supervisor to say.
   process.on("SIGINT", () => undefined);
-  const { start, handle } = await started();
+  const { start, handle, grpcHandle } = await started();
   try {
-    const serve = await composeServe(start, handle);
+    const serve = await composeServe(start, handle, grpcHandle);
     const end = (withinMs: number) => void serve.drain(withinMs).finally(() => process.exit(0));
     process.on("message", (message: ToChild) => {
       if (message.type === "stop") end(DRAIN_MS);
@@ -52,6 +53,7 @@ export async function serveRole(): Promise<void> {
 async function composeServe(
   { config, living }: Start,
   handle: unknown,
+  grpcHandle: unknown,
 ): Promise<{ drain(withinMs: number): Promise<void> }> {
   const host = createIpcWorkerHost(living ?? [], tell);
   process.on("message", (message: ToChild) => {
@@ -59,6 +61,7 @@ async function composeServe(
   });
   const socket = (name: keyof typeof SOCKETS) => join(config.runDir, SOCKETS[name]);
   const forward = createForward(socket("control"), IDLE_MS);
+  const guard = createGuard(config);
   const router = await createRouter({
     serveDir: join(config.dataDir, "serve"),
     runDir: config.runDir,
@@ -66,7 +69,7 @@ async function composeServe(
     logsDir: join(config.dataDir, "logs"),
     host,
     clock: systemClock,
-    guard: createGuard(config),
+    guard,
     callers: new CallerBook({
       path: join(config.dataDir, "serve", "tokens.json"),
       platformSha256: config.tokenSha256,
@@ -84,14 +87,16 @@ async function composeServe(
     firstLineMs: FIRST_LINE_MS,
     idleMs: IDLE_MS,
   });
+  const grpc = createGrpc({ ...router, version: config.version, guard });
   const admin = createAdminServer(adminHandlers(router));
   await listenOnSocket(admin, socket("serve"));
   await listenOnSocket(router.http, socket("predict"));
-  await listenOnHandle(front.server, handle, config);
+  await listenOnHandle(grpc.server, grpcHandle, { ...config, port: config.grpcPort, option: "--grpc-port" });
+  await listenOnHandle(front.server, handle, { ...config, option: "--port" });
   return {
     async drain(withinMs) {
       front.server.close();
-      await drained(router, withinMs);
+      await Promise.all([drained(router, withinMs), grpc.drain(withinMs)]);
       router.copies.endAll();
       await router.log.flush();
       front.close();
@@ -122,13 +127,17 @@ async function listenOnSocket(server: Server, path: string): Promise<void> {
   chmodSync(path, 0o600);
 }
 
-function listenOnHandle(server: Server, handle: unknown, { host, port }: PlatformConfig): Promise<void> {
+function listenOnHandle(
+  server: Server,
+  handle: unknown,
+  { host, port, option }: { host: string; port: number; option: string },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "EADDRINUSE") return reject(error);
       return reject(
         new SlipwayError("PORT_IN_USE", `port ${port} of ${host} is in use by another program`, {
-          where: "--port",
+          where: option,
           given: String(port),
         }),
       );
@@ -138,11 +147,16 @@ function listenOnHandle(server: Server, handle: unknown, { host, port }: Platfor
   });
 }
 
-function started(): Promise<{ start: Start; handle: unknown }> {
+function started(): Promise<{ start: Start; handle: unknown; grpcHandle: unknown }> {
   return new Promise((resolve) => {
-    process.once("message", (message: ToChild, handle: unknown) => {
-      if (message.type === "start") resolve({ start: message, handle });
-    });
+    let grpcHandle: unknown;
+    const onMessage = (message: ToChild, handle: unknown) => {
+      if (message.type === "grpc-address") grpcHandle = handle;
+      if (message.type !== "start") return;
+      process.off("message", onMessage);
+      resolve({ start: message, handle, grpcHandle });
+    };
+    process.on("message", onMessage);
   });
 }
 

@@ -41,13 +41,16 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
     processes: systemProcessTable(process.platform),
   });
   let address: BoundAddress | undefined;
+  let grpcAddress: BoundAddress | undefined;
   try {
     await gitFound;
     address = await bindPublicAddress(host, options.port);
+    grpcAddress = await bindGrpcAddress(host, options);
     const token = takeToken(dataDir, options.signIn.isRequired || !isLoopback(host));
     const config = configOf(invocation, options, artifacts.settings, {
       runDir: folder.runDir,
       port: address.port,
+      grpcPort: grpcAddress.port,
       tokenSha256: token?.sha256 ?? null,
       version,
       stepEnv,
@@ -61,6 +64,7 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
         ...signInSecrets(invocation.env, options.signIn),
       },
       publicHandle: address.handle,
+      grpcHandle: grpcAddress.handle,
       env: stepEnv,
       dataDir,
       now: () => Date.now(),
@@ -76,7 +80,26 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
     return 0;
   } finally {
     address?.close();
+    grpcAddress?.close();
     folder.release();
+  }
+}
+
+const GRPC_PORT = 4601;
+
+/**
+ * The port that was asked for, or none. Where nobody asked for one it is the usual port, or a free one when another
+ * platform has that: two platforms on a machine are told apart by their `--port` alone.
+ */
+async function bindGrpcAddress(host: string, { port, grpcPort }: UpOptions): Promise<BoundAddress> {
+  try {
+    return await bindPublicAddress(host, grpcPort ?? (port === 0 ? 0 : GRPC_PORT), "--grpc-port");
+  } catch (error) {
+    const isTaken = error instanceof SlipwayError && error.code === "PORT_IN_USE";
+    if (!isTaken || grpcPort !== undefined) throw error;
+    const free = await bindPublicAddress(host, 0, "--grpc-port");
+    process.stderr.write(`slipway: port ${GRPC_PORT} is in use; gRPC has port ${free.port}\n`);
+    return free;
   }
 }
 
@@ -94,7 +117,7 @@ async function untilSignal(supervisor: Supervisor, onReady: () => void, onKill: 
   await ended.first;
 }
 
-type Found = Pick<PlatformConfig, "runDir" | "port" | "tokenSha256" | "version" | "stepEnv">;
+type Found = Pick<PlatformConfig, "runDir" | "port" | "grpcPort" | "tokenSha256" | "version" | "stepEnv">;
 
 function configOf(
   invocation: Invocation,
@@ -149,11 +172,14 @@ function endSignals(): { first: Promise<"signal">; second: Promise<void> } {
 }
 
 function announce(config: PlatformConfig, options: UpOptions, freshToken: string | undefined): void {
-  const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${config.port}`;
+  const name = config.host.includes(":") ? `[${config.host}]` : config.host;
+  const url = `http://${name}:${config.port}`;
+  // As gRPC's clients take it: host and port, no scheme.
+  const grpcUrl = `${name}:${config.grpcPort}`;
   const gitUrl = `${url}/git`;
   if (options.json) {
     const token = freshToken === undefined ? {} : { token: freshToken };
-    const line = { url, gitUrl, grpcUrl: null, pid: process.pid, dataDir: config.dataDir, ...token };
+    const line = { url, gitUrl, grpcUrl, pid: process.pid, dataDir: config.dataDir, ...token };
     process.stdout.write(`${JSON.stringify(line)}\n`);
     return;
   }
@@ -161,6 +187,7 @@ function announce(config: PlatformConfig, options: UpOptions, freshToken: string
     `Slipway ${config.version} is ready`,
     "",
     `  Address  ${url}`,
+    `  gRPC     ${grpcUrl}`,
     `  Push to  ${gitUrl}/<project>.git`,
     `  Data     ${config.dataDir}`,
     ...(config.artifactRoot.startsWith("mlflow-artifacts:")

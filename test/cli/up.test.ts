@@ -156,7 +156,6 @@ test("a file limit that isn't a size is refused", async () => {
 test.each([
   ["--store", "mysql://u:secret@h/db"],
   ["--artifacts", "gs://u:secret@bucket/x"],
-  ["--grpc-port", "4601"],
 ])("%s %s isn't built and is refused, without showing a password", async (option, value) => {
   const said = await options(option, value);
   expect(said).toContain(`${option} can't do this yet`);

@@ -107,7 +107,8 @@ function isAlive(pid: number): boolean {
 describe("slipway up", () => {
   it("says where it is, answers there, and ends on SIGTERM with nothing left", async () => {
     const { process: child, url, pid, line } = await up();
-    expect(line).toMatchObject({ gitUrl: `${url}/git`, grpcUrl: null, dataDir, pid: child.pid });
+    expect(line).toMatchObject({ gitUrl: `${url}/git`, dataDir, pid: child.pid });
+    expect(line["grpcUrl"]).toMatch(/^127\.0\.0\.1:\d+$/);
     expect((await fetch(`${url}/v2/health/live`)).status).toBe(200);
     expect((await fetch(`${url}/health`)).status).toBe(200);
     const own = await eventually("children", async () => {

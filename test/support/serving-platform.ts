@@ -14,6 +14,8 @@ const FAKE_CONTROL = fileURLToPath(new URL("fake-control.mjs", import.meta.url))
 export interface ServingPlatform {
   url: string;
   port: number;
+  /** Host and port. */
+  grpcUrl: string;
   dataDir: string;
   backend: ReturnType<typeof createLocalServingBackend>;
   /** Pids of the children that live, by name. */
@@ -29,6 +31,7 @@ export async function startServingPlatform(options: { tokenSha256?: string } = {
   const runDir = join(dataDir, "run");
   await mkdir(runDir, { mode: 0o700 });
   const address = await bindPublicAddress("127.0.0.1", 0);
+  const grpcAddress = await bindPublicAddress("127.0.0.1", 0);
   let children: { name: string; pid: number }[] = [];
   const command = (role: string) => ({ file: process.execPath, args: [MAIN, "__role", role] });
   const supervisor = startSupervisor({
@@ -42,6 +45,7 @@ export async function startServingPlatform(options: { tokenSha256?: string } = {
       runDir,
       host: "127.0.0.1",
       port: address.port,
+      grpcPort: grpcAddress.port,
       allowedHosts: ["slipway.test"],
       tokenSha256: options.tokenSha256 ?? null,
       signIn: { isRequired: false },
@@ -49,6 +53,7 @@ export async function startServingPlatform(options: { tokenSha256?: string } = {
       version: "0.0.0",
     },
     publicHandle: address.handle,
+    grpcHandle: grpcAddress.handle,
     env: { PATH: "/usr/bin:/bin" },
     dataDir,
     now: () => Date.now(),
@@ -61,6 +66,7 @@ export async function startServingPlatform(options: { tokenSha256?: string } = {
   return {
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
+    grpcUrl: `127.0.0.1:${grpcAddress.port}`,
     dataDir,
     backend,
     children: () => children,
@@ -79,6 +85,7 @@ export async function startServingPlatform(options: { tokenSha256?: string } = {
       backend.close();
       await supervisor.stop();
       address.close();
+      grpcAddress.close();
       await rm(dataDir, { recursive: true, force: true });
     },
   };

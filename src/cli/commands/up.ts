@@ -53,8 +53,11 @@ export function addUp(program: Command, context: CliContext): void {
     .option("--max-artifact <size>", "largest artifact", DEFAULT_MAX_ARTIFACT)
     .option("--artifact-root <uri>", "where clients put new experiments' artifacts", "mlflow-artifacts:/")
     .option("--max-file <size>", "largest file that a push may carry", DEFAULT_MAX_FILE)
-    .option("--grpc-port <n>", "port of gRPC (not built yet)")
-    .option("--json", "print one JSON object with url, gitUrl, pid, dataDir as the first line")
+    .option(
+      "--grpc-port <n>",
+      "port of gRPC; 0 picks a free one (default: 4601; a free one when that is taken, or with --port 0)",
+    )
+    .option("--json", "print one JSON object with url, grpcUrl, gitUrl, pid, dataDir as the first line")
     .action(context.action((given: Given) => context.hooks.up(readOptions(given, context.terminal.cwd))));
   addSignInOptions(command);
   withHelp(
@@ -77,8 +80,6 @@ function collect(value: string, before: string[]): string[] {
 }
 
 function readOptions(given: Given, cwd: string): UpOptions {
-  if (given.grpcPort !== undefined)
-    throw notBuilt("--grpc-port", given.grpcPort, "leave it out; gRPC isn't served yet");
   const artifactsS3 = readS3(given);
   const artifactsDir = artifactsS3
     ? undefined
@@ -86,7 +87,8 @@ function readOptions(given: Given, cwd: string): UpOptions {
   return {
     dataDir: resolve(cwd, given.data),
     host: given.host,
-    port: readPort(given.port),
+    port: readPort("--port", given.port),
+    ...(given.grpcPort === undefined ? {} : { grpcPort: readPort("--grpc-port", given.grpcPort) }),
     allowedHosts: given.allowHost,
     ...readStore(given, cwd),
     ...(artifactsDir === undefined ? {} : { artifactsDir }),
@@ -147,11 +149,11 @@ function readS3(given: Given): S3Options | undefined {
   };
 }
 
-function readPort(text: string): number {
+function readPort(where: string, text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65_535) return port;
   throw new SlipwayError("USAGE", "that isn't a port", {
-    where: "--port",
+    where,
     given: text,
     allowed: "0 to 65535",
   });

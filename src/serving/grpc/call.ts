@@ -28,7 +28,7 @@ export class Call {
   }
 
   get isOver(): boolean {
-    return this.#state === "over" || this.#stream.destroyed;
+    return this.#state === "over" || this.#stream.destroyed || this.#stream.closed;
   }
 
   /** Calls `left` when the caller goes away before the call is over. */

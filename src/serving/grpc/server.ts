@@ -53,10 +53,10 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     maxSessionMemory: SESSION_MEGABYTES,
   });
   server.maxConnections = options.maxConnections;
+  server.on("connection", (socket) => socket.setKeepAlive(true, TCP_KEEPALIVE_MS));
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.setLocalWindowSize(SESSION_WINDOW);
-    session.socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
     session.setTimeout(options.idleMs, () => session.close());
     session.on("error", () => session.destroy());
     session.on("close", () => sessions.delete(session));

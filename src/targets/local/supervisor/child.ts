@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, SendHandle } from "node:child_process";
 import type { ToWorker } from "../../../serving/worker/config.ts";
 import type { RotatingLog } from "./rotating-log.ts";
 import type { FromChild, StartMessage, ToChildLater } from "./messages.ts";
@@ -23,6 +23,8 @@ export interface ChildOptions {
   start: StartMessage;
   /** Socket that is handed over with the start message. */
   handle?: unknown;
+  /** Another one, for gRPC: a message carries one socket. */
+  grpcHandle?: unknown;
   onMessage(message: FromChild): void;
   /** After the last message, once. */
   onExit(exit: ChildExit): void;
@@ -48,7 +50,14 @@ export class Child {
       output?.on("data", (chunk: Buffer) => log.write(chunk as unknown as Uint8Array));
     child.on("message", (message) => options.onMessage(message as FromChild));
     this.#watchEnd(child, options.onExit);
-    // The callback takes errors of a child that died before it could read.
+    // The callbacks take errors of a child that died before it could read.
+    if (options.grpcHandle !== undefined)
+      child.send(
+        { type: "grpc-address" } satisfies ToChildLater,
+        options.grpcHandle as SendHandle,
+        { keepOpen: true },
+        () => undefined,
+      );
     child.send(options.start, options.handle as undefined, { keepOpen: true }, () => undefined);
   }
 

@@ -13,6 +13,8 @@ export interface StartMessage {
 
 /** What a child hears after its start; all but `stop` for serve. Worker processes hear ToWorker. */
 export type ToChildLater =
+  /** To serve, with a socket, before its start message. */
+  | { type: "grpc-address" }
   | { type: "stop" }
   | { type: "worker-spawned"; id: string; pid: number }
   | { type: "worker-ready"; id: string }

@@ -21,17 +21,22 @@ type CreateServerHandle = (address: string, port: number, family: 4 | 6) => TcpH
 /**
  * Binds the public address without listening on it: serve listens, and while serve is being started again
  * the socket lives on here, so that new connections wait in its queue instead of being refused.
+ * @param option that named the port, for messages
  */
-export async function bindPublicAddress(host: string, port: number): Promise<BoundAddress> {
+export async function bindPublicAddress(
+  host: string,
+  port: number,
+  option = "--port",
+): Promise<BoundAddress> {
   const address = await resolve(host);
   const create = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
   const handle = create(address, port, isIPv6(address) ? 6 : 4);
-  if (typeof handle === "number") throw bindError(handle, host, port);
+  if (typeof handle === "number") throw bindError(handle, host, port, option);
   const name: { port?: number } = {};
   const code = handle.getsockname(name);
   if (code !== 0 || name.port === undefined) {
     handle.close();
-    throw bindError(code, host, port);
+    throw bindError(code, host, port, option);
   }
   return { handle, port: name.port, close: () => handle.close() };
 }
@@ -51,11 +56,11 @@ async function resolve(host: string): Promise<string> {
 }
 
 /** Codes are libuv's: negative errno, which differ between systems. */
-function bindError(code: number, host: string, port: number): SlipwayError {
+function bindError(code: number, host: string, port: number, option: string): SlipwayError {
   const name = ERRNO.get(code) ?? `error ${code}`;
   if (name === "EADDRINUSE")
     return new SlipwayError("PORT_IN_USE", `port ${port} is in use by another program`, {
-      where: "--port",
+      where: option,
       given: String(port),
     });
   const why =
@@ -63,7 +68,7 @@ function bindError(code: number, host: string, port: number): SlipwayError {
       ? `port ${port} may not be opened by this user`
       : `${host} can't be listened on (${name})`;
   return new SlipwayError("ADDRESS_UNUSABLE", why, {
-    where: name === "EACCES" ? "--port" : "--host",
+    where: name === "EACCES" ? option : "--host",
     given: host,
   });
 }

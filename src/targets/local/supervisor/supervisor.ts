@@ -17,6 +17,8 @@ export interface SupervisorOptions {
   controlSecrets?: unknown;
   /** The bound socket of the public address; it stays open here while serve comes and goes. */
   publicHandle: unknown;
+  /** The one of gRPC's address, likewise. */
+  grpcHandle: unknown;
   env: Readonly<Record<string, string>>;
   dataDir: string;
   now(): number;
@@ -85,14 +87,14 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
             config,
             ...(name === "serve" ? { living: workers.living() } : { secrets: options.controlSecrets }),
           },
-          ...(name === "serve" ? { handle: options.publicHandle } : {}),
+          ...(name === "serve" ? { handle: options.publicHandle, grpcHandle: options.grpcHandle } : {}),
           onMessage: messages,
           onExit: exit,
         }),
     });
   const serve = keep("serve", (message) => {
     if (message.type === "spawn-worker") workers.spawn(message.worker);
-    if (message.type === "end-worker") workers.end(message.id, message.how);
+    if (message.type === "end-worker") workers.end(message.id, message.how, message.why);
   });
   const control = keep("control", () => undefined);
   const parts = { serve, control, workers };

@@ -2,8 +2,10 @@ import { join } from "node:path";
 import type * as OnnxRuntime from "onnxruntime-node";
 import type { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
 import { SlipwayError } from "../../http/errors.ts";
+import { BadInput } from "../protocol/bad-input.ts";
 import { DATATYPE_NAMES, datatypeOfOnnx } from "../protocol/datatypes.ts";
 import type { TensorData } from "../protocol/datatypes.ts";
+import { inputName } from "../protocol/tensor.ts";
 import type { Tensor, TensorPort } from "../protocol/tensor.ts";
 import { loadError } from "./load-error.ts";
 import type { Model } from "./model.ts";
@@ -41,6 +43,7 @@ export async function loadOnnxModel(modelDir: string, threads: number): Promise<
       const feeds: Record<string, OnnxTensor> = {};
       for (let i = 0; i < inputs.length; i++) {
         const { datatype, data, shape } = given[i] as Tensor;
+        if (datatype.family === "bytes") refuseNul(inputs[i] as TensorPort, data as string[]);
         feeds[(inputs[i] as TensorPort).name] = new Tensor(
           datatype.onnx as "float32",
           data as Float32Array,
@@ -52,6 +55,15 @@ export async function loadOnnxModel(modelDir: string, threads: number): Promise<
     },
     release: () => session.release(),
   };
+}
+
+/** The runtime takes texts as C has them, so one with a NUL would be cut there without a word. */
+function refuseNul(port: TensorPort, texts: readonly string[]): void {
+  const index = texts.findIndex((text) => text.includes("\0"));
+  if (index >= 0)
+    throw new BadInput(
+      `${inputName(port)}: value ${index} has a NUL character, which ONNX Runtime can't take`,
+    );
 }
 
 function tensorOf({ name, datatype }: TensorPort, value: OnnxTensor | undefined): Tensor {

@@ -11,11 +11,7 @@ const NOT_BUILT: Readonly<Record<string, string>> = {
   "pipeline.steps.*.image": "running a step in a container image",
   "pipeline.steps.*.resources.gpu": "asking for GPUs",
   "model.limits": "limits on a model",
-  "serving.limits": "limits on a service",
-  "serving.resources": "resources of a service's workers",
   "serving.batching": "batching of predictions",
-  "serving.scale.max": "scaling with the load",
-  "serving.scale.target": "scaling with the load",
 };
 
 /** What a key that isn't built would do; undefined for any other key. */

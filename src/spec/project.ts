@@ -53,14 +53,39 @@ export type Gate =
 
 export interface ServingSpec {
   protocol: ("v1" | "v2")[];
-  /** Workers of a variant. */
-  scale: { min: number };
+  scale: ScaleSpec;
+  /** Of each variant; a request beyond them is refused at once. */
+  limits?: {
+    /** Requests with its workers at once; none: as many as come. */
+    concurrency?: number;
+    /** Requests that wait; default 1024. */
+    queue?: number;
+  };
+  /** Of each worker. */
+  resources?: {
+    /** Processors; below 1 a weight. Default 1. */
+    cpu?: number;
+    /** Bytes; default 1 GiB. */
+    memory?: number;
+  };
   /** Of one prediction, all retries included. */
   timeout: number;
   /** Header whose value keeps a caller on one variant. */
   sticky?: { header: string };
   /** Of a request's body, in bytes. */
   maxBody: number;
+}
+
+/** Workers of a variant: how many, and when. */
+export interface ScaleSpec {
+  /** 0: none while nobody asks. */
+  min: number;
+  /** Default: `min`, at least 1. */
+  max?: number;
+  /** Requests under way or waiting for each worker, on average; default 4. */
+  target?: { concurrency: number };
+  /** Milliseconds without a request after which the last worker ends, where `min` is 0; default ten minutes. */
+  idle?: number;
 }
 
 /** What a challenger is compared with the champion by. */

@@ -132,6 +132,44 @@ const model = z.strictObject({
   gate: z.array(gate).max(100).prefault([]).describe("No version goes on when one of these fails."),
 });
 
+const scale = z
+  .strictObject({
+    min: z
+      .int()
+      .min(0)
+      .max(64)
+      .default(1)
+      .describe("Workers of each variant at least; 0: none while nobody asks, and the first request waits."),
+    max: z
+      .int()
+      .min(1)
+      .max(64)
+      .exactOptional()
+      .describe("Workers of each variant at most; default: as many as at least, and one."),
+    target: z
+      .strictObject({
+        concurrency: z
+          .number()
+          .min(0.1)
+          .max(10_000)
+          .describe("Requests under way or waiting for each worker, on average, above which there are more."),
+      })
+      .exactOptional()
+      .describe("What the number of workers is chosen by; default: a concurrency of 4."),
+    idle: duration({ min: 1_000, max: 7 * DAY })
+      .exactOptional()
+      .describe("Time without a request after which there are none, where min is 0; default 10m."),
+  })
+  .superRefine(({ min, max }, ctx) => {
+    if (max !== undefined && max < min)
+      ctx.addIssue({
+        code: "custom",
+        path: ["max"],
+        message: "is less than min",
+        params: { rule: "range", allowed: `a whole number from ${Math.max(1, min)} to 64` },
+      });
+  });
+
 const serving = z.strictObject({
   protocol: z
     .array(z.enum(["v1", "v2"]))
@@ -145,12 +183,7 @@ const serving = z.strictObject({
     })
     .default(["v1", "v2"])
     .describe("Versions of the inference protocol (KServe V1, Open Inference V2) that the service answers."),
-  scale: z
-    .strictObject({
-      min: z.int().min(1).max(64).default(1).describe("Workers of each variant."),
-    })
-    .prefault({})
-    .describe("How many workers serve."),
+  scale: scale.prefault({}).describe("How many workers serve."),
   timeout: duration({ max: 600_000 }).prefault("2s").describe("Of one prediction, its retry included."),
   sticky: z
     .strictObject({
@@ -164,6 +197,39 @@ const serving = z.strictObject({
     .exactOptional()
     .describe("Keeps a caller on one variant."),
   maxBody: size({ min: 1024, max: GI }).prefault("16Mi").describe("Largest request body."),
+  limits: z
+    .strictObject({
+      concurrency: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .exactOptional()
+        .describe("Requests that are with a variant's workers at once; none: as many as come."),
+      queue: z
+        .int()
+        .min(0)
+        .max(100_000)
+        .exactOptional()
+        .describe("Requests of a variant that wait (default 1024); one more is answered 503 at once."),
+    })
+    .exactOptional()
+    .describe("What each variant holds at once."),
+  resources: z
+    .strictObject({
+      cpu: z
+        .number()
+        .min(0.1)
+        .max(64)
+        .exactOptional()
+        .describe(
+          "Processors that one worker may use (default 1): its number of threads; below 1, its weight where processors are short.",
+        ),
+      memory: size({ min: 64 * MI, max: 1024 * GI })
+        .exactOptional()
+        .describe("Memory of one worker (default 1Gi); above it the worker is ended and started again."),
+    })
+    .exactOptional()
+    .describe("Of each worker. A model with its own has processes of its own."),
 });
 
 /** The authored source of slipway.yaml: keys, types, bounds, defaults and their documentation. */

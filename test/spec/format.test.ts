@@ -9,18 +9,18 @@ function format(text: string): string {
 }
 
 test("a problem shows its place, its line, a caret, what was given and what is allowed", () => {
-  expect(format(`${LEAST}model: { name: m }\nserving:\n  timout: 2s\n  scale: { min: 0 }\n`)).toBe(
+  expect(format(`${LEAST}model: { name: m }\nserving:\n  timout: 2s\n  scale: { min: -1 }\n`)).toBe(
     `slipway.yaml:6:3: serving has no key "timout"; did you mean "timeout"? (unknown-key)
   6 |   timout: 2s
     |   ^
   given:   "timout"
-  allowed: protocol, scale, timeout, sticky, maxBody
+  allowed: protocol, scale, timeout, sticky, maxBody, limits, resources
 
 slipway.yaml:7:17: serving.scale.min is too small (range)
-  7 |   scale: { min: 0 }
+  7 |   scale: { min: -1 }
     |                 ^
-  given:   0
-  allowed: a whole number from 1 to 64
+  given:   -1
+  allowed: a whole number from 0 to 64
 
 2 problems
 `,

@@ -77,10 +77,12 @@ test("every key that is built arrives in the units of the program", () => {
       },
       serving: {
         protocol: ["v2"],
-        scale: { min: 2 },
+        scale: { min: 2, max: 8, target: { concurrency: 1.5 }, idle: 60_000 },
         timeout: 5000,
         sticky: { header: "x-user-id" },
         maxBody: 4 * 2 ** 20,
+        limits: { concurrency: 64, queue: 0 },
+        resources: { cpu: 0.5, memory: 512 * 2 ** 20 },
       },
       rollout: {
         kind: "canary",
@@ -181,14 +183,18 @@ test.each([
   ["monitoring: { drift: { window: 1h } }", "4:1"],
   ["limits: {}", "4:1"],
   ['pipeline: { schedule: "0 3 * * *", steps: [{ name: a, run: b }] }', "4:13"],
-  ["model: { name: m }\nserving: { scale: { max: 3 } }", "5:21"],
-  ["model: { name: m }\nserving: { scale: { target: { concurrency: 4 } } }", "5:21"],
+  ["model: { name: m }\nserving: { batching: {} }", "5:12"],
 ])("a feature that isn't built is refused by name: %s", (text, place) => {
   const found = problems(LEAST + text);
   expect(found.map(({ line, column, rule }) => `${line}:${column} ${rule}`)).toEqual([
     `${place} not-built-yet`,
   ]);
   expect(found[0]?.message).toContain("isn't built yet");
+});
+
+test("more workers at least than at most is an error at the most", () => {
+  const found = problems(`${LEAST}model: { name: m }\nserving: { scale: { min: 3, max: 2 } }`);
+  expect(found).toMatchObject([{ line: 5, rule: "range", allowed: "a whole number from 3 to 64" }]);
 });
 
 test("steps that wait for each other are named in their order", () => {

@@ -26,10 +26,12 @@ model:
     - { metric: accuracy, atLeastChampionMinus: 0.5pp }
 serving:
   protocol: [v2]
-  scale: { min: 2 }
+  scale: { min: 2, max: 8, target: { concurrency: 1.5 }, idle: 1m }
   timeout: 5s
   sticky: { header: X-User-Id }
   maxBody: 4Mi
+  limits: { concurrency: 64, queue: 0 }
+  resources: { cpu: 0.5, memory: 512Mi }
 rollout:
   kind: canary
   steps: [10, 50]

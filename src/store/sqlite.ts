@@ -1,10 +1,10 @@
-import { serialize } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../base/clock.ts";
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
 import type { Command, Database, Migration, ReadTx } from "./database.ts";
 import type { FromWriter, ToWriter, WriteReply, WriteRequest, WriterData } from "./sqlite/protocol.ts";
 import { Readers } from "./sqlite/readers.ts";
+import { sizeOf } from "./sqlite/size.ts";
 
 export interface SqliteOptions {
   /** The database's file; its folder must exist. */
@@ -101,21 +101,20 @@ class Sqlite implements SqliteDatabase {
   async write<Args, Result>(command: Command<Args, Result>, args: Args): Promise<Result> {
     if (this.#dead) throw this.#dead;
     if (this.#closing) throw new SlipwayError("UNAVAILABLE", "the database is closing");
-    const { buffer, byteOffset, length } = serialize(args);
-    const bytes = new Uint8Array(buffer, byteOffset, length);
+    const bytes = sizeOf(args);
     const { count, bytes: maxBytes } = this.#limit;
-    if (this.#pending.size >= count || this.#bytes + bytes.length > maxBytes) {
+    if (this.#pending.size >= count || this.#bytes + bytes > maxBytes) {
       throw new SlipwayError("UNAVAILABLE", "too many writes wait for the database");
     }
     return new Promise<Result>((resolve, reject) => {
       const id = this.#nextId++;
       this.#pending.set(id, {
-        bytes: bytes.length,
+        bytes,
         resolve: resolve as (result: unknown) => void,
         reject,
       });
-      this.#bytes += bytes.length;
-      this.#enqueue({ id, name: command.name, args: bytes });
+      this.#bytes += bytes;
+      this.#enqueue({ id, name: command.name, args });
     });
   }
 
@@ -146,9 +145,26 @@ class Sqlite implements SqliteDatabase {
     queueMicrotask(() => {
       const requests = this.#outgoing;
       this.#outgoing = [];
-      const buffers = requests.map((request) => request.args.buffer as ArrayBuffer);
-      this.#worker.postMessage({ type: "write", requests } satisfies ToWriter, buffers);
+      try {
+        this.#post(requests);
+      } catch {
+        // One of them can't be copied to the other thread; that is no fault of the others.
+        for (const request of requests) this.#postAlone(request);
+      }
     });
+  }
+
+  #post(requests: WriteRequest[]): void {
+    this.#worker.postMessage({ type: "write", requests } satisfies ToWriter);
+  }
+
+  #postAlone(request: WriteRequest): void {
+    try {
+      this.#post([request]);
+    } catch (error) {
+      this.#settle({ id: request.id, ok: false, error: toSlipwayError(error).toJSON() });
+      if (this.#pending.size === 0) this.#whenIdle?.();
+    }
   }
 
   #hear(message: FromWriter): void {

@@ -73,6 +73,22 @@ describe("the SQLite store", () => {
     expect(after.commits - before.commits).toBeLessThanOrEqual(10);
   });
 
+  it("refuses arguments that can't go to the writer, and no other command of the same moment", async () => {
+    const store = await openCounters(file, writerFile);
+    db = store;
+    const [before, wrong, after] = await Promise.allSettled([
+      store.write(put, { name: "before", value: 1 }),
+      store.write(put, { name: "wrong", value: (() => 1) as unknown as number }),
+      store.write(put, { name: "after", value: 2 }),
+    ]);
+    expect([before.status, wrong.status, after.status]).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(await Promise.all(["before", "wrong", "after"].map((name) => valueOf(store, name)))).toEqual([
+      1,
+      undefined,
+      2,
+    ]);
+  });
+
   it("tells how many rows a statement changed as a number, so that none is 0", () => {
     const connection = Connection.forWriting(file);
     connection.run("CREATE TABLE t (a INTEGER)");

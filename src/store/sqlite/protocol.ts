@@ -9,11 +9,11 @@ export interface WriterData {
   now: number;
 }
 
-/** One command on its way to the writer; `args` in V8's serialisation, which gives its size in bytes as well. */
+/** One command on its way to the writer. The message copies its arguments: nothing of them is shared. */
 export interface WriteRequest {
   id: number;
   name: string;
-  args: Uint8Array;
+  args: unknown;
 }
 
 export type ToWriter = { type: "write"; requests: WriteRequest[] } | { type: "close" };

@@ -1,4 +1,3 @@
-import { deserialize } from "node:v8";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
 import type { Command, SqlValue, Tx } from "../database.ts";
@@ -126,7 +125,7 @@ class Writer {
     connection.run("SAVEPOINT command");
     const tx = new WriterTx(connection);
     try {
-      const result = await command.run(tx, deserialize(request.args) as never);
+      const result = await command.run(tx, request.args as never);
       connection.run("RELEASE command");
       return { id, ok: true, result };
     } catch (thrown) {

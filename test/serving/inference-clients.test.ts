@@ -44,7 +44,7 @@ afterAll(() => platform?.close());
 /** What a script saw. */
 async function run(python: string, script: string): Promise<Record<string, unknown>> {
   const path = fileURLToPath(new URL(`../python/${script}`, import.meta.url));
-  const { stdout } = await promisify(execFile)(python, [path, platform.url, "digits"], {
+  const { stdout } = await promisify(execFile)(python, [path, platform.url, "digits", platform.grpcUrl], {
     timeout: 150_000,
     maxBuffer: 4 * 1024 * 1024,
     env: {
@@ -105,6 +105,69 @@ describe("the unchanged clients of Triton and KServe, over HTTP", () => {
       'input "x": its shape is [1,3], but the model takes [-1,4] (-1: any size)',
     ]);
   });
+});
+
+describe("the unchanged client of Triton, over gRPC", () => {
+  let seen: Record<string, unknown>;
+
+  beforeAll(async () => {
+    seen = await run((ensureEnginePython as (name: string) => string)("kserve"), "triton_grpc.py");
+  }, 300_000);
+
+  it("sees health, metadata and the repository", () => {
+    expect(seen["live"]).toEqual([true, true, true]);
+    expect(seen["versions"]).toEqual([true, false]);
+    expect(seen["unknown"]).toBe(false);
+    expect(seen["server"]).toMatchObject({ name: "slipway", extensions: ["model_repository"] });
+    expect(seen["metadata"]).toMatchObject({
+      name: "digits",
+      versions: ["1"],
+      inputs: [{ name: "x", datatype: "FP32", shape: ["-1", "4"] }],
+    });
+    expect(seen["index"]).toContainEqual({ name: "digits", version: "1", state: "READY" });
+    expect(seen["unload"]).toEqual([
+      "FAILED_PRECONDITION",
+      expect.stringContaining("environment repository"),
+    ]);
+    expect(seen["load"]).toEqual(["NOT_FOUND", expect.stringContaining("nobody")]);
+    expect(seen["config"]).toEqual(["INVALID_ARGUMENT", expect.stringContaining("slipway.yaml")]);
+    expect(seen["no such method"]).toEqual(["UNIMPLEMENTED", expect.stringContaining("ModelConfig")]);
+  });
+
+  it("infers, packed or not, one call or many at once", () => {
+    expect(seen["infer"]).toEqual(["digits", "1", "r-1", 2]);
+    expect(seen["sums"]).toEqual([1, 1]);
+    expect(seen["order"]).toEqual(["probabilities", "label"]);
+    expect(seen["packed"]).toEqual([128, 128]);
+    expect(seen["many"]).toBe(128);
+    expect(seen["echoed"]).toEqual(TYPES);
+  });
+
+  it("is refused with gRPC's own codes", () => {
+    expect(seen["nobody"]).toEqual(["NOT_FOUND", expect.stringContaining("nobody")]);
+    expect(seen["no version"]).toEqual(["NOT_FOUND", expect.stringContaining("version 9")]);
+    expect(seen["wrong name"]).toEqual(["INVALID_ARGUMENT", expect.stringContaining('"y"')]);
+    expect(seen["wrong type"]).toEqual(["INVALID_ARGUMENT", expect.stringContaining("INT64")]);
+    expect(seen["wrong shape"]).toEqual([
+      "INVALID_ARGUMENT",
+      'input "x": its shape is [2,3], but the model takes [-1,4] (-1: any size)',
+    ]);
+    expect(seen["classes"]).toEqual(["UNIMPLEMENTED", expect.stringContaining("classification")]);
+    expect(seen["no time"]).toBe("DEADLINE_EXCEEDED");
+  });
+});
+
+describe("the unchanged client of KServe, over gRPC", () => {
+  it("infers with raw and typed tensors of every datatype", async () => {
+    const seen = await run((ensureEnginePython as (name: string) => string)("kserve"), "kserve_grpc.py");
+    expect(seen["live"]).toEqual([true, true, true]);
+    expect(seen["ids"]).toEqual(["k-1", "k-1"]);
+    const [raw, typed] = seen["labels"] as number[][];
+    expect(raw).toEqual(typed);
+    expect(seen["echoed"]).toEqual(TYPES.filter((type) => type !== "FP16"));
+    expect(seen["nobody"]).toEqual(["NOT_FOUND", expect.stringContaining("nobody")]);
+    expect(seen["too few"]).toEqual(["INVALID_ARGUMENT", expect.stringContaining("the shape takes 8")]);
+  }, 300_000);
 });
 
 describe("MLflow's own clients of its scoring protocol", () => {

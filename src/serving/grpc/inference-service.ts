@@ -1,11 +1,14 @@
 import { isServerReady, modelFacts, poolOf, unknownModel } from "../router/model-facts.ts";
+import { LOADED_AS_PUSHED, loadModel, repositoryIndex, unloadRefusal } from "../router/model-repository.ts";
 import type { PredictionDeps } from "../router/prediction-deps.ts";
+import type { Refusal } from "../router/refusal.ts";
 import type { VariantPool } from "../router/variant-pool.ts";
 import type { Call } from "./call.ts";
 import { infer } from "./infer.ts";
 import { MESSAGE_PREFIX } from "./message-prefix.ts";
 import * as types from "./messages.ts";
 import type { Method, UnaryMethod } from "./serve-call.ts";
+import { codeOfHttp } from "./status.ts";
 import { decode, encode } from "./wire/schema.ts";
 import type { Message, MessageType } from "./wire/schema.ts";
 
@@ -16,6 +19,7 @@ export type ServiceDeps = PredictionDeps & {
 
 /** What the server offers beyond the protocol's core, by the names that Triton gave. */
 const EXTENSIONS = ["model_repository"];
+const RETRY_SECONDS = 1;
 
 /** Open Inference's gRPC service, and the repository calls; by path. */
 export function inferenceMethods(deps: ServiceDeps): [string, Method][] {
@@ -29,18 +33,17 @@ export function inferenceMethods(deps: ServiceDeps): [string, Method][] {
         version: deps.version,
         extensions: EXTENSIONS,
       }),
+    // Triton's clients ask again and again until it is; they take an error for the end of it.
     ModelReady: (call, request) =>
-      withModel(call, request, deps, (_name, pool) =>
-        answer(call, types.READY_RESPONSE, { ready: pool.isReady }),
-      ),
-    ModelMetadata: (call, request) =>
-      withModel(call, request, deps, (name, pool) => {
-        const facts = modelFacts(name, pool, deps);
-        if (facts === undefined)
-          return call.fail("UNAVAILABLE", "the model isn't loaded yet", { retrySeconds: 1 });
-        return answer(call, types.MODEL_METADATA_RESPONSE, facts as unknown as Message);
-      }),
-    RepositoryIndex: (call, request) => repositoryIndex(call, request, deps),
+      answer(call, types.READY_RESPONSE, { ready: namedModel(request, deps).pool?.isReady === true }),
+    ModelMetadata: (call, request) => {
+      const { name, version, pool } = namedModel(request, deps);
+      if (pool === undefined) return call.fail("NOT_FOUND", unknownModel(name, version));
+      const facts = modelFacts(name, pool, deps);
+      if (facts === undefined) return refuse(call, { status: 503, message: "the model isn't loaded yet" });
+      return answer(call, types.MODEL_METADATA_RESPONSE, facts as unknown as Message);
+    },
+    RepositoryIndex: (call, request) => index(call, request, deps),
     RepositoryModelLoad: (call, request) => load(call, request, deps),
     RepositoryModelUnload: (call, request) => unload(call, request, deps),
   };
@@ -51,52 +54,41 @@ function answer(call: Call, type: MessageType, message: Message): void {
   call.succeed(encode(type, message, MESSAGE_PREFIX));
 }
 
-function withModel(
-  call: Call,
+function namedModel(
   request: Buffer,
   deps: ServiceDeps,
-  then: (name: string, pool: VariantPool) => void,
-): void {
+): { name: string; version: string; pool: VariantPool | undefined } {
   const { name = "", version = "" } = decode(types.MODEL_REQUEST, request) as Record<string, string>;
   const isVersion = version === "" || /^[1-9]\d{0,8}$/.test(version);
   const pool = isVersion ? poolOf(name, version === "" ? undefined : Number(version), deps) : undefined;
-  if (pool === undefined) return call.fail("NOT_FOUND", unknownModel(name, version));
-  return then(name, pool);
+  return { name, version, pool };
 }
 
-function repositoryIndex(call: Call, request: Buffer, { rules, variants }: ServiceDeps): void {
-  const { ready = false } = decode(types.REPOSITORY_INDEX_REQUEST, request);
-  const models = variants.specs().flatMap((spec) => {
-    const isReady = variants.find(spec)?.isReady === true;
-    if (rules.find(spec.service) === undefined || (ready === true && !isReady)) return [];
-    const state = isReady ? "READY" : "UNAVAILABLE";
-    return [{ name: spec.service, version: String(spec.version), state, reason: isReady ? "" : "loading" }];
-  });
+function index(call: Call, request: Buffer, deps: ServiceDeps): void {
+  const { ready } = decode(types.REPOSITORY_INDEX_REQUEST, request);
+  const models = repositoryIndex(ready === true, deps).map((entry): Message => ({ ...entry }));
   answer(call, types.REPOSITORY_INDEX_RESPONSE, { models });
 }
 
-function namedModel(request: Buffer): string {
-  const { first = "", second = "" } = decode(types.REPOSITORY_MODEL_REQUEST, request);
-  return String(second === "" ? first : second);
-}
-
-/** What is served is said in Git: a model that is served is loaded, and another can't be. */
 function load(call: Call, request: Buffer, deps: ServiceDeps): void {
-  const name = namedModel(request);
-  const pool = poolOf(name, undefined, deps);
-  if (pool === undefined)
-    return call.fail("NOT_FOUND", `${unknownModel(name, undefined)}; a push of its project loads it`);
-  if (!pool.isReady)
-    return call.fail("UNAVAILABLE", `${JSON.stringify(name)} is being loaded`, { retrySeconds: 1 });
-  return answer(call, types.REPOSITORY_MODEL_RESPONSE, { model_name: name, is_done: true });
+  const { model, isConfigured } = repositoryRequest(request);
+  if (isConfigured && deps.rules.find(model) !== undefined) return refuse(call, LOADED_AS_PUSHED);
+  const stop = loadModel(model, deps, (refusal) => {
+    if (refusal !== undefined) return refuse(call, refusal);
+    return answer(call, types.REPOSITORY_MODEL_RESPONSE, { model_name: model, is_done: true });
+  });
+  return call.onLeft(stop);
 }
 
 function unload(call: Call, request: Buffer, deps: ServiceDeps): void {
-  const name = namedModel(request);
-  if (poolOf(name, undefined, deps) === undefined)
-    return call.fail("NOT_FOUND", unknownModel(name, undefined));
-  return call.fail(
-    "FAILED_PRECONDITION",
-    `${JSON.stringify(name)} is served as its project says; take \`serving\` out of slipway.yaml and push to end that`,
-  );
+  refuse(call, unloadRefusal(repositoryRequest(request).model, deps));
+}
+
+function repositoryRequest(request: Buffer): { model: string; isConfigured: boolean } {
+  const { first = "", second = "", parameters } = decode(types.REPOSITORY_MODEL_REQUEST, request);
+  return { model: String(second === "" ? first : second), isConfigured: parameters !== undefined };
+}
+
+function refuse(call: Call, { status, message }: Refusal): void {
+  call.fail(codeOfHttp(status), message, status === 503 ? { retrySeconds: RETRY_SECONDS } : {});
 }

@@ -6,8 +6,6 @@ import type { MessageType } from "./wire/schema.ts";
  */
 export const SERVICE = "inference.GRPCInferenceService";
 
-export const EMPTY: MessageType = { name: "Empty", fields: {} };
-
 export const SERVER_LIVE_RESPONSE: MessageType = {
   name: "ServerLiveResponse",
   fields: { live: [1, "bool"] },
@@ -59,7 +57,7 @@ export const REPOSITORY_INDEX_RESPONSE: MessageType = {
 /** Triton names the repository first and the model second, KServe has the model alone: the last one given is it. */
 export const REPOSITORY_MODEL_REQUEST: MessageType = {
   name: "RepositoryModelRequest",
-  fields: { first: [1, "string"], second: [2, "string"] },
+  fields: { first: [1, "string"], second: [2, "string"], parameters: [3, ["bytes"]] },
 };
 
 /** KServe's; Triton's is empty, and its clients go over what they don't know. */

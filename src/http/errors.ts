@@ -236,6 +236,14 @@ export const CATALOGUE = {
   },
   ENVIRONMENT_TOOL_MISSING: { status: 422, hint: "Install the tool on this machine and push again." },
   ENVIRONMENT_UNSUPPORTED: { status: 422, hint: "Publish the package, or install it in the step's command." },
+  ENVIRONMENT_UNDECLARED: {
+    status: 422,
+    hint: "Log the model with mlflow's log_model, which writes its requirements, or with pip_requirements=….",
+  },
+  ENVIRONMENT_PYTHON_MISSING: {
+    status: 422,
+    hint: "Install that Python (pyenv and uv are looked at too), or log the model with one that is installed.",
+  },
   ENVIRONMENT_BUILD_FAILED: {
     status: 422,
     hint: "The installer's last lines say why; correct the file and push again.",

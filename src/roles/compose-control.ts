@@ -58,6 +58,7 @@ import { specRoutes } from "../spec/routes.ts";
 import { createEvents, eventMigrations } from "../store/events.ts";
 import { ownerMigrations } from "../store/owner.ts";
 import { createLocalEngine } from "../targets/local/engine/engine.ts";
+import { createModelEnvironments } from "../targets/local/model-environments/model-environments.ts";
 import { createLocalServingBackend } from "../targets/local/serving-backend.ts";
 import { createTenancy } from "../tenancy/create-tenancy.ts";
 import { tenancyMigrations } from "../tenancy/schema.ts";
@@ -181,7 +182,18 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     backend,
     environment,
     registry: recorder.watch(registry),
-    models: await createModelStore({ blobs, modelsRoot: join(config.dataDir, "models") }),
+    models: await createModelStore({
+      blobs,
+      modelsRoot: join(config.dataDir, "models"),
+      environments: await createModelEnvironments({
+        dataDir: config.dataDir,
+        clock,
+        env: config.stepEnv,
+        platform: process.platform,
+        pid: process.pid,
+        signal: stopping.signal,
+      }),
+    }),
     contract: {
       read: readContract,
       compare: (contract, status, body) => {

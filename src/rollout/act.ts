@@ -3,10 +3,12 @@ import { beginChecking, endRollout, holdRollout, recordContract, recordStop } fr
 import { checkVersion } from "./check-version.ts";
 import type { Action, Situation } from "./situation.ts";
 import type { RolloutDeps } from "./deps.ts";
-import { modelFolder } from "./model-folder.ts";
+import { checkedModel } from "./checked-model.ts";
 import { evidenceLines } from "./sentences.ts";
 import type { Intent, Service } from "./state.ts";
 import { applyRule, isAboutVersion, isRefusal, trafficRule } from "./traffic.ts";
+import { variantSettings } from "./variant-settings.ts";
+import type { VariantSettings } from "./variant-settings.ts";
 
 /** Emergency stops that this process has told the backend; forgotten on a restart, so told again. */
 export type ToldStops = Map<string, string>;
@@ -56,7 +58,7 @@ export async function act(context: ActContext, action: Action): Promise<void> {
         {
           service: service.name,
           version: action.version,
-          workers: workers(context),
+          settings: settings(context),
           rolloutId: action.rolloutId,
           isCompared: service.champion !== null && service.champion !== action.version,
         },
@@ -120,12 +122,11 @@ async function prepare(context: ActContext, { version, sha256 }: Of<"prepare">):
   const spec = {
     service: service.name,
     version,
-    format: "onnx" as const,
-    workers: workers(context),
+    ...settings(context),
   };
   try {
-    const modelDir = await modelFolder(deps, { service: service.name, version, sha256 });
-    await deps.backend.prepare({ ...spec, modelDir }, signal);
+    const copy = await checkedModel(deps, { service: service.name, version, sha256 });
+    await deps.backend.prepare({ ...spec, ...copy }, signal);
   } catch (error) {
     // The champion is tried again; a challenger that can't be loaded any more is taken out.
     if (!isAboutVersion(error) || version === service.champion) throw error;
@@ -177,7 +178,7 @@ async function remove({ backend }: RolloutDeps, service: string, version: number
   }
 }
 
-function workers({ deps, situation }: ActContext): number {
+function settings({ deps, situation }: ActContext): VariantSettings {
   const { service, rollout } = situation;
-  return (rollout?.request.serving ?? service.serving ?? deps.defaults.serving).scale.min;
+  return variantSettings(rollout?.request.serving ?? service.serving ?? deps.defaults.serving);
 }

@@ -1,13 +1,16 @@
 import { SlipwayError } from "../http/errors.ts";
+import type { Contract } from "../serving/model-store.ts";
+import { copyOf } from "./checked-model.ts";
 import { recordContract } from "./commands/requests.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { rehearse } from "./rehearsal.ts";
 import { isAboutVersion } from "./traffic.ts";
+import type { VariantSettings } from "./variant-settings.ts";
 
 export interface VersionToCheck {
   service: string;
   version: number;
-  workers: number;
+  settings: VariantSettings;
   rolloutId: string | null;
   /** True when another version serves, which it will be compared with. */
   isCompared: boolean;
@@ -34,7 +37,7 @@ export async function checkVersion(
 
 async function examine(
   deps: RolloutDeps,
-  { service, version, workers, isCompared }: VersionToCheck,
+  { service, version, settings, isCompared }: VersionToCheck,
   signal: AbortSignal,
 ): Promise<{ passed: boolean; message: string; sha256: string }> {
   const { registry, models, backend, contract } = deps;
@@ -50,20 +53,19 @@ async function examine(
   try {
     const copy = await models.materialise(known.artifactPath);
     sha256 = copy.sha256;
-    const { format, modelDir } = copy;
-    const example = await contract.read(modelDir);
-    await backend.prepare({ service, version, format, modelDir, workers }, signal);
+    const example = await contract.read(copy.modelDir);
+    await backend.prepare({ service, version, ...copyOf(copy), ...settings }, signal);
     const request = JSON.stringify(example.request);
     const answer = await backend.probe({ service, version }, request, signal);
     const difference = contract.compare(example, answer.status, answer.body);
     if (difference === null) {
       if (isCompared) await rehearse(deps, { service, version }, request, signal);
-      const message = `version ${version} of ${service} answered its own example as at training`;
+      const message = `version ${version} of ${service} answered its own example ${sinceWhen(example)}`;
       return { passed: true, message, sha256 };
     }
     return {
       passed: false,
-      message: `it doesn't answer its own example as at training: ${difference}`,
+      message: `it doesn't answer its own example ${sinceWhen(example)}: ${difference}`,
       sha256,
     };
   } catch (error) {
@@ -72,4 +74,11 @@ async function examine(
       error instanceof SlipwayError ? `${error.message} (${error.code}). ${error.hint}` : String(error);
     return { passed: false, message, sha256 };
   }
+}
+
+/** Says what the answer is compared with: an input example alone has none from training. */
+function sinceWhen({ recordedAt }: Contract): string {
+  return recordedAt === "registration"
+    ? "as when it was first loaded in its own environment (it has an input example, but no contract.json with the answer at training)"
+    : "as at training";
 }

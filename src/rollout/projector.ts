@@ -6,7 +6,7 @@ import {
   recordDivergence,
 } from "./commands/projection.ts";
 import type { RolloutDeps } from "./deps.ts";
-import { modelFolder } from "./model-folder.ts";
+import { checkedModel } from "./checked-model.ts";
 import { createMutex } from "./mutex.ts";
 import {
   selectContracts,
@@ -18,6 +18,7 @@ import {
 } from "./rows.ts";
 import type { Intent, Projection } from "./state.ts";
 import { applyRule, isAboutVersion, trafficRule } from "./traffic.ts";
+import { variantSettings } from "./variant-settings.ts";
 
 export interface Projector {
   /** Brings the database to the repository's head, if that may have moved since the last time. */
@@ -193,9 +194,9 @@ async function deliver(
         continue;
       const sha256 = contracts.get(version)?.sha256;
       if (sha256 === undefined) return;
-      const modelDir = await modelFolder(deps, { service: intent.service, version, sha256 });
+      const copy = await checkedModel(deps, { service: intent.service, version, sha256 });
       await deps.backend.prepare(
-        { service: intent.service, version, format: "onnx", modelDir, workers: serving.scale.min },
+        { service: intent.service, version, ...copy, ...variantSettings(serving) },
         AbortSignal.timeout(120_000),
       );
     }

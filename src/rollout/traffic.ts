@@ -40,7 +40,7 @@ export async function applyRule(backend: RolloutDeps["backend"], rule: TrafficRu
 export function isAboutVersion(error: unknown): error is SlipwayError {
   if (!(error instanceof SlipwayError)) return false;
   const code: string = error.code;
-  return code === "VARIANT_NOT_READY" || code.startsWith("MODEL_") || code.startsWith("CONTRACT_");
+  return code === "VARIANT_NOT_READY" || /^(MODEL|CONTRACT|ENVIRONMENT)_/.test(code);
 }
 
 /** True for a refusal by one of these codes. */

@@ -28,9 +28,15 @@ const contractSchema = z.looseObject({
   tolerance: z.strictObject({ absolute: tolerance.optional(), relative: tolerance.optional() }).optional(),
 });
 
-/** `contract.json` of a model's folder. CONTRACT_MISSING or CONTRACT_INVALID says what to write, and where. */
+/** The contract that was made at registration: beside the folder, whose content never changes. */
+export function madeContractFile(modelDir: string): string {
+  return `${modelDir}.contract.json`;
+}
+
+/** `contract.json` of a model's folder, or the one made at registration. CONTRACT_MISSING or CONTRACT_INVALID says what to write, and where. */
 export async function readContract(modelDir: string): Promise<Contract> {
-  const file = join(modelDir, "contract.json");
+  const logged = join(modelDir, "contract.json");
+  const file = (await isFile(logged)) ? logged : madeContractFile(modelDir);
   const found = await stat(file).catch(() => undefined);
   if (!found?.isFile()) {
     throw new SlipwayError("CONTRACT_MISSING", "the model's folder has no contract.json", {
@@ -42,6 +48,13 @@ export async function readContract(modelDir: string): Promise<Contract> {
     throw invalid(`it has ${found.size} bytes, ${MAX_BYTES} are allowed`, "Log fewer rows as the example.");
   }
   return parseContract(await readFile(file, "utf8"));
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 /** The text of a contract; CONTRACT_INVALID with the place of each problem. */

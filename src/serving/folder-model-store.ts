@@ -4,9 +4,11 @@ import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { SlipwayError } from "../http/errors.ts";
 import type { BlobStore } from "../store/blobs.ts";
-import { MODEL_FILE, layOut } from "./model-files.ts";
+import { MLFLOW_FILE, MODEL_FILE, layOut } from "./model-files.ts";
 import type { ModelSource } from "./model-files.ts";
-import type { ModelStore } from "./model-store.ts";
+import type { ModelEnvironments } from "./model-environments.ts";
+import type { ModelCopy, ModelStore } from "./model-store.ts";
+import { ensurePythonContract } from "./python-contract.ts";
 
 const TEMPORARY = ".tmp-";
 const MAX_FILES = 2_000;
@@ -16,6 +18,8 @@ export interface FolderModelStoreDeps {
   blobs: BlobStore;
   /** Absolute; holds one folder per content, named by its SHA-256. Made when missing; used by one process. */
   modelsRoot: string;
+  /** For models in Python; without it they are refused. */
+  environments?: ModelEnvironments;
   /** Of one model's folder; defaults 2000 and 20 GiB. */
   maxFiles?: number;
   maxBytes?: number;
@@ -46,10 +50,10 @@ class FolderModelStore implements ModelStore {
     this.#deps = deps;
   }
 
-  async find(sha256: string): Promise<string | undefined> {
+  async find(sha256: string): Promise<ModelCopy | undefined> {
     if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
     const modelDir = join(this.#deps.modelsRoot, sha256);
-    return (await isWhole(modelDir)) ? modelDir : undefined;
+    return (await isWhole(modelDir)) ? this.#prepared(modelDir) : undefined;
   }
 
   materialise(artifactPath: string): Promise<Materialised> {
@@ -72,12 +76,23 @@ class FolderModelStore implements ModelStore {
       const modelDir = join(modelsRoot, sha256);
       await moveWhole(temporary, modelDir);
       await flushFolder(modelsRoot);
-      return { modelDir, sha256, format: "onnx" };
+      return { ...(await this.#prepared(modelDir)), sha256 };
     } catch (error) {
       throw asModelError(error, artifactPath);
     } finally {
       await rm(temporary, { recursive: true, force: true });
     }
+  }
+
+  /** What it takes to load a copy: for Python the environment, and an example to check it by. */
+  async #prepared(modelDir: string): Promise<ModelCopy> {
+    if (await isFile(join(modelDir, MODEL_FILE))) return { modelDir, format: "onnx" };
+    const { environments } = this.#deps;
+    if (environments === undefined)
+      throw new SlipwayError("MODEL_MISSING", "the model is one for Python, which isn't served here");
+    const python = await environments.prepare(modelDir);
+    await ensurePythonContract(modelDir, python, (text) => environments.log(modelDir, text));
+    return { modelDir, format: "python", python };
   }
 }
 
@@ -179,7 +194,11 @@ async function moveWhole(temporary: string, modelDir: string): Promise<void> {
 
 /** A copy appears whole or not at all, so one of its files tells of all. */
 export async function isWhole(modelDir: string): Promise<boolean> {
-  return stat(join(modelDir, MODEL_FILE)).then(
+  return (await isFile(join(modelDir, MODEL_FILE))) || isFile(join(modelDir, MLFLOW_FILE));
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
     (found) => found.isFile(),
     () => false,
   );

@@ -3,8 +3,10 @@ import { parse } from "yaml";
 import { SlipwayError } from "../http/errors.ts";
 import type { BlobStore } from "../store/blobs.ts";
 
-/** What a model's file is called in every copy. */
+/** What an ONNX model's file is called in every copy. */
 export const MODEL_FILE = "model.onnx";
+/** MLflow's description of a model: its flavours, its signature, its environment. */
+export const MLFLOW_FILE = "MLmodel";
 const MAX_MLMODEL_BYTES = 1024 * 1024;
 const MAX_NAMED = 20;
 
@@ -17,7 +19,8 @@ export interface ModelSource {
 
 /**
  * Which file of a logged folder becomes which file of the copy. The model is `model.onnx`, else what the `onnx` flavour
- * in MLflow's `MLmodel` names, else the only `*.onnx` file. It becomes `model.onnx`; when it lies in a folder, the files
+ * in MLflow's `MLmodel` names; else an `MLmodel` with the `python_function` flavour is one for Python, whose files stay
+ * as they are; else the only `*.onnx` file is the model. An ONNX file becomes `model.onnx`; when it lies in a folder, the files
  * beside it move with it, because a model names its external data relative to itself. MODEL_MISSING lists what is there.
  */
 export async function layOut(
@@ -26,6 +29,7 @@ export async function layOut(
   files: readonly string[],
 ): Promise<ModelSource[]> {
   const model = await findModel(blobs, artifactPath, files);
+  if (model === undefined) return files.map((file) => ({ from: `${artifactPath}/${file}`, to: file }));
   const beside = posix.dirname(model) === "." ? "" : `${posix.dirname(model)}/`;
   const taken = new Set([...files.filter((file) => !file.startsWith(beside)), MODEL_FILE]);
   return files.map((file) => {
@@ -35,30 +39,39 @@ export async function layOut(
   });
 }
 
-async function findModel(blobs: BlobStore, artifactPath: string, files: readonly string[]): Promise<string> {
+/** The ONNX file; undefined for a model in Python. */
+async function findModel(
+  blobs: BlobStore,
+  artifactPath: string,
+  files: readonly string[],
+): Promise<string | undefined> {
   if (files.includes(MODEL_FILE)) return MODEL_FILE;
-  const named = files.includes("MLmodel") ? await namedByMlflow(blobs, `${artifactPath}/MLmodel`) : undefined;
+  const flavors = files.includes(MLFLOW_FILE) ? await flavorsOf(blobs, `${artifactPath}/${MLFLOW_FILE}`) : {};
+  const data = flavors["onnx"]?.["data"];
+  const named = typeof data === "string" ? posix.normalize(data) : undefined;
   if (named !== undefined && files.includes(named)) return named;
+  if (flavors["python_function"] !== undefined) return undefined;
   const [only, ...others] = files.filter((file) => file.endsWith(".onnx"));
   if (only !== undefined && others.length === 0) return only;
   throw missing(artifactPath, files, others.length > 0);
 }
 
-/** The path that `MLmodel` gives below `flavors.onnx.data`. */
-async function namedByMlflow(blobs: BlobStore, path: string): Promise<string | undefined> {
+type Flavors = Record<string, Record<string, unknown>>;
+
+/** `flavors` of an `MLmodel`; none of one that can't be read. */
+async function flavorsOf(blobs: BlobStore, path: string): Promise<Flavors> {
   const { body, size } = await blobs.get(path);
   if (size > MAX_MLMODEL_BYTES) {
     body.destroy();
-    return undefined;
+    return {};
   }
   let text = "";
   for await (const chunk of body as AsyncIterable<Uint8Array>) text += Buffer.from(chunk).toString("utf8");
   try {
-    const model = parse(text) as { flavors?: { onnx?: { data?: unknown } } } | null;
-    const data = model?.flavors?.onnx?.data;
-    return typeof data === "string" ? posix.normalize(data) : undefined;
+    const model = parse(text) as { flavors?: Flavors | null } | null;
+    return model?.flavors ?? {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 
@@ -72,7 +85,7 @@ function missing(artifactPath: string, files: readonly string[], isAmbiguous: bo
     "MODEL_MISSING",
     isAmbiguous
       ? `${artifactPath} has several *.onnx files and none is called model.onnx: ${held}`
-      : `${artifactPath} has no model.onnx: ${held}`,
+      : `${artifactPath} has neither a model.onnx nor an MLmodel with the python_function flavour: ${held}`,
     { where: artifactPath, ...(isAmbiguous ? { hint: "Name the model to serve model.onnx." } : {}) },
   );
 }

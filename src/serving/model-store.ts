@@ -1,12 +1,19 @@
+import type { VariantSpec } from "./backend.ts";
+
+/** A model's files on this machine, and what it takes to run them. */
+export type ModelCopy = Pick<VariantSpec, "format" | "modelDir" | "python">;
+
 /** Immutable copies of models, by content: what a worker loads can't change under it. */
 export interface ModelStore {
   /**
-   * Copies the folder below the artifact root into the store. MODEL_* errors say what is missing.
-   * Idempotent; safe to kill: a copy appears whole.
+   * Copies the folder below the artifact root into the store, and prepares the environment that it runs in. MODEL_*
+   * and ENVIRONMENT_* errors say what is missing. Idempotent; safe to kill: a copy appears whole.
    */
-  materialise(artifactPath: string): Promise<{ modelDir: string; sha256: string; format: "onnx" }>;
-  /** Where the copy of that content lies now; undefined when there is none. Keep the hash, not the folder. */
-  find(sha256: string): Promise<string | undefined>;
+  materialise(artifactPath: string): Promise<ModelCopy & { sha256: string }>;
+  /**
+   * The copy of that content as it can be loaded now; undefined when there is none. Keep the hash, not the folder.
+   */
+  find(sha256: string): Promise<ModelCopy | undefined>;
 }
 
 /** `contract.json` in a model's folder: an example with the answer that was recorded at training. */
@@ -17,4 +24,9 @@ export interface Contract {
   response: { outputs: { name: string; shape: number[]; datatype: string; data: unknown[] }[] };
   /** |answer - recorded| <= absolute + relative * |recorded|; default 1e-4 and 1e-3. Integers and strings must be equal. */
   tolerance?: { absolute?: number; relative?: number };
+  /**
+   * "registration": nothing was recorded at training; the request is the model's input example, and the answer what
+   * the model gave in its own environment when it was first looked at.
+   */
+  recordedAt?: "registration";
 }

@@ -411,7 +411,7 @@ export class World {
           const sha256 = this.versions.get(Number(path))?.files ?? path;
           return { modelDir: `/models/${path}`, sha256, format: "onnx" };
         },
-        find: async (sha256) => `/models/${sha256}`,
+        find: async (sha256) => ({ modelDir: `/models/${sha256}`, format: "onnx" }),
       },
       contract: {
         read: async () => ({ request: { inputs: [] }, response: { outputs: [] } }),

@@ -52,7 +52,7 @@ describe("a model store", () => {
     expect(format).toBe("onnx");
     expect(sha256).toMatch(/^[0-9a-f]{64}$/);
     expect(modelDir).toBe(join(modelsRoot, sha256));
-    expect(await (await open()).find(sha256)).toBe(modelDir);
+    expect(await (await open()).find(sha256)).toEqual({ modelDir, format: "onnx" });
     for (const other of ["", "..", sha256.replaceAll(/./g, "0")])
       expect(await (await open()).find(other)).toBeUndefined();
     expect(await contents(modelDir)).toEqual({
@@ -123,11 +123,12 @@ describe("a model store", () => {
     const store = await open();
     expect(await failure(store.materialise("nowhere"))).toMatchObject({
       code: "MODEL_MISSING",
-      message: "nowhere has no model.onnx: nothing is there",
+      message:
+        "nowhere has neither a model.onnx nor an MLmodel with the python_function flavour: nothing is there",
     });
     await log({ "model.pkl": "P", "conda.yaml": "C" });
     expect((await failure(store.materialise(FOLDER))).message).toBe(
-      `${FOLDER} has no model.onnx: it holds conda.yaml, model.pkl`,
+      `${FOLDER} has neither a model.onnx nor an MLmodel with the python_function flavour: it holds conda.yaml, model.pkl`,
     );
     await log({ "a.onnx": "A", "b.onnx": "B" }, "two");
     expect((await failure(store.materialise("two"))).message).toBe(

@@ -14,11 +14,10 @@ CHANNEL = 3
 
 if __name__ == "__main__":
     sys.path.insert(0, HERE)
-    # Where we are installed may be read-only, and isn't ours to fill.
+    # Where we are installed may be read-only, and isn't ours to fill. main() lets others write theirs again.
     sys.dont_write_bytecode = True
     from slipway_worker.main import main
 
-    sys.dont_write_bytecode = False
     # A model's own modules must not meet ours.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != HERE]
     sys.exit(main(sys.argv[1], sys.argv[2], CHANNEL))

@@ -1,4 +1,5 @@
-import { basename, join } from "node:path";
+import { access } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { VariantSpec } from "../backend.ts";
 import { isWhole } from "../folder-model-store.ts";
 
@@ -12,9 +13,26 @@ export async function relocate(specs: readonly VariantSpec[], modelsRoot: string
   for (const spec of specs) {
     for (const modelDir of [join(modelsRoot, basename(spec.modelDir)), spec.modelDir]) {
       if (!(await isWhole(modelDir))) continue;
-      found.push({ ...spec, modelDir });
+      const python = spec.python && (await interpreterOf(spec.python, modelsRoot));
+      if (spec.python === undefined) found.push({ ...spec, modelDir });
+      else if (python !== undefined) found.push({ ...spec, modelDir, python });
       break;
     }
   }
   return found;
+}
+
+/** `…/cache/environments/<hash>/bin/python` of the data folder that the models lie in now, else where it was. */
+async function interpreterOf(python: string, modelsRoot: string): Promise<string | undefined> {
+  const environment = basename(dirname(dirname(python)));
+  const moved = join(dirname(modelsRoot), "cache", "environments", environment, "bin", basename(python));
+  for (const path of [moved, python])
+    if (
+      await access(path).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
+  return undefined;
 }

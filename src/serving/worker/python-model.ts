@@ -4,6 +4,8 @@ import { datatypeNamed } from "../protocol/datatypes.ts";
 import type { Tensor, TensorPort } from "../protocol/tensor.ts";
 import { ModelLost } from "./model.ts";
 import type { InvocationAnswer, Model } from "./model.ts";
+import type { PythonPort } from "./python/describe.ts";
+import { keepInUse } from "./python/keep-in-use.ts";
 import { loadFailure, processDied } from "./python/load-failure.ts";
 import { PYTHON_FRAME, PythonProcess } from "./python/python-process.ts";
 import { decodeTensors, encodeTensors } from "./python/tensor-frames.ts";
@@ -30,14 +32,6 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** A port as served_model.py describes it. */
-export interface PythonPort {
-  name: string;
-  datatype: string;
-  shape: number[];
-  column?: boolean;
-}
-
 /** Starts Python in the model's own environment and loads the model there; MODEL_* errors say why it can't. */
 export async function loadPythonModel(options: PythonModelOptions): Promise<Model> {
   const model = new PythonModel(options);
@@ -54,6 +48,7 @@ class PythonModel implements Model {
   #process: PythonProcess | undefined;
   #gone: SlipwayError | undefined;
   #isReleased = false;
+  #use: { stop(): void } | undefined;
 
   constructor(options: PythonModelOptions) {
     this.#options = options;
@@ -77,7 +72,7 @@ class PythonModel implements Model {
     const frame = await within(startMs, ready, () => this.#startTimedOut(startMs));
     if (frame.kind !== PYTHON_FRAME.ready) {
       this.#isReleased = true;
-      const error = loadFailure(frame.payload.toString("utf8"), this.#process.output.last(30));
+      const error = loadFailure(frame.payload.toString("utf8"), this.#process.output.last(150));
       this.#process.kill();
       throw error;
     }
@@ -85,6 +80,7 @@ class PythonModel implements Model {
       inputs: PythonPort[];
       outputs: PythonPort[];
     };
+    this.#use = keepInUse(python);
     this.inputs = described.inputs.map(portOf);
     this.outputs = described.outputs.map(portOf);
   }
@@ -114,6 +110,7 @@ class PythonModel implements Model {
 
   async release(): Promise<void> {
     this.#isReleased = true;
+    this.#use?.stop();
     await this.#process?.end();
   }
 
@@ -132,7 +129,7 @@ class PythonModel implements Model {
   }
 
   #onEnd(how: string): void {
-    const error = processDied(how, this.#process?.output.last(30) ?? []);
+    const error = processDied(how, this.#process?.output.last(150) ?? []);
     this.#gone = error;
     for (const { reject } of this.#waiting.splice(0))
       reject(this.inputs.length === 0 ? error : new ModelLost(error.message));
@@ -146,7 +143,7 @@ class PythonModel implements Model {
     this.#process?.kill();
     return new SlipwayError(
       "MODEL_START_TIMEOUT",
-      `the model wasn't loaded within ${Math.round(startMs / 1000)} s${lines.length === 0 ? "" : ` (its last lines: ${lines.slice(-4).join(" / ")})`}`,
+      `the model wasn't loaded within ${startMs / 1000} s${lines.length === 0 ? "" : ` (its last lines: ${lines.slice(-4).join(" / ")})`}`,
       { details: { lastLines: lines } },
     );
   }

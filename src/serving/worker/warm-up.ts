@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { madeContractFile } from "../contract.ts";
 import type { Datatype, TensorData } from "../protocol/datatypes.ts";
 import { elements } from "../protocol/tensor.ts";
 import type { Tensor, TensorPort } from "../protocol/tensor.ts";
@@ -31,7 +32,8 @@ export async function warmUp(model: Model, modelDir: string): Promise<{ joins: b
 /** The request in the model's contract, if it has one that can be read. */
 async function readExample(model: Model, modelDir: string): Promise<readonly Tensor[] | undefined> {
   try {
-    const contract = parseObject(await readFile(join(modelDir, "contract.json")));
+    const logged = await readFile(join(modelDir, "contract.json")).catch(() => undefined);
+    const contract = parseObject(logged ?? (await readFile(madeContractFile(modelDir))));
     if (!isObject(contract["request"])) return undefined;
     return readV2(Buffer.from(JSON.stringify(contract["request"])), model).inputs;
   } catch {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import struct
@@ -18,13 +19,13 @@ def main(command: str, folder: str, descriptor: int) -> int:
     frames.die_with_parent()
     # What a model prints belongs into the log, and its standard input is nobody's.
     os.dup2(2, 1)
+    # A crash of native code leaves the Python line that led to it in the log.
+    faulthandler.enable(2)
     sys.stdout.reconfigure(line_buffering=True)
     channel = Channel(descriptor)
     channel.end_with_peer()
     try:
-        from .served_model import ServedModel
-
-        model = ServedModel(folder)
+        model = _load(folder)
     except BaseException as error:  # whatever a model's own code raises, SystemExit included
         traceback.print_exc()
         channel.write(frames.FAILED, [_bounded(_error_text(error))])
@@ -36,6 +37,18 @@ def main(command: str, folder: str, descriptor: int) -> int:
     # The answer is out: taking the interpreter down in good order takes seconds.
     sys.stderr.flush()
     os._exit(0)
+
+
+def _load(folder: str):
+    sys.dont_write_bytecode = False
+    import numpy  # noqa: F401
+    import pandas  # noqa: F401
+
+    sys.dont_write_bytecode = True
+    from .served_model import ServedModel
+
+    sys.dont_write_bytecode = False
+    return ServedModel(folder)
 
 
 def _description(model, with_example: bool) -> dict:

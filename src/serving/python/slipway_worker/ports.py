@@ -9,6 +9,8 @@ import json
 import numpy as np
 import pandas as pd
 
+from . import tensors
+
 COLUMN_DATATYPES = {
     "boolean": "BOOL",
     "integer": "INT32",
@@ -54,8 +56,6 @@ def ports_of(schema, prefix: str) -> list[Port]:
 
 
 def tensor_datatype(dtype) -> str:
-    from . import tensors
-
     return tensors.DATATYPES.get(np.dtype(dtype).str[1:], "BYTES")
 
 

@@ -9,10 +9,8 @@ import os
 import numpy as np
 
 from . import outputs
-from .ports import InputBuilder, InvalidInput, Port, ports_of
-
-# Cast to what the signature says, or answered as they are: known once the example has been answered.
-ANSWERED_BY = "the model's answer to its example"
+from .ports import InputBuilder, Port, ports_of
+from .tensors import datatype_of, text_of
 
 
 class ServedModel:
@@ -109,8 +107,6 @@ class ServedModel:
 
     def _learn_outputs(self, answered: list[tuple[str, np.ndarray]]) -> None:
         """Outputs are what the signature says where the answer fits; otherwise what was answered."""
-        from .tensors import datatype_of
-
         declared = self.outputs
         if len(declared) == len(answered):
             try:
@@ -160,8 +156,6 @@ def _example_of(metadata, folder: str):
 
 
 def _as_text(array: np.ndarray) -> np.ndarray:
-    from .tensors import text_of
-
     texts = np.empty(array.shape, dtype=object)
     for index in np.ndindex(array.shape):
         texts[index] = text_of(array[index])
@@ -177,5 +171,3 @@ def _flag(metadata, name: str):
 def _mlflow_error(code: str, message: str) -> bytes:
     return json.dumps({"error_code": code, "message": message}).encode("utf-8")
 
-
-__all__ = ["InvalidInput", "ServedModel"]

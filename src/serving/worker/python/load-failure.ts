@@ -25,7 +25,9 @@ export function loadFailure(message: string, lastLines: readonly string[]): Slip
 
 /** The process is gone, or had to be ended. */
 export function processDied(how: string, lastLines: readonly string[]): SlipwayError {
-  const lines = lastLines.slice(-SHOWN_LINES);
+  const crash = lastLines.findIndex((line) => line.startsWith("Current thread"));
+  // Where native code crashed, the innermost frames come first.
+  const lines = crash < 0 ? lastLines.slice(-SHOWN_LINES) : lastLines.slice(crash + 1, crash + 5);
   return new SlipwayError("MODEL_DIED", withLines(`the model's Python process ended by ${how}`, lines), {
     details: { lastLines: lines },
   });

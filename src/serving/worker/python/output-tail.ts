@@ -19,7 +19,7 @@ export class OutputTail {
   constructor(options: { write(text: string): void; now(): number; keep?: number; bytesPerSecond?: number }) {
     this.#write = options.write;
     this.#now = options.now;
-    this.#keep = options.keep ?? 30;
+    this.#keep = options.keep ?? 150;
     this.#bytesPerSecond = options.bytesPerSecond ?? 64 * 1024;
   }
 

@@ -2,11 +2,11 @@ import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../../../base/clock.ts";
 import { SlipwayError } from "../../../../http/errors.ts";
+import { MARKER, markUsed, trimEnvironments } from "./trim.ts";
 import type { ProcessTable } from "../process-table.ts";
 
-/** Written last: a folder without it is half built. (Python's environments can't be moved, so none is renamed.) */
-const MARKER = ".complete";
 const LOOK_MS = 200;
+const MAX_BYTES = 20 * 2 ** 30;
 
 export interface BuiltOnceDeps {
   /** Holds one folder per hash. */
@@ -15,6 +15,8 @@ export interface BuiltOnceDeps {
   table: ProcessTable;
   /** This process. */
   pid: number;
+  /** Of all folders together; default 20 GiB. */
+  maxBytes?: number;
 }
 
 /** Folders that are built once per hash, whoever asks and however often, and that are there whole or not at all. */
@@ -34,10 +36,13 @@ export class BuiltOnce {
     build: (folder: string) => Promise<void>,
   ): Promise<string> {
     const folder = join(this.#deps.root, hash);
-    if (await exists(join(folder, MARKER))) return folder;
+    if (await exists(join(folder, MARKER))) {
+      await markUsed(folder, this.#deps.clock.now());
+      return folder;
+    }
     const others = this.#building.get(hash);
     if (others !== undefined) {
-      log("waiting for its environment (being installed for another pipeline run)");
+      log("waiting for its environment, which is being installed already");
       await others.catch(() => {});
       signal.throwIfAborted();
       return this.folder(hash, signal, log, build);
@@ -63,6 +68,7 @@ export class BuiltOnce {
         const marker = await open(join(folder, MARKER), "w");
         await marker.sync();
         await marker.close();
+        await this.#trim();
         return folder;
       } catch (error) {
         await rm(folder, { recursive: true, force: true });
@@ -71,6 +77,12 @@ export class BuiltOnce {
     } finally {
       await unlock();
     }
+  }
+
+  /** What can't be removed now may be the next time. */
+  async #trim(): Promise<void> {
+    const { root, clock, maxBytes = MAX_BYTES } = this.#deps;
+    await trimEnvironments(root, maxBytes, clock.now()).catch(() => {});
   }
 
   /** A file that names its holder; one whose holder has ended is taken over. */

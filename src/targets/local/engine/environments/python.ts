@@ -27,35 +27,41 @@ export async function preparePython(
     log(
       `installing its environment (${file} with ${uv ? "uv" : "venv and pip"}, first time for this content)`,
     );
-    const pythonOfTarget = join(target, "bin", "python");
-    const commands: [string, string[]][] = uv
-      ? [
-          [uv, ["venv", "--quiet", "--python", python, "--allow-existing", target]],
-          [uv, ["pip", "install", "--python", pythonOfTarget, "-r", file]],
-        ]
-      : [
-          [python, ["-m", "venv", target]],
-          [
-            pythonOfTarget,
-            [
-              "-m",
-              "pip",
-              "install",
-              "--disable-pip-version-check",
-              "--no-input",
-              "--progress-bar",
-              "off",
-              "-r",
-              file,
-            ],
-          ],
-        ];
+    const commands = virtualenvCommands({ uv, python, target, file });
     for (const [tool, args] of commands)
       await install(request, file, { file: tool, args, cwd: workDir, env });
     log("environment installed");
   });
   const bin = join(folder, "bin");
   return { hash, env: { VIRTUAL_ENV: folder, PATH: [bin, env.PATH ?? ""].join(delimiter) } };
+}
+
+/** What makes a virtual environment in `target` with what a requirements file asks for. */
+export function virtualenvCommands({
+  uv,
+  python,
+  target,
+  file,
+  compiles = false,
+}: {
+  uv: string | undefined;
+  python: string;
+  target: string;
+  file: string;
+  /** Also by uv, which otherwise leaves compiling to whoever imports first; pip does always. */
+  compiles?: boolean;
+}): [tool: string, args: string[]][] {
+  const own = join(target, "bin", "python");
+  if (uv !== undefined)
+    return [
+      [uv, ["venv", "--quiet", "--python", python, "--allow-existing", target]],
+      [uv, ["pip", "install", ...(compiles ? ["--compile-bytecode"] : []), "--python", own, "-r", file]],
+    ];
+  const quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"];
+  return [
+    [python, ["-m", "venv", target]],
+    [own, ["-m", "pip", "install", ...quiet, "-r", file]],
+  ];
 }
 
 /** The file with all that it includes by -r and -c, as one text. */

@@ -1,19 +1,20 @@
 import { SlipwayError } from "../http/errors.ts";
+import type { ModelCopy } from "../serving/model-store.ts";
 import type { RolloutDeps } from "./deps.ts";
 
 /**
- * Folder of the files that passed a version's contract check, by their hash: the data folder may have been moved
+ * Copy of the files that passed a version's contract check, by their hash: the data folder may have been moved
  * since, or its copies removed. MODEL_MISSING when the same files can't be had any more.
  */
-export async function modelFolder(
+export async function checkedModel(
   { models, registry }: Pick<RolloutDeps, "models" | "registry">,
   { service, version, sha256 }: { service: string; version: number; sha256: string },
-): Promise<string> {
+): Promise<ModelCopy> {
   const present = await models.find(sha256);
   if (present !== undefined) return present;
   const known = await registry.getVersion(service, version);
   const copy = known && (await models.materialise(known.artifactPath));
-  if (copy?.sha256 === sha256) return copy.modelDir;
+  if (copy?.sha256 === sha256) return copyOf(copy);
   throw new SlipwayError(
     "MODEL_MISSING",
     known
@@ -21,4 +22,9 @@ export async function modelFolder(
       : `the registry has no version ${version} of ${service}`,
     { where: `version/${service}/${version}` },
   );
+}
+
+/** Without what isn't the copy's, so that it can be spread into a variant. */
+export function copyOf({ format, modelDir, python }: ModelCopy): ModelCopy {
+  return { format, modelDir, ...(python === undefined ? {} : { python }) };
 }

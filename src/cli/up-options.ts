@@ -29,6 +29,8 @@ export interface UpOptions {
   workingDir: string;
   /** Of one file in a push, in bytes. */
   maxFileBytes: number;
+  /** Days for which the audit log is kept. */
+  auditDays: number;
   signIn: SignInOptions;
   /** The first line on stdout is one JSON object. */
   json: boolean;

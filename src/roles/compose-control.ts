@@ -60,6 +60,7 @@ import { ownerMigrations } from "../store/owner.ts";
 import { createLocalEngine } from "../targets/local/engine/engine.ts";
 import { createModelEnvironments } from "../targets/local/model-environments/model-environments.ts";
 import { createLocalServingBackend } from "../targets/local/serving-backend.ts";
+import { AuditedChanges } from "../tenancy/audited-changes.ts";
 import { createTenancy } from "../tenancy/create-tenancy.ts";
 import { tenancyMigrations } from "../tenancy/schema.ts";
 import { createTracking } from "../tracking/create-tracking.ts";
@@ -105,7 +106,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   const socket = (name: keyof typeof SOCKETS): string => join(config.runDir, SOCKETS[name]);
   const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${config.port}`;
 
-  const db = await openDatabase({
+  const changes = new AuditedChanges();
+  const database = await openDatabase({
     postgres: deps.secrets.postgres,
     file: config.storeFile,
     writerFile: config.writerFile,
@@ -125,6 +127,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     clock,
     onFatal: deps.onFatal,
   });
+  const db = changes.watch(database);
   const owner = await otherOwner(db, { dataDir: config.dataDir, clock, ids });
   const events = createEvents(db, clock);
   const artifacts = await openArtifacts({
@@ -245,6 +248,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
 
   const tenancy = createTenancy({
     db,
+    changes,
+    auditDays: config.auditDays,
     clock,
     ids,
     platformSha256: config.tokenSha256,

@@ -20,6 +20,8 @@ export interface PlatformConfig {
   allowedHosts: string[];
   /** SHA-256 (hex) of the token that callers must send; null on loopback. */
   tokenSha256: string | null;
+  /** `--audit-days`: for how long the audit log is kept. */
+  auditDays: number;
   /** How people sign in; the provider's secret goes to control alone. */
   signIn: SignInOptions;
   /** This program's version. */

@@ -16,6 +16,7 @@ import type { BoundAddress } from "../targets/local/supervisor/public-address.ts
 import type { Supervisor } from "../targets/local/supervisor/supervisor.ts";
 import { startSupervisor } from "../targets/local/supervisor/supervisor.ts";
 import { artifactSettings, type ArtifactSettings } from "./artifact-settings.ts";
+import { mlflowAllowedHosts } from "./mlflow-settings.ts";
 import type { PlatformConfig } from "./config.ts";
 import { signInSecrets } from "./sign-in-secrets.ts";
 import { stepEnvironment } from "./step-environment.ts";
@@ -125,17 +126,18 @@ function configOf(
   artifacts: ArtifactSettings,
   found: Found,
 ): PlatformConfig {
-  const { dataDir, host, allowedHosts, artifactRoot, workingDir, maxFileBytes, signIn } = options;
+  const { dataDir, host, allowedHosts, artifactRoot, workingDir, auditDays, maxFileBytes, signIn } = options;
   const pattern = sourcePattern(invocation.env);
   const publicHost = signIn.publicUrl === undefined ? [] : [new URL(signIn.publicUrl).host];
   return {
     ...found,
     dataDir,
     host,
-    allowedHosts: [...allowedHosts, ...publicHost],
+    allowedHosts: [...allowedHosts, ...mlflowAllowedHosts(invocation.env), ...publicHost],
     signIn,
     artifactRoot,
     workingDir,
+    auditDays,
     maxFileBytes,
     mainFile: invocation.mainFile,
     writerFile: invocation.writerFile,

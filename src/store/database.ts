@@ -39,9 +39,23 @@ export function defineCommand<Args, Result>(
   return { name, run, ...options };
 }
 
+/** A second command in the savepoint of a first one: both are done, or neither. Its result is nobody's. */
+export interface Beside {
+  readonly command: Command<never, unknown>;
+  readonly args: unknown;
+}
+
+/** `command` as what goes beside another one. */
+export function beside<Args>(command: Command<Args, unknown>, args: Args): Beside {
+  return { command: command as Command<never, unknown>, args };
+}
+
 export interface Database {
-  /** Resolves only after the command's effects are durable (they survive kill -9 and a power cut). */
-  write<Args, Result>(command: Command<Args, Result>, args: Args): Promise<Result>;
+  /**
+   * Resolves only after the command's effects are durable (they survive kill -9 and a power cut). `also` runs after the
+   * command and is undone with it; it must keep to what the command's scope allows.
+   */
+  write<Args, Result>(command: Command<Args, Result>, args: Args, also?: Beside): Promise<Result>;
   /** Reads on a connection of its own; sees every acknowledged write. */
   read<Result>(query: (tx: ReadTx) => Promise<Result>): Promise<Result>;
   /** Waits for writes under way, then closes. */

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { SlipwayError } from "../http/errors.ts";
-import type { Command, Database, Migration, ReadTx } from "./database.ts";
+import type { Beside, Command, Database, Migration, ReadTx } from "./database.ts";
 import type { PostgresAddress } from "./postgres/address.ts";
 import { Connection, type Timeouts } from "./postgres/connection.ts";
 import { Locks } from "./postgres/locks.ts";
@@ -79,8 +79,8 @@ class Postgres implements PostgresDatabase {
     });
   }
 
-  write<Args, Result>(command: Command<Args, Result>, args: Args): Promise<Result> {
-    return this.#writer.write(command, args);
+  write<Args, Result>(command: Command<Args, Result>, args: Args, also?: Beside): Promise<Result> {
+    return this.#writer.write(command, args, also);
   }
 
   async read<Result>(query: (tx: ReadTx) => Promise<Result>): Promise<Result> {

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../base/clock.ts";
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
-import type { Command, Database, Migration, ReadTx } from "./database.ts";
+import type { Beside, Command, Database, Migration, ReadTx } from "./database.ts";
 import type { FromWriter, ToWriter, WriteReply, WriteRequest, WriterData } from "./sqlite/protocol.ts";
 import { Readers } from "./sqlite/readers.ts";
 import { sizeOf } from "./sqlite/size.ts";
@@ -98,10 +98,11 @@ class Sqlite implements SqliteDatabase {
     });
   }
 
-  async write<Args, Result>(command: Command<Args, Result>, args: Args): Promise<Result> {
+  async write<Args, Result>(command: Command<Args, Result>, args: Args, also?: Beside): Promise<Result> {
     if (this.#dead) throw this.#dead;
     if (this.#closing) throw new SlipwayError("UNAVAILABLE", "the database is closing");
-    const bytes = sizeOf(args);
+    const second = also && { name: also.command.name, args: also.args };
+    const bytes = sizeOf(args) + sizeOf(second);
     const { count, bytes: maxBytes } = this.#limit;
     if (this.#pending.size >= count || this.#bytes + bytes > maxBytes) {
       throw new SlipwayError("UNAVAILABLE", "too many writes wait for the database");
@@ -114,7 +115,7 @@ class Sqlite implements SqliteDatabase {
         reject,
       });
       this.#bytes += bytes;
-      this.#enqueue({ id, name: command.name, args });
+      this.#enqueue({ id, name: command.name, args, ...(second ? { also: second } : {}) });
     });
   }
 

@@ -1,18 +1,27 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Access } from "../http/access.ts";
 import { addressOf } from "../http/peer.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Ids } from "../base/ids.ts";
 import type { AuditLog } from "./audit.ts";
+import type { NewAuditEntry } from "./audit-commands.ts";
+import type { AuditedChanges, AuditTicket } from "./audited-changes.ts";
 import { auditedFields } from "./audited-fields.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** What the audit log says beyond the request's own fields, where the handler knows it. */
     audited: { subject?: string; was?: unknown; became?: unknown } | null;
+    /** By which its writes carry its row; null where nothing of it is audited. */
+    auditTicket: AuditTicket | null;
   }
 }
 
 export interface AuditHookDeps {
   audit: AuditLog;
+  changes: AuditedChanges;
+  clock: Clock;
+  ids: Ids;
   logDefect: (error: unknown, where: string) => void;
 }
 
@@ -37,24 +46,48 @@ const HARMLESS: ReadonlySet<Access> = new Set(["read", "predict"]);
 const NOTHING: ReadonlySet<number> = new Set([404, 501]);
 
 /**
- * One row for every change that is asked for through any API, allowed or not. It is written after the change and before
- * its answer: whoever was told of a change finds it in the log. A crash between the two leaves a change without its row
- * and its caller without an answer.
+ * One row for every change that is asked for through any API, allowed or not. It is written with the first thing that
+ * the change writes, in one commit, and completed before the answer: whoever was told of a change finds it in the log,
+ * and no change is without its row. What wrote nothing, or nothing into the database, has its row before its answer.
  */
-export function auditHook(app: FastifyInstance, { audit, logDefect }: AuditHookDeps): void {
+export function auditHook(
+  app: FastifyInstance,
+  { audit, changes, clock, ids, logDefect }: AuditHookDeps,
+): void {
   app.decorateRequest("audited", null);
+  app.decorateRequest("auditTicket", null);
+  app.addHook("preHandler", (request, _reply, done) => {
+    // Who signs in on an open route says so later.
+    if (!isAudited(request, 0) && request.access !== "open") return done();
+    const ticket: AuditTicket = {
+      id: ids.hex(),
+      at: clock.now(),
+      entry: () => (isAudited(request, 0) ? entryOf(request, 0) : null),
+      isWritten: false,
+    };
+    request.auditTicket = ticket;
+    changes.run(ticket, done);
+  });
   // Without a promise for what isn't audited, which is nearly every request.
   app.addHook("onSend", (request, reply, _payload, done) => {
-    if (!isAudited(request, reply.statusCode)) return done();
+    const { auditTicket: ticket } = request;
+    const isSaid = ticket?.isWritten === true || isAudited(request, reply.statusCode);
+    if (ticket !== null) changes.end(ticket);
+    if (!isSaid) return done();
     const written = audit
-      .append(entryOf(request, reply.statusCode))
+      .finish(entryOf(request, reply.statusCode), ticket)
       .catch((error: unknown) => logDefect(error, `audit of ${request.method} ${request.url}`));
     void written.finally(done);
     return undefined;
   });
+  // An answer that a handler sends by itself passes no other hook.
+  app.addHook("onResponse", (request, _reply, done) => {
+    if (request.auditTicket !== null) changes.end(request.auditTicket);
+    done();
+  });
 }
 
-function entryOf(request: FastifyRequest, status: number): Parameters<AuditLog["append"]>[0] {
+function entryOf(request: FastifyRequest, status: number): NewAuditEntry {
   const { caller, tenant } = request.identity;
   const { subject, was = null, became = null } = request.audited ?? {};
   return {

@@ -1,58 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import type { Caller } from "../http/identity.ts";
-import { defineCommand, type Database, type ReadTx, type SqlValue } from "../store/database.ts";
-
-/** One change, or one that was refused: who, what, from where, when, and how it ended. */
-export interface AuditEntry {
-  /** Grows by time; a cursor. */
-  id: number;
-  /** Milliseconds since the epoch. */
-  at: number;
-  tenant: string;
-  actor: string;
-  actorKind: Caller["kind"];
-  tokenId: string | null;
-  /** Method and route, such as `POST /api/slipway/v1/tenants`; or a word of its own, such as `sign-in`. */
-  action: string;
-  /** What it was about, such as `tenant/team-a`; the address where nothing better is known. */
-  subject: string;
-  /** The request's fields, secrets left out and long values cut. */
-  given: unknown;
-  was: unknown;
-  became: unknown;
-  address: string | null;
-  /** Of the answer, in HTTP's numbers. */
-  status: number;
-}
-
-export type NewAuditEntry = Omit<AuditEntry, "id" | "at">;
-
-const appendAudit = defineCommand(
-  "tenancy.append-audit",
-  async (tx, entry: NewAuditEntry & { at: number }): Promise<null> => {
-    await tx.run(
-      `INSERT INTO audit (at, tenant, actor, actor_kind, token_id, action, subject, given, was, became, address, status)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      [
-        entry.at,
-        entry.tenant,
-        entry.actor,
-        entry.actorKind,
-        entry.tokenId,
-        entry.action,
-        entry.subject,
-        json(entry.given),
-        json(entry.was),
-        json(entry.became),
-        entry.address,
-        entry.status,
-      ],
-    );
-    return null;
-  },
-);
-
-export const auditCommands = [appendAudit];
+import type { Database, ReadTx, SqlValue } from "../store/database.ts";
+import { finishAudit, type AuditEntry, type NewAuditEntry } from "./audit-commands.ts";
+import type { AuditTicket } from "./audited-changes.ts";
 
 /** What to look for; all that is named must hold. */
 export interface AuditQuery {
@@ -85,7 +35,7 @@ interface Row {
   status: number;
 }
 
-/** The audit log: it only grows, in the database as well. */
+/** The audit log: it only grows, in the database as well, until rows are older than they are kept. */
 export class AuditLog {
   readonly #db: Database;
   readonly #clock: Clock;
@@ -95,9 +45,10 @@ export class AuditLog {
     this.#clock = clock;
   }
 
-  /** Resolves when the entry is durable. */
-  async append(entry: NewAuditEntry): Promise<void> {
-    await this.#db.write(appendAudit, { ...entry, at: this.#clock.now() });
+  /** How a request ended. Resolves when it is durable. */
+  async finish(entry: NewAuditEntry, ticket: AuditTicket | null): Promise<void> {
+    const { id, at } = ticket ?? { id: null, at: this.#clock.now() };
+    await this.#db.write(finishAudit, { ...entry, at, ticket: id });
   }
 
   /** Newest first. */
@@ -145,10 +96,6 @@ async function selectAudit(tx: ReadTx, query: AuditQuery): Promise<AuditEntry[]>
     address: row.address,
     status: row.status,
   }));
-}
-
-function json(value: unknown): string | null {
-  return value === undefined || value === null ? null : JSON.stringify(value);
 }
 
 function parsed(text: string | null): unknown {

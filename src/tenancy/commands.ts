@@ -1,4 +1,4 @@
-import { auditCommands } from "./audit.ts";
+import { auditCommands } from "./audit-commands.ts";
 import { confirmDevice, startDevice, takeDevice } from "./login/device-commands.ts";
 import { signInByOidc } from "./login/oidc-commands.ts";
 import { createPerson, deletePerson, updatePerson } from "./people-commands.ts";

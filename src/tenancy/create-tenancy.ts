@@ -5,6 +5,8 @@ import type { Database } from "../store/database.ts";
 import { mlflowRoutes } from "../tracking/wire/routes.ts";
 import { auditHook } from "./audit-hook.ts";
 import { AuditLog } from "./audit.ts";
+import { keepPruning } from "./audit-retention.ts";
+import type { AuditedChanges } from "./audited-changes.ts";
 import { Authenticator } from "./authenticator.ts";
 import { deviceRoutes } from "./login/device-routes.ts";
 import { loginRoutes } from "./login/login-routes.ts";
@@ -18,7 +20,11 @@ import { TokenUses } from "./token-uses.ts";
 import { workspaceRoutes } from "./workspace-routes.ts";
 
 export interface TenancyDeps {
+  /** Watched by `changes`, as every database that the platform writes to. */
   db: Database;
+  changes: AuditedChanges;
+  /** Days for which the audit log is kept. */
+  auditDays: number;
   clock: Clock;
   ids: Ids;
   /** SHA-256 (hex) of the platform's own token; null: loopback without a login. */
@@ -74,7 +80,7 @@ export function createTenancy(deps: TenancyDeps): Tenancy {
     sessions,
     changed,
     routes(app) {
-      auditHook(app, { audit, logDefect: log });
+      auditHook(app, { ...deps, audit, logDefect: log });
       const routeDeps = { ...deps, authenticator, passwords, limits, sessions, audit, changed };
       const { oidc: settings } = deps;
       const oidc = settings && {
@@ -87,7 +93,13 @@ export function createTenancy(deps: TenancyDeps): Tenancy {
       mlflowRoutes(app, workspaceRoutes(routeDeps), log);
     },
     async run(signal) {
-      await Promise.all([feed.run(signal), uses.run(signal, (error) => log(error, "noting uses of tokens"))]);
+      await Promise.all([
+        feed.run(signal),
+        uses.run(signal, (error) => log(error, "noting uses of tokens")),
+        keepPruning({ db, clock, days: deps.auditDays }, signal, (error) =>
+          log(error, "pruning the audit log"),
+        ),
+      ]);
     },
     close: () => uses.flush(),
   };

@@ -17,6 +17,38 @@ const APPEND_ONLY: Migration["statements"] = [
 ];
 
 /**
+ * What may happen to a row after all: it learns how its request ended, once; and it goes when it is older than the log
+ * is kept, which a row of its own says beforehand.
+ */
+const ANSWERED_ONCE: Migration["statements"] = [
+  {
+    sqlite: "DROP TRIGGER audit_kept_update",
+    postgres: `CREATE OR REPLACE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF TG_OP = 'DELETE' AND OLD.at < (SELECT MAX(kept_from) FROM audit_horizon) THEN RETURN OLD; END IF;
+      IF TG_OP = 'UPDATE' AND OLD.status = 0 AND NEW.status <> 0 AND (NEW.id, NEW.at, NEW.tenant, NEW.actor,
+          NEW.actor_kind, NEW.token_id, NEW.action, NEW.given, NEW.address) IS NOT DISTINCT FROM (OLD.id, OLD.at,
+          OLD.tenant, OLD.actor, OLD.actor_kind, OLD.token_id, OLD.action, OLD.given, OLD.address)
+        THEN RETURN NEW; END IF;
+      RAISE EXCEPTION 'the audit log is append-only'; END $$`,
+  },
+  {
+    sqlite: `CREATE TRIGGER audit_kept_update BEFORE UPDATE ON audit
+      WHEN NOT (OLD.status = 0 AND NEW.status <> 0 AND NEW.id IS OLD.id AND NEW.at IS OLD.at AND NEW.tenant IS OLD.tenant
+        AND NEW.actor IS OLD.actor AND NEW.actor_kind IS OLD.actor_kind AND NEW.token_id IS OLD.token_id
+        AND NEW.action IS OLD.action AND NEW.given IS OLD.given AND NEW.address IS OLD.address)
+      BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END`,
+    postgres: "SELECT 1",
+  },
+  { sqlite: "DROP TRIGGER audit_kept_delete", postgres: "SELECT 1" },
+  {
+    sqlite: `CREATE TRIGGER audit_kept_delete BEFORE DELETE ON audit
+      WHEN OLD.at >= (SELECT MAX(kept_from) FROM audit_horizon)
+      BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END`,
+    postgres: "SELECT 1",
+  },
+];
+
+/**
  * Times are milliseconds since the epoch. Of secrets only hashes are kept: SHA-256 of what we drew at random, scrypt of
  * what people chose.
  */
@@ -58,6 +90,18 @@ export const tenancyMigrations: readonly Migration[] = [
       "CREATE INDEX audit_of_actor ON audit (actor, id)",
       "CREATE INDEX audit_of_subject ON audit (subject, id)",
       ...APPEND_ONLY,
+    ],
+  },
+  {
+    id: "tenancy-002",
+    statements: [
+      "ALTER TABLE audit ADD COLUMN ticket TEXT",
+      // Of a request that has written something and isn't answered.
+      "CREATE UNIQUE INDEX audit_open ON audit (ticket) WHERE status = 0",
+      "CREATE INDEX audit_by_time ON audit (at)",
+      "CREATE TABLE audit_horizon (kept_from BIGINT NOT NULL)",
+      "INSERT INTO audit_horizon (kept_from) VALUES (0)",
+      ...ANSWERED_ONCE,
     ],
   },
 ];

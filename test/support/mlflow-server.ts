@@ -15,7 +15,7 @@ export interface MlflowServer {
 }
 
 /** Within this the server has said its address, or it can't start here. */
-const START_MS = 60_000;
+const START_MS = 100_000;
 
 /** Starts it, or says in one line why it can't. */
 export async function startMlflowServer(): Promise<MlflowServer | string> {

@@ -1,4 +1,10 @@
+import { AsyncResource } from "node:async_hooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Database } from "../../src/store/database.ts";
+import { pruneOnce } from "../../src/tenancy/audit-retention.ts";
+import type { NewAuditEntry } from "../../src/tenancy/audit-commands.ts";
+import { AuditedChanges } from "../../src/tenancy/audited-changes.ts";
+import { noteTokenUses } from "../../src/tenancy/token-commands.ts";
 import { PASSWORD, startTenancy, type TenancyPlatform } from "./platform.ts";
 
 let platform: TenancyPlatform;
@@ -132,9 +138,148 @@ describe("the audit log", () => {
     expect((await audit("actor=ana&until=1")).entries).toEqual([]);
   });
 
-  it.each(["UPDATE audit SET actor = 'nobody'", "DELETE FROM audit"])("refuses %s", async (sql) => {
-    const before = (await audit("limit=1000")).entries;
-    await expect(platform.execute(sql)).rejects.toThrow("append-only");
-    expect((await audit("limit=1000")).entries).toEqual(before);
+  it.each(["UPDATE audit SET actor = 'nobody'", "UPDATE audit SET status = 500", "DELETE FROM audit"])(
+    "refuses %s",
+    async (sql) => {
+      const before = (await audit("limit=1000")).entries;
+      await expect(platform.execute(sql)).rejects.toThrow("append-only");
+      expect((await audit("limit=1000")).entries).toEqual(before);
+    },
+  );
+});
+
+/** How far the newest change of tenants came; the process may be killed at any of these lines. */
+async function openRows(of: TenancyPlatform): Promise<object[]> {
+  return of.db.read((tx) =>
+    tx.all("SELECT subject, status, was FROM audit WHERE action LIKE '%/tenants' ORDER BY id DESC LIMIT 1"),
+  );
+}
+
+describe("a row of the audit log", () => {
+  it("is in the commit of the change, before anybody could be told of it", async () => {
+    let reached: (() => void) | undefined;
+    const committed = new Promise<void>((resolve) => (reached = resolve));
+    let goOn: (() => void) | undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const own = await startTenancy({
+      // What was committed isn't heard of: for the process that is as good as its end.
+      through: (db) => ({
+        ...passed(db),
+        async write(command, args, also) {
+          const result = await db.write(command, args, also);
+          if (command.name === "tenancy.create-tenant") {
+            reached?.();
+            await held;
+          }
+          return result;
+        },
+      }),
+    });
+    try {
+      const answer = own.ask("POST", "/tenants", { body: { name: "team-k" } });
+      await committed;
+      const said = await own.tenancy.audit.search({ limit: 1 });
+      expect(said).toMatchObject([{ action: "POST /api/slipway/v1/tenants", status: 0, actor: "platform" }]);
+      expect(said[0]?.given).toEqual({ name: "team-k" });
+      goOn?.();
+      expect((await answer).status).toBe(201);
+      const [row] = await own.tenancy.audit.search({ limit: 2 });
+      expect(row).toMatchObject({ id: said[0]?.id, at: said[0]?.at, subject: "tenant/team-k", status: 201 });
+    } finally {
+      goOn?.();
+      await own.close();
+    }
+  });
+
+  it("goes with a change that is undone, and says then how it was refused", async () => {
+    await platform.ask("POST", "/tenants", { body: { name: "twice" } });
+    const [{ id: before = 0 } = {}] = (await audit("limit=1")).entries as { id?: number }[];
+    expect((await platform.ask("POST", "/tenants", { body: { name: "twice" } })).status).toBe(409);
+    const { entries } = await audit("limit=2");
+    expect(entries.map(({ status }) => status)).toEqual([409, 201]);
+    expect(entries[0]?.["id"]).toBeGreaterThan(before);
+    expect(await openRows(platform)).toMatchObject([{ status: 409 }]);
+  });
+
+  it("is one, whatever a request writes, at one time or after its answer", async () => {
+    const changes = new AuditedChanges();
+    const written: { name: string; also: unknown }[] = [];
+    const counted = changes.watch({
+      ...passed(platform.db),
+      async write(command, args, also) {
+        written.push({ name: command.name, also: also?.args });
+        return platform.db.write(command, args, also);
+      },
+    });
+    const entry: NewAuditEntry = {
+      tenant: "default",
+      actor: "ana",
+      actorKind: "person",
+      tokenId: null,
+      action: "POST /many",
+      subject: "many",
+      given: null,
+      was: null,
+      became: null,
+      address: null,
+      status: 0,
+    };
+    const ticket = { id: "t-1", at: 5, entry: () => entry, isWritten: false };
+    const note = (at: number) => counted.write(noteTokenUses, { uses: [{ tokenId: "none", at }] });
+    let doing: Promise<unknown> | undefined;
+    let leftRunning: (() => Promise<unknown>) | undefined;
+    changes.run(ticket, () => {
+      doing = Promise.all([note(1), note(2)]).then(() => note(3));
+      leftRunning = AsyncResource.bind(() => note(4));
+    });
+    await doing;
+    changes.end(ticket);
+    await platform.tenancy.audit.finish({ ...entry, status: 200 }, ticket);
+    expect(written.map(({ also }) => also !== undefined)).toEqual([true, true, false]);
+    expect((await audit("action=POST%20/many")).entries).toMatchObject([{ at: 5, status: 200 }]);
+    await leftRunning?.();
+    expect(written.filter(({ also }) => also !== undefined)).toHaveLength(2);
   });
 });
+
+describe("what is older than the audit log is kept", () => {
+  const DAY = 86_400_000;
+  const days = (count: number) => Date.UTC(2026, 0, 1) + count * DAY;
+
+  it("goes, and a row says so; a clock that is wrong takes nothing", async () => {
+    let at = days(0);
+    const clock = { now: () => at, sleep: async () => undefined };
+    const own = await startTenancy({ clock });
+    try {
+      const make = (name: string) => own.ask("POST", "/tenants", { body: { name } });
+      await make("old");
+      at = days(20);
+      await make("young");
+      const prune = () => pruneOnce({ db: own.db, clock, days: 30 }, new AbortController().signal);
+      at = days(4000);
+      expect(await prune()).toBe(0);
+      at = days(40);
+      await make("new");
+      expect(await prune()).toBe(1);
+      const entries = await own.tenancy.audit.search({ limit: 10 });
+      expect(entries.map(({ action, subject }) => `${action} ${subject}`)).toEqual([
+        "prune-audit audit",
+        "POST /api/slipway/v1/tenants tenant/new",
+        "POST /api/slipway/v1/tenants tenant/young",
+      ]);
+      expect(entries[0]?.given).toEqual({ before: "2026-01-11T00:00:00.000Z", rows: 1 });
+      expect(await prune()).toBe(0);
+      await expect(own.execute(`DELETE FROM audit WHERE at >= ${days(10)}`)).rejects.toThrow("append-only");
+    } finally {
+      await own.close();
+    }
+  });
+});
+
+function passed(db: Database): Database {
+  return {
+    write: (command, args, also) => db.write(command, args, also),
+    read: (query) => db.read(query),
+    close: () => db.close(),
+  };
+}

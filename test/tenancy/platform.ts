@@ -14,6 +14,7 @@ import { createWebhooks } from "../../src/registry/webhooks/create-webhooks.ts";
 import { webhookSettings } from "../../src/registry/webhooks/settings.ts";
 import { defineCommand, type Database } from "../../src/store/database.ts";
 import { createFolderBlobs } from "../../src/store/folder-blobs.ts";
+import { AuditedChanges } from "../../src/tenancy/audited-changes.ts";
 import { createTenancy, type Tenancy, type TenancyDeps } from "../../src/tenancy/create-tenancy.ts";
 import { Passwords } from "../../src/tenancy/passwords.ts";
 import { tenancyMigrations } from "../../src/tenancy/schema.ts";
@@ -66,21 +67,31 @@ export interface TenancyPlatform {
 }
 
 export async function startTenancy(
-  options: { clock?: Clock; isOpen?: boolean; more?: Partial<TenancyDeps> } = {},
+  options: {
+    clock?: Clock;
+    isOpen?: boolean;
+    more?: Partial<TenancyDeps>;
+    /** Stands before the database. */
+    through?: (db: Database) => Database;
+  } = {},
 ): Promise<TenancyPlatform> {
   const clock = options.clock ?? systemClock;
   const folder = await temporaryFolder();
-  const db = await openTestDatabase({
+  const changes = new AuditedChanges();
+  const database = await openTestDatabase({
     folder: folder.path,
     migrations: [...trackingMigrations, ...registryMigrations, ...tenancyMigrations, ...importMigrations],
     clock,
   });
+  const db = changes.watch(options.through?.(database) ?? database);
   const defects: unknown[] = [];
   const admitted: string[][] = [];
   const logDefect = (error: unknown): void => void defects.push(error);
   const ids = systemIds(() => clock.now());
   const tenancy = createTenancy({
     db,
+    changes,
+    auditDays: 30,
     clock,
     ids,
     platformSha256: options.isOpen === true ? null : digestOf(ROOT),

@@ -16,6 +16,7 @@ let pair: () => Pair;
 beforeAll(async () => {
   if (inject("database") !== "sqlite") return;
   [platform, server] = await Promise.all([startPlatform(), startMlflowServer()]);
+  if (typeof server === "string") throw new Error(`MLflow can't be started here: ${server}`);
   const url = await platform.app.listen({ host: "127.0.0.1", port: 0 });
   pair = () => new Pair((server as MlflowServer).url, url);
 }, 120_000);

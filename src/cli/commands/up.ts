@@ -25,6 +25,7 @@ interface Given extends GivenSignIn {
   maxArtifact: string;
   artifactRoot: string;
   maxFile: string;
+  auditDays: string;
   grpcPort?: string;
   json?: boolean;
 }
@@ -32,6 +33,9 @@ interface Given extends GivenSignIn {
 const DEFAULT_PORT = "4600";
 /** Data of this size still belongs beside the code; more belongs into a step. */
 const DEFAULT_MAX_FILE = "50Mi";
+/** Three years: longer than anybody's release cycle, and what auditors usually ask for at least. */
+const DEFAULT_AUDIT_DAYS = "1095";
+const MAX_AUDIT_DAYS = 36_500;
 const DEFAULT_MAX_ARTIFACT = "10Gi";
 
 /** `slipway up`: starts the platform and stays with it. */
@@ -53,6 +57,7 @@ export function addUp(program: Command, context: CliContext): void {
     .option("--max-artifact <size>", "largest artifact", DEFAULT_MAX_ARTIFACT)
     .option("--artifact-root <uri>", "where clients put new experiments' artifacts", "mlflow-artifacts:/")
     .option("--max-file <size>", "largest file that a push may carry", DEFAULT_MAX_FILE)
+    .option("--audit-days <n>", "for how long the audit log is kept", DEFAULT_AUDIT_DAYS)
     .option(
       "--grpc-port <n>",
       "port of gRPC; 0 picks a free one (default: 4601; a free one when that is taken, or with --port 0)",
@@ -97,6 +102,7 @@ function readOptions(given: Given, cwd: string): UpOptions {
     artifactRoot: readArtifactRoot(given.artifactRoot, cwd),
     workingDir: cwd,
     maxFileBytes: readSize("--max-file", given.maxFile),
+    auditDays: readDays("--audit-days", given.auditDays),
     signIn: readSignIn(given, (path) => resolve(cwd, path)),
     json: given.json === true,
   };
@@ -156,6 +162,16 @@ function readPort(where: string, text: string): number {
     where,
     given: text,
     allowed: "0 to 65535",
+  });
+}
+
+function readDays(where: string, given: string): number {
+  const days = /^[1-9]\d{0,4}$/.test(given) ? Number(given) : Number.NaN;
+  if (days <= MAX_AUDIT_DAYS) return days;
+  throw new SlipwayError("USAGE", "that isn't a number of days", {
+    where,
+    given,
+    allowed: `1 to ${MAX_AUDIT_DAYS}`,
   });
 }
 

@@ -45,8 +45,8 @@ export async function createWebhooks(deps: WebhooksDeps): Promise<Webhooks> {
   let dispatcher: Dispatcher | undefined;
   return {
     watch: (watched) => ({
-      async write(command, args) {
-        const result = await watched.write(command, args);
+      async write(command, args, also) {
+        const result = await watched.write(command, args, also);
         dispatcher?.wake();
         return result;
       },

@@ -12,6 +12,8 @@ export interface Write {
   command: AnyCommand;
   scope: string | undefined;
   args: Uint8Array;
+  /** Runs behind it, in the same savepoint. */
+  also?: { command: AnyCommand; args: Uint8Array } | undefined;
 }
 
 export type Outcome = { ok: true; result: unknown } | { ok: false; error: SlipwayError };
@@ -104,14 +106,16 @@ async function commit(connection: Connection, xid: string, outcomes: Outcome[]):
 /** Throws what ends the whole group; a command's own error is its outcome. */
 async function runInSavepoint(
   connection: Connection,
-  { command, args }: Write,
+  { command, args, also }: Write,
   begun: Promise<unknown>,
 ): Promise<Outcome> {
   const tx = new CommandTx(connection);
   tx.background(connection.send("SAVEPOINT command"));
   let outcome: Outcome;
   try {
-    outcome = { ok: true, result: await command.run(tx, deserialize(args) as never) };
+    const result = await command.run(tx, deserialize(args) as never);
+    if (also) await also.command.run(tx, deserialize(also.args) as never);
+    outcome = { ok: true, result };
   } catch (error) {
     outcome = { ok: false, error: toSlipwayError(error) };
   }

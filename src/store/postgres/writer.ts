@@ -1,7 +1,7 @@
 import { serialize } from "node:v8";
 import type { Clock } from "../../base/clock.ts";
 import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
-import type { Command } from "../database.ts";
+import type { Beside, Command } from "../database.ts";
 import { maySucceedAgain } from "./failures.ts";
 import type { Locks } from "./locks.ts";
 import type { Pool } from "./pool.ts";
@@ -19,6 +19,8 @@ export interface WriterOptions {
 }
 
 interface Pending extends Write {
+  /** Of its arguments. */
+  bytes: number;
   resolve: (result: unknown) => void;
   reject: (error: SlipwayError) => void;
 }
@@ -49,20 +51,23 @@ export class Writer {
     this.#queue = new Queue(options.lanes, GROUP);
   }
 
-  async write<Args, Result>(command: Command<Args, Result>, args: Args): Promise<Result> {
+  async write<Args, Result>(command: Command<Args, Result>, args: Args, also?: Beside): Promise<Result> {
     if (this.#closing) throw new SlipwayError("UNAVAILABLE", "the database is closing");
-    const { buffer, byteOffset, length } = serialize(args);
-    const bytes = new Uint8Array(buffer, byteOffset, length);
+    const own = serialized(args);
+    const second = also && { command: also.command, args: serialized(also.args) };
+    const bytes = own.length + (second?.args.length ?? 0);
     const { count, bytes: most } = this.#options.limit;
-    if (this.#pending >= count || this.#bytes + bytes.length > most)
+    if (this.#pending >= count || this.#bytes + bytes > most)
       throw new SlipwayError("UNAVAILABLE", "too many writes wait for the database");
     return new Promise<Result>((resolve, reject) => {
       this.#pending++;
-      this.#bytes += bytes.length;
+      this.#bytes += bytes;
       this.#queue.add({
         command: command as AnyCommand,
         scope: command.scope?.(args),
-        args: bytes,
+        args: own,
+        also: second,
+        bytes,
         resolve: resolve as (result: unknown) => void,
         reject,
       });
@@ -151,7 +156,7 @@ export class Writer {
 
   #settle(write: Pending, outcome: Outcome): void {
     this.#pending--;
-    this.#bytes -= write.args.length;
+    this.#bytes -= write.bytes;
     if (outcome.ok) {
       this.#acknowledged++;
       write.resolve(outcome.result);
@@ -159,4 +164,9 @@ export class Writer {
       write.reject(outcome.error);
     }
   }
+}
+
+function serialized(args: unknown): Uint8Array {
+  const { buffer, byteOffset, length } = serialize(args);
+  return new Uint8Array(buffer, byteOffset, length);
 }

@@ -14,6 +14,8 @@ export interface WriteRequest {
   id: number;
   name: string;
   args: unknown;
+  /** Runs behind it, in the same savepoint. */
+  also?: { name: string; args: unknown };
 }
 
 export type ToWriter = { type: "write"; requests: WriteRequest[] } | { type: "close" };

@@ -115,17 +115,13 @@ class Writer {
   }
 
   async #execute(request: WriteRequest): Promise<WriteReply> {
-    const { id, name } = request;
-    const command = this.#commands.get(name);
+    const { id, also } = request;
     const connection = this.#connection;
-    if (!command) {
-      const error = new SlipwayError("INTERNAL", `the writer doesn't know the command ${name}`);
-      return { id, ok: false, error: error.toJSON() };
-    }
     connection.run("SAVEPOINT command");
     const tx = new WriterTx(connection);
     try {
-      const result = await command.run(tx, request.args as never);
+      const result = await this.#command(request.name).run(tx, request.args as never);
+      if (also) await this.#command(also.name).run(tx, also.args as never);
       connection.run("RELEASE command");
       return { id, ok: true, result };
     } catch (thrown) {
@@ -139,6 +135,12 @@ class Writer {
     } finally {
       tx.end();
     }
+  }
+
+  #command(name: string): AnyCommand {
+    const command = this.#commands.get(name);
+    if (command) return command;
+    throw new SlipwayError("INTERNAL", `the writer doesn't know the command ${name}`);
   }
 }
 

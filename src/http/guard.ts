@@ -5,7 +5,7 @@ import { SlipwayError } from "./errors.ts";
 export interface GuardOptions {
   /** The address the platform listens on. */
   host: string;
-  /** Further names that the Host header may carry. */
+  /** Further names that the Host header may carry; `*` in one stands for any characters. */
   allowedHosts: readonly string[];
 }
 
@@ -27,16 +27,42 @@ export function isLoopback(host: string): boolean {
  * be the very host that it calls.
  */
 export function createGuard(options: GuardOptions): Guard {
-  const names = new Set([...LOOPBACK_NAMES, bareHost(options.host), ...options.allowedHosts.map(bareHost)]);
+  const isPattern = (host: string): boolean => host.includes("*");
+  const further = options.allowedHosts.filter((host) => !isPattern(host)).map(bareHost);
+  const names = new Set([...LOOPBACK_NAMES, bareHost(options.host), ...further]);
+  const patterns = options.allowedHosts.filter(isPattern);
   // An address can't be rebound, only a name can; so any of this machine's addresses may be called.
   const anyAddress = !isLoopback(options.host);
   const hostAllowed = (host: string) =>
     names.has(host) || (anyAddress && isIP(host) !== 0) || (!anyAddress && isLoopback(host));
   return (headers, method) => {
     const host = headers.host;
-    if (host === undefined || !hostAllowed(bareHost(host))) return hostRefused(host, names);
+    if (host === undefined) return hostRefused(host, [...names, ...patterns]);
+    if (!hostAllowed(bareHost(host)) && !patterns.some((pattern) => matches(pattern, host)))
+      return hostRefused(host, [...names, ...patterns]);
     return originError(headers, method, host);
   };
+}
+
+/** Whether a host, with its port or without, is what a pattern says: `*.example.com`, `10.*`, `*`. */
+function matches(pattern: string, host: string): boolean {
+  const given = host.toLowerCase();
+  return [given, bareHost(given)].some((name) => isLike(pattern.toLowerCase().split("*"), name));
+}
+
+/** Parts in this order, the first at the start and the last at the end: linear, whatever the caller sends. */
+function isLike(parts: readonly string[], text: string): boolean {
+  const first = parts[0] ?? "";
+  const last = parts.at(-1) ?? "";
+  if (text.length < first.length + last.length) return false;
+  if (!text.startsWith(first) || !text.endsWith(last)) return false;
+  let from = first.length;
+  for (const part of parts.slice(1, -1)) {
+    const at = text.indexOf(part, from);
+    if (at === -1) return false;
+    from = at + part.length;
+  }
+  return from <= text.length - last.length;
 }
 
 /** Host without port and brackets, in lower case. */
@@ -58,11 +84,11 @@ function originError(headers: IncomingHttpHeaders, method: string, host: string)
   return from?.toLowerCase() === host.toLowerCase() ? null : originRefused(origin);
 }
 
-function hostRefused(given: string | undefined, names: ReadonlySet<string>): SlipwayError {
+function hostRefused(given: string | undefined, names: readonly string[]): SlipwayError {
   return new SlipwayError("HOST_REFUSED", "this platform doesn't answer to that host name", {
     where: "Host header",
     given: (given ?? "none").slice(0, 200),
-    allowed: [...names].join(", "),
+    allowed: names.join(", "),
   });
 }
 

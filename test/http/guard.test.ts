@@ -31,6 +31,26 @@ describe("Host", () => {
   });
 });
 
+describe("names with a star", () => {
+  const guarded = createGuard({ host: "0.0.0.0", allowedHosts: ["*.example.com", "ml-*-eu.corp:5000"] });
+
+  it.each(["a.example.com", "A.B.EXAMPLE.COM:4600", "ml-7-eu.corp:5000"])("take %s", (host) =>
+    expect(guarded({ host }, "GET")).toBeNull(),
+  );
+
+  it.each(["example.com", "a.example.com.evil", "ml-eu.corp:5000", "ml-7-eu.corp:1", "*"])(
+    "refuse %s",
+    (host) => expect(guarded({ host }, "GET")?.code).toBe("HOST_REFUSED"),
+  );
+
+  it("alone takes every name, and still compares the origin", () => {
+    const any = createGuard({ host: "127.0.0.1", allowedHosts: ["*"] });
+    expect(any({ host: "what.ever" }, "GET")).toBeNull();
+    expect(any({ host: "what.ever", origin: "http://evil.example" }, "POST")?.code).toBe("ORIGIN_REFUSED");
+    expect(any({}, "GET")?.code).toBe("HOST_REFUSED");
+  });
+});
+
 describe("Origin", () => {
   it.each([
     ["http://localhost:4600", null],

@@ -1,6 +1,7 @@
 // All checks, and their way through one server.
 import * as binary from "./checks/binary.mjs";
 import * as datatypes from "./checks/datatypes.mjs";
+import * as grpc from "./checks/grpc.mjs";
 import * as health from "./checks/health.mjs";
 import * as inference from "./checks/inference.mjs";
 import * as invocations from "./checks/invocations.mjs";
@@ -8,7 +9,7 @@ import * as metadata from "./checks/metadata.mjs";
 import * as refusals from "./checks/refusals.mjs";
 import * as repository from "./checks/repository.mjs";
 import * as v1 from "./checks/v1.mjs";
-import { Failed, NotOffered } from "./outcome.mjs";
+import { NotOffered } from "./outcome.mjs";
 import { createSubject } from "./subject.mjs";
 
 /**
@@ -16,7 +17,18 @@ import { createSubject } from "./subject.mjs";
  * over that one; `needs: "versions"`: only where the model's metadata names some.
  * The context: `client`, the `subject` (see subject.mjs), all `subjects`, and a `version` of the subject.
  */
-export const AREAS = [health, metadata, inference, datatypes, refusals, binary, repository, v1, invocations];
+export const AREAS = [
+  health,
+  metadata,
+  inference,
+  datatypes,
+  refusals,
+  binary,
+  repository,
+  v1,
+  invocations,
+  grpc,
+];
 
 /**
  * Runs every check of the client's transport, one after the other.
@@ -51,10 +63,9 @@ async function outcomeOf({ needs, run }, context) {
     return { result: "pass" };
   } catch (error) {
     if (error instanceof NotOffered) return { result: "not offered", why: error.message };
-    const why =
-      error instanceof Failed
-        ? error.message
-        : `${error.message}${error.cause ? `: ${error.cause.message}` : ""}`;
+    const [why] = `${error.message}${error.cause === undefined ? "" : `: ${error.cause.message}`}`.split(
+      "\n",
+    );
     return { result: "fail", why };
   }
 }

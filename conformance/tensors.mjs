@@ -55,11 +55,21 @@ const WRITERS = {
   FP64: [8, (b, v, at) => b.writeDoubleLE(v, at)],
 };
 
-/** Exact for the samples above: positive, and with few bits. */
+/** Exact for the samples above, which have few bits. */
 function halfOf(value) {
   if (value === 0) return 0;
-  const exponent = Math.floor(Math.log2(value));
-  return ((exponent + 15) << 10) | ((value / 2 ** exponent - 1) * 1024);
+  const size = Math.abs(value);
+  const exponent = Math.floor(Math.log2(size));
+  const sign = value < 0 ? 0x8000 : 0;
+  return sign | ((exponent + 15) << 10) | ((size / 2 ** exponent - 1) * 1024);
+}
+
+function ofHalf(bits) {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = (bits & 0x3ff) / 1024;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : Number.NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -14 : (1 + fraction) * 2 ** (exponent - 15));
 }
 
 /** undefined for datatypes that this suite can't write. */
@@ -91,6 +101,7 @@ const READERS = {
   UINT16: (b, at) => b.readUInt16LE(at),
   UINT32: (b, at) => b.readUInt32LE(at),
   UINT64: (b, at) => Number(b.readBigUInt64LE(at)),
+  FP16: (b, at) => ofHalf(b.readUInt16LE(at)),
   FP32: (b, at) => b.readFloatLE(at),
   FP64: (b, at) => b.readDoubleLE(at),
 };

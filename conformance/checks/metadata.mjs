@@ -41,7 +41,10 @@ export const checks = [
     name: "the model names its platform",
     clause: "OIP Model Metadata Response, platform",
     run: ({ subject }) =>
-      must(isText(subject.metadata.platform), `\`platform\` is ${JSON.stringify(subject.metadata.platform)}`),
+      must(
+        typeof subject.metadata.platform === "string",
+        `\`platform\` is ${JSON.stringify(subject.metadata.platform)}`,
+      ),
   },
   {
     name: "the model's inputs have name, datatype and shape",

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 // @ts-expect-error a plain module, which runs without a build
+import { grpcClient } from "../../conformance/grpc-client.mjs";
+// @ts-expect-error a plain module, which runs without a build
 import { restClient } from "../../conformance/rest-client.mjs";
 // @ts-expect-error a plain module, which runs without a build
 import { runSuite } from "../../conformance/suite.mjs";
@@ -53,5 +55,15 @@ describe("the conformance suite", () => {
     const results = await run(client, { models });
     expect(results.filter(({ result }) => result !== "pass")).toEqual([]);
     expect(results.length).toBeGreaterThan(100);
+  }, 30_000);
+
+  it("passes whole over gRPC, with all offered", async () => {
+    const client = (grpcClient as (address: string) => { close(): Promise<void> })(platform.grpcUrl);
+    const models = ["digits", ...TYPES.map((type) => `echo-${type}`)];
+    const run = runSuite as (client: unknown, options: { models: string[] }) => Promise<Result[]>;
+    const results = await run(client, { models });
+    await client.close();
+    expect(results.filter(({ result }) => result !== "pass")).toEqual([]);
+    expect(results.length).toBeGreaterThan(50);
   }, 30_000);
 });

@@ -1,139 +1,142 @@
-// `npm run bench:serving`, first version: the digits network (16-64-10) through the whole platform, as it is
-// pushed, beside bare node:http with ONNX Runtime in one process. One row a request, closed loop.
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// `npm run bench:serving`: this platform, what teams write themselves and the field's servers side by side, serving the
+// same models, by the same client, in turn. The full run writes docs/benchmarks/serving.md.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { cpuSeconds, processName, processTree, pssMegabytes, startPlatform } from "./lib/platform.mjs";
-import { pushDigits } from "./lib/digits.mjs";
-import { machine, quantile, table } from "./lib/report.mjs";
+import { environment, run } from "./serving/environments.mjs";
+import { closedLoop, openLoop, writeBody } from "./serving/load.mjs";
+import { readOptions, USAGE } from "./serving/options.mjs";
+import { fastapiOnnx, fastapiSklearn } from "./serving/peers/fastapi.mjs";
+import { floor } from "./serving/peers/floor.mjs";
+import { mlflowServe } from "./serving/peers/mlflow-serve.mjs";
+import { mlserver } from "./serving/peers/mlserver.mjs";
+import { slipway, slipwayPython } from "./serving/peers/slipway.mjs";
+import { markdown, median, printed } from "./serving/report.mjs";
+import { memoryOf } from "./tracking/peers/process.mjs";
 
-const SECONDS = Number(process.env.SECONDS ?? 5);
-const ROUNDS = Number(process.env.ROUNDS ?? 3);
+const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks/serving.md", import.meta.url));
+const MODELS_PROGRAM = fileURLToPath(new URL("./serving/python/models.py", import.meta.url));
 const CONNECTIONS = [1, 8, 32];
-const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const ROWS = [1, 100];
+const ALL = [floor, slipway, slipwayPython, fastapiOnnx, fastapiSklearn, mlserver, mlflowServe];
+/** Asked at a steady rate: half of its own best, and twice of it. */
+const OPEN_LOOP = new Set(["floor", "slipway"]);
+
+const options = readOptions(process.argv.slice(2));
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const folder = mkdtempSync(join(tmpdir(), "slipway-bench-serving-"));
-const bodyFile = join(folder, "body.json");
-const features = Array.from({ length: 16 }, (_, i) => (i * 13) % 101);
-writeFileSync(
-  bodyFile,
-  JSON.stringify({ inputs: [{ name: "features", shape: [1, 16], datatype: "FP32", data: features }] }),
-);
+const say = (text) => console.error(`[${Math.round(performance.now() / 1000)} s] ${text}`);
 
-function modelFile(platform) {
-  const models = join(platform.dataDir, "models");
-  return readdirSync(models)
-    .map((name) => join(models, name, "model.onnx"))
-    .find((path) => existsSync(path));
-}
-
-async function startFloor(platform) {
-  const child = spawn(process.execPath, [here("lib/floor-server.mjs"), modelFile(platform)], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  for await (const line of createInterface({ input: child.stdout })) return { child, port: Number(line) };
-  throw new Error("the floor ended before it was ready");
-}
-
-/** One measured load; CPU of the server's processes is read when the client says that it begins and ends. */
-async function load(port, path, connections, pids) {
-  const client = spawn(
-    process.execPath,
-    [here("lib/closed-loop.mjs"), port, path, bodyFile, connections, SECONDS].map(String),
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
-  const cpu = () => pids().reduce((sum, pid) => sum + cpuSeconds(pid), 0);
-  let before = 0;
-  let after = 0;
-  for await (const line of createInterface({ input: client.stdout })) {
-    const said = JSON.parse(line);
-    if (said.measuring === true) before = cpu();
-    else if (said.measuring === false) after = cpu();
-    else
-      return {
-        ...said,
-        serverCpuMicros: ((after - before) / said.count) * 1e6,
-        clientCpuMicros: (said.clientCpu / said.count) * 1e6,
-      };
+async function begin(kind, models, model) {
+  const own = join(folder, `${kind.name}-${model}`);
+  mkdirSync(own);
+  try {
+    const version = await kind.version();
+    const server = await kind.start({ models, model, folder: own });
+    return { kind, version, server, input: await inputOf(server) };
+  } catch (error) {
+    return { kind, notRun: error.message.split("\n").slice(0, 3).join(" ") };
   }
-  throw new Error("the client ended without a result");
 }
 
-const median = (rows, key) =>
-  quantile(
-    rows.map((row) => row[key]),
-    0.5,
-  );
+/** The name of a model's one input, where the server tells it. */
+async function inputOf({ url }) {
+  if (url === undefined) return "x";
+  const answer = await fetch(`${url}/v2/models/iris`);
+  return (await answer.json()).inputs?.[0]?.name ?? "x";
+}
 
-console.log(machine());
-const platform = await startPlatform();
-let floor;
+async function measureClosed(subjects, rows, connections) {
+  const runs = new Map(subjects.map((subject) => [subject.kind.name, []]));
+  // In turn, so that a machine that slows down slows all of them.
+  for (let round = 0; round < options.rounds; round++) {
+    for (const { kind, server, input, notRun } of subjects) {
+      if (notRun !== undefined) continue;
+      const bodyFile = writeBody(folder, { format: server.format, input }, rows);
+      runs.get(kind.name).push(await closedLoop(server, { bodyFile, connections, seconds: options.seconds }));
+    }
+  }
+  return runs;
+}
+
+async function measureOpen(subjects, rows, best) {
+  const results = [];
+  for (const { kind, server, input, notRun } of subjects) {
+    const peak = best.get(kind.name);
+    if (!OPEN_LOOP.has(kind.name) || notRun !== undefined || peak === undefined) continue;
+    const bodyFile = writeBody(folder, { format: server.format, input }, rows);
+    for (const [times, name] of [
+      [0.5, "half load"],
+      [2, "twice saturation"],
+    ]) {
+      const rate = Math.round(peak * times);
+      const result = await openLoop(server, { bodyFile, rate, seconds: options.seconds });
+      results.push({ server: kind.name, name, rate, peak, ...result });
+    }
+  }
+  return results;
+}
+
+async function measureModel(models, model, rows) {
+  const kinds = ALL.filter(({ name }) => [...options.peers, ...options.ours, "floor"].includes(name));
+  const subjects = [];
+  try {
+    for (const kind of kinds) {
+      say(`${model}: starting ${kind.name}`);
+      subjects.push(await begin(kind, models, model));
+    }
+    const lines = [];
+    for (const count of ROWS)
+      for (const connections of CONNECTIONS) {
+        say(`${model}: ${count} rows, ${connections} connections`);
+        const runs = await measureClosed(subjects, rows.slice(0, count), connections);
+        lines.push({ model, rows: count, connections, runs });
+      }
+    const most = lines.find((line) => line.rows === 1 && line.connections === CONNECTIONS.at(-1));
+    const best = new Map([...most.runs].map(([name, runs]) => [name, median(runs, "perSecond")]));
+    say(`${model}: at a steady rate`);
+    const open = (await measureOpen(subjects, rows.slice(0, 1), best)).map((one) => ({ model, ...one }));
+    const memory = subjects.map(({ kind, server, notRun, version }) => ({
+      model,
+      server: kind.name,
+      version,
+      notRun,
+      startMs: server?.startMs,
+      ...(server === undefined ? {} : memoryOf(server.pids())),
+    }));
+    return { lines, open, memory };
+  } finally {
+    for (const { server } of subjects) await server?.stop();
+  }
+}
+
 try {
-  await pushDigits(platform, folder, 64);
-  floor = await startFloor(platform);
-  const ours = {
-    port: new URL(platform.url).port,
-    path: "/v2/models/digits/infer",
-    pids: () => processTree(platform.pid),
+  const loadBefore = loadavg()[0];
+  const models = join(folder, "models");
+  mkdirSync(models);
+  say("training the models");
+  run(join(environment("fastapi"), "python"), [MODELS_PROGRAM, models]);
+  const rows = JSON.parse(readFileSync(join(models, "rows.json"), "utf8"));
+  const measured = [];
+  for (const model of options.models) measured.push(await measureModel(models, model, rows));
+  const result = {
+    options,
+    loadBefore,
+    loadAfter: loadavg()[0],
+    lines: measured.flatMap(({ lines }) => lines),
+    open: measured.flatMap(({ open }) => open),
+    memory: measured.flatMap(({ memory }) => memory),
   };
-  const bare = { port: floor.port, path: "/", pids: () => [floor.child.pid] };
-  const rows = [
-    [
-      "connections",
-      "server",
-      "requests/s",
-      "p50 ms",
-      "p95 ms",
-      "p99 ms",
-      "CPU us/request",
-      "client CPU us",
-      "failed",
-    ],
-  ];
-  for (const connections of CONNECTIONS) {
-    const results = { floor: [], slipway: [] };
-    // In turn, so that a machine that slows down slows both.
-    for (let round = 0; round < ROUNDS; round++) {
-      results.floor.push(await load(bare.port, bare.path, connections, bare.pids));
-      results.slipway.push(await load(ours.port, ours.path, connections, ours.pids));
-    }
-    for (const [name, runs] of Object.entries(results)) {
-      rows.push([
-        connections,
-        name,
-        median(runs, "perSecond").toFixed(0),
-        ...["p50", "p95", "p99"].map((key) => median(runs, key).toFixed(2)),
-        median(runs, "serverCpuMicros").toFixed(0),
-        median(runs, "clientCpuMicros").toFixed(0),
-        runs.reduce((sum, run) => sum + run.failed, 0),
-      ]);
-    }
-    const ratio = (key) => (median(results.slipway, key) / median(results.floor, key)).toFixed(2);
-    rows.push([
-      connections,
-      "ratio",
-      ratio("perSecond"),
-      ratio("p50"),
-      ratio("p95"),
-      ratio("p99"),
-      ratio("serverCpuMicros"),
-    ]);
+  console.log(printed(result));
+  if (!options.quick && options.peers.length > 0) {
+    mkdirSync(join(DOCUMENT, ".."), { recursive: true });
+    writeFileSync(DOCUMENT, markdown(result));
+    say(`wrote ${DOCUMENT}`);
   }
-  console.log(
-    `one row of 16 features, ${SECONDS} s, median of ${ROUNDS} rounds; everything switched on: ids, outcomes, validation, prediction log`,
-  );
-  console.log(table(rows));
-  console.log(
-    processTree(platform.pid)
-      .map((pid) => `${processName(pid)} ${pssMegabytes(pid).toFixed(0)} MB`)
-      .join(", "),
-  );
 } finally {
-  floor?.child.kill();
-  await platform.stop();
   rmSync(folder, { recursive: true, force: true });
 }

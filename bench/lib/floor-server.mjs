@@ -1,5 +1,5 @@
 // The floor of `bench:serving`: bare node:http with ONNX Runtime in one process, no checks, no counting.
-// Arguments: model.onnx. Prints its port.
+// Arguments: model.onnx [port]. Prints its port.
 import { createServer } from "node:http";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 
@@ -8,6 +8,7 @@ const session = await InferenceSession.create(process.argv[2], {
   interOpNumThreads: 1,
 });
 const server = createServer((request, response) => {
+  if (request.method === "GET") return void response.end("{}");
   const chunks = [];
   request.on("data", (chunk) => chunks.push(chunk));
   request.on("end", async () => {
@@ -30,4 +31,4 @@ const server = createServer((request, response) => {
     response.end(body);
   });
 });
-server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+server.listen(Number(process.argv[3] ?? 0), "127.0.0.1", () => console.log(server.address().port));

@@ -43,7 +43,7 @@ describe.skipIf(process.platform !== "linux")("kill -9 under concurrent logging"
     const url = platform.url;
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => begin(url)));
     const acknowledged = () => clients.reduce((sum, client) => sum + client.acknowledged.length, 0);
-    const logging = clients.map((client) => log(url, client, stop.signal));
+    const logging = [...clients.map((client) => log(url, client, stop.signal)), change(url, stop.signal)];
     const atWork = async () => {
       const goal = acknowledged() + BETWEEN_KILLS;
       await eventually("work to go on", async () => (acknowledged() >= goal ? true : undefined));
@@ -73,10 +73,11 @@ describe.skipIf(process.platform !== "linux")("kill -9 under concurrent logging"
         expect(number).toBeLessThan(sent);
       }
     }
+    expect(await unaudited(url)).toEqual([]);
     const ended = await platform.stop();
     expect(ended).toBe(0);
     platform = undefined;
-  }, 60_000);
+  }, 90_000);
 });
 
 async function post<Answer>(url: string, path: string, body: object): Promise<Answer | undefined> {
@@ -96,6 +97,34 @@ async function post<Answer>(url: string, path: string, body: object): Promise<An
     throw error;
   }
   return undefined;
+}
+
+/** Makes experiments, which are changes that the audit log tells of. */
+async function change(url: string, signal: AbortSignal): Promise<void> {
+  for (let number = 0; !signal.aborted; number++) {
+    const made = await post(url, "experiments/create", { name: `changed ${number}` });
+    if (made === undefined) await new Promise((settle) => setTimeout(settle, 20));
+  }
+}
+
+/** Experiments without a row of the audit log that says 200, or that there was no answer. */
+async function unaudited(url: string): Promise<string[]> {
+  const search = { max_results: 5000, filter: "name LIKE 'changed %'" };
+  const found = await post<{ experiments: { name: string }[] }>(url, "experiments/search", search);
+  expect(found?.experiments.length).toBeGreaterThan(0);
+  const told = new Set<string>();
+  for (let before = ""; ;) {
+    const query = `action=${encodeURIComponent("POST mlflow/experiments/create")}&limit=1000${before}`;
+    const answer = await fetch(`${url}/api/slipway/v1/audit?${query}`);
+    const page = (await answer.json()) as {
+      entries: { status: number; given: { name: string } }[];
+      next?: number;
+    };
+    for (const { status, given } of page.entries) if (status === 200 || status === 0) told.add(given.name);
+    if (page.next === undefined) break;
+    before = `&before=${page.next}`;
+  }
+  return (found?.experiments ?? []).map(({ name }) => name).filter((name) => !told.has(name));
 }
 
 async function begin(url: string): Promise<Client> {

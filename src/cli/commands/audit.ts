@@ -90,7 +90,7 @@ async function audit(context: CliContext, options: AuditOptions): Promise<number
           tame(entry.subject),
           entry.tenant,
           entry.address ?? "-",
-          String(entry.status),
+          entry.status === 0 ? "no answer" : String(entry.status),
         ]),
       ),
     );

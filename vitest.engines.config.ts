@@ -8,7 +8,7 @@ export default defineConfig({
     isolate: false,
     // Engines are heavy: one at a time.
     maxWorkers: 1,
-    testTimeout: 300_000,
+    testTimeout: 1_800_000,
     hookTimeout: 600_000,
     globalSetup: ["test/postgres-once.ts"],
     provide: { database: "sqlite" },

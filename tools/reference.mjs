@@ -87,6 +87,7 @@ async function pages() {
     writerFile: "",
   };
   const terminal = { isInteractive: false, cwd: root };
+  const openApi = await ownApi(sources, groups, join(root, "src", "roles", "compose-control.ts"));
   return {
     "slipway.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
     "slipway-yaml.md": sources.projectReference(schema),
@@ -101,7 +102,8 @@ async function pages() {
       sources.buildProgram(invocation, {}, terminal, () => undefined),
       sources.EXIT,
     ),
-    "api.md": apiPage(await ownApi(sources, groups, join(root, "src", "roles", "compose-control.ts"))),
+    "api.md": apiPage(openApi),
+    "openapi.json": `${JSON.stringify(openApi, null, 2)}\n`,
   };
 }
 

@@ -4,6 +4,7 @@ import swagger from "@fastify/swagger";
 import { answerClientError } from "./client-error.ts";
 import { SlipwayError, toSlipwayError } from "./errors.ts";
 import { hostsError } from "./one-host.ts";
+import { describeOwnApi, type OpenApi } from "./own-api.ts";
 import { originForm } from "./request-target.ts";
 import { openSentry, standSentry, type Sentry } from "./sentry.ts";
 
@@ -111,9 +112,5 @@ export function fromFastify(thrown: FastifyError): SlipwayError {
 /** Where our own API is described; registered after all routes so that it names them all. */
 export function openApiRoute(app: FastifyInstance): void {
   const open = { schema: { hide: true }, config: { access: "open" as const } };
-  app.get("/api/slipway/v1/openapi.json", open, async () => {
-    const document = app.swagger() as { paths?: Record<string, unknown> };
-    const paths = Object.entries(document.paths ?? {}).filter(([path]) => path.startsWith("/api/slipway/"));
-    return { ...document, paths: Object.fromEntries(paths) };
-  });
+  app.get("/api/slipway/v1/openapi.json", open, async () => describeOwnApi(app.swagger() as OpenApi));
 }

@@ -2,9 +2,10 @@
 
 const HEAD = `# API
 
-Our own JSON API. The OpenAPI 3.1 document of a running platform is at \`/api/slipway/v1/openapi.json\`. Times are
+Our own JSON API. The OpenAPI 3.1 document is [openapi.json](openapi.json); a
+running platform serves it at \`/api/slipway/v1/openapi.json\`. Times are
 milliseconds since the epoch; errors are in [errors.md](errors.md). Beside it the same address serves MLflow's
-REST API ([guides/mlflow.md](../guides/mlflow.md)), the Open Inference Protocol
+REST API ([guides/mlflow.md](../guides/mlflow.md), [mlflow-openapi.json](mlflow-openapi.json)), the Open Inference Protocol
 ([guides/serving.md](../guides/serving.md)) and Git ([guides/pushing.md](../guides/pushing.md)).
 
 Made from the routes' schemas by \`node tools/reference.mjs --write\`.
@@ -28,7 +29,7 @@ function section({ path, method, call }) {
     ),
     ...bodyRows(call.requestBody?.content?.["application/json"]?.schema),
   ];
-  const title = `\n## ${method} ${path.replace("{*}", "{name…}")}\n\n${call.summary}.`;
+  const title = `\n## ${method} ${path.replace("{path}", "{path…}")}\n\n${call.summary}.`;
   const more = call.description ? ` ${call.description}` : "";
   const table =
     rows.length === 0 ? "" : `\n| name | in | type | meaning |\n|---|---|---|---|\n${rows.join("")}`;
@@ -45,11 +46,10 @@ function bodyRows(schema) {
 }
 
 function row(name, place, required, schema = {}) {
-  const shown = name === "*" ? "name…" : name;
   const type = `${typeOf(schema)}${required ? "" : ", optional"}`;
   const rest = schema.default === undefined ? "" : `Default: \`${String(schema.default)}\`.`;
   const meaning = [schema.description, rest].filter(Boolean).join(" ").replaceAll("|", "\\|");
-  return `| \`${shown}\` | ${place} | ${type} | ${meaning} |\n`;
+  return `| \`${name}\` | ${place} | ${type} | ${meaning} |\n`;
 }
 
 function typeOf({ type, enum: values, minimum, maximum, maxLength }) {

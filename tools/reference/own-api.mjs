@@ -12,6 +12,8 @@ const OTHERS = new Set([
   "consoleRoutes",
 ]);
 
+const { version: VERSION } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
 /** `http` has createApp and openApiRoute; `groups` the features' route functions by name. */
 export async function ownApi({ createApp, openApiRoute }, groups, composition) {
   const composed = readFileSync(composition, "utf8").matchAll(/^ {2}(\w+Routes)\(/gm);
@@ -20,7 +22,7 @@ export async function ownApi({ createApp, openApiRoute }, groups, composition) {
     throw new Error(
       `${missing.join(", ")} of ${composition} must be among FEATURES in tools/reference.mjs, or OTHERS beside this`,
     );
-  const app = await createApp({ guard: () => null, logDefect: () => undefined, version: "" });
+  const app = await createApp({ guard: () => null, logDefect: () => undefined, version: VERSION });
   for (const routes of Object.values(groups)) routes(app, {});
   openApiRoute(app);
   const answer = await app.inject("/api/slipway/v1/openapi.json");

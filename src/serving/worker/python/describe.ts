@@ -1,9 +1,12 @@
 import { SlipwayError } from "../../../http/errors.ts";
+import { watchMemory } from "../memory-limit.ts";
 import { loadFailure, processDied } from "./load-failure.ts";
 import { PYTHON_FRAME, PythonProcess } from "./python-process.ts";
 
 /** Importing a large framework for the first time compiles it. */
 const DESCRIBE_MS = 5 * 60_000;
+/** More than any worker has unless it is asked for; what a model of a service may use is known only later. */
+const DESCRIBE_BYTES = 8 * 2 ** 30;
 
 /** A tensor in Open Inference V2's JSON, with flat data. */
 export interface JsonTensor {
@@ -56,10 +59,22 @@ export async function describeModel(options: {
     isLate = true;
     child.kill();
   }, DESCRIBE_MS);
+  let isOver = false;
+  const memory = watchMemory(
+    DESCRIBE_BYTES,
+    () => child.resident(),
+    () => {
+      isOver = true;
+      child.kill();
+    },
+  );
   const how = await ended;
   clearTimeout(timer);
+  memory.stop();
   const lines = child.output.last(150);
   if (said?.kind === PYTHON_FRAME.ready) return JSON.parse(said.payload.toString("utf8")) as Description;
+  if (isOver)
+    throw new SlipwayError("MODEL_OUT_OF_MEMORY", `loading the model took more than ${DESCRIBE_BYTES} bytes`);
   if (isLate)
     throw new SlipwayError("MODEL_START_TIMEOUT", `the model wasn't loaded within ${DESCRIBE_MS / 1000} s`, {
       details: { lastLines: lines.slice(-12) },

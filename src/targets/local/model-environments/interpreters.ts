@@ -34,12 +34,17 @@ export class Interpreters {
    * was pickled by one minor version often can't be read by another. ENVIRONMENT_PYTHON_MISSING names what is there.
    */
   async nearest(asked: string | undefined): Promise<Interpreter> {
-    const installed = await this.#installed();
+    const places = await this.#places();
     const [major, minor, patch = 0] = (asked ?? "").split(".").map(Number);
-    const fitting = installed.filter(({ version }) => {
+    const fits = ({ version }: Interpreter): boolean => {
       const [itsMajor, itsMinor] = version.split(".").map(Number);
       return asked === undefined || (itsMajor === major && (minor === undefined || itsMinor === minor));
-    });
+    };
+    // Those whose name says so are asked first: each that is asked has to be started.
+    const named = places.filter((path) => path.includes(`3.${minor ?? ""}`));
+    const fitting = (await this.#installed(named)).filter(fits);
+    const installed = fitting.length > 0 ? fitting : await this.#installed(places);
+    if (fitting.length === 0) fitting.push(...installed.filter(fits));
     const distance = ({ version }: Interpreter): number => Math.abs(Number(version.split(".")[2]) - patch);
     const [best] = fitting.toSorted((a, b) => distance(a) - distance(b));
     if (best !== undefined) return best;
@@ -51,9 +56,9 @@ export class Interpreters {
     );
   }
 
-  async #installed(): Promise<Interpreter[]> {
+  async #installed(places: readonly string[]): Promise<Interpreter[]> {
     const found: Interpreter[] = [];
-    for (const path of await this.#places()) {
+    for (const path of places) {
       const mark = toolMark(path, "/");
       if (mark.endsWith(": none")) continue;
       if (!this.#known.has(mark)) this.#known.set(mark, await this.#ask(path, mark));

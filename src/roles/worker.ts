@@ -1,8 +1,7 @@
 import { setPriority } from "node:os";
 import { toSlipwayError } from "../http/errors.ts";
 import type { FromWorker, ToWorker, WorkerConfig } from "../serving/worker/config.ts";
-import { loadRuntime } from "../serving/worker/onnx-model.ts";
-import { startWorker } from "../serving/worker/worker.ts";
+import { startWorker, warmProcess } from "../serving/worker/worker.ts";
 import type { Worker } from "../serving/worker/worker.ts";
 
 /** How long a worker lives with neither a supervisor nor a router: both may just be restarting. */
@@ -39,7 +38,7 @@ class WorkerLife {
     else {
       process.title = "slipway worker (spare)";
       // A runtime that can't be loaded is an error of the first model that needs it.
-      void loadRuntime().catch(() => undefined);
+      void warmProcess().catch(() => undefined);
     }
   }
 

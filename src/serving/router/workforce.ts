@@ -53,6 +53,7 @@ export class Workforce {
   readonly #leaving = new Map<WorkerSlot, { until: number; heir: WorkerSlot | undefined }>();
   #scale: ScaleState;
   #requestAt: number;
+  #wasReady = false;
   #isAlone: boolean;
   #busyAt: number;
   #changed: (() => void)[] = [];
@@ -167,7 +168,7 @@ export class Workforce {
       min,
       rule,
       load: Math.max(load, requests > 0 ? Number.MIN_VALUE : 0),
-      requestAt: this.#requestAt,
+      requestAt: this.#wasReady ? this.#requestAt : now,
       now,
     });
     this.#resize(now);
@@ -211,6 +212,11 @@ export class Workforce {
   }
 
   #slotChanged(slot: WorkerSlot): void {
+    // Idle time begins when it could be asked: a version must have been loaded once before it goes to zero.
+    if (slot.connection !== undefined && !this.#wasReady) {
+      this.#wasReady = true;
+      this.#requestAt = this.#deps.clock.now();
+    }
     if (slot.connection !== undefined && this.#slots.includes(slot)) this.#events.ready(slot.connection);
     else if (slot.connection !== undefined) this.#succeed(this.#deps.clock.now());
     this.#notify();
@@ -312,6 +318,7 @@ export class Workforce {
   #dismiss(slot: WorkerSlot, now: number, heir?: WorkerSlot): void {
     const index = this.#slots.indexOf(slot);
     if (index >= 0) this.#slots.splice(index, 1);
+    this.#notify();
     if (slot.connection === undefined || slot.connection.load === 0) return slot.stop();
     slot.leave();
     this.#leaving.set(slot, { until: now + LEAVES_WITHIN_MS, heir });

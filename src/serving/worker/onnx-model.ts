@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type * as OnnxRuntime from "onnxruntime-node";
 import type { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
+import { bytesOf } from "../../base/bytes.ts";
 import { SlipwayError } from "../../http/errors.ts";
 import { BadInput } from "../protocol/bad-input.ts";
 import { DATATYPE_NAMES, datatypeOfOnnx } from "../protocol/datatypes.ts";
@@ -12,8 +13,8 @@ import type { Model } from "./model.ts";
 
 type Runtime = Pick<typeof OnnxRuntime, "InferenceSession" | "Tensor">;
 
-/** Loads ONNX Runtime itself: most of the time that a small model takes to load. Nobody else loads it. */
-export async function loadRuntime(): Promise<Runtime> {
+/** Loads ONNX Runtime itself. Nobody else does. */
+async function loadRuntime(): Promise<Runtime> {
   const imported = await import("onnxruntime-node");
   // CommonJS: bundlers and Node put its exports below `default`, the types don't.
   return imported.default ?? imported;
@@ -21,19 +22,37 @@ export async function loadRuntime(): Promise<Runtime> {
 
 /** Loads model.onnx into this process; an inference blocks its thread. */
 export async function loadOnnxModel(modelDir: string, threads: number): Promise<Model> {
-  const { InferenceSession, Tensor } = await loadRuntime();
-  let session: InferenceSession;
+  const runtime = await loadRuntime();
+  const options: InferenceSession.SessionOptions = {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    // Failed inferences are answered; the runtime needn't print each of them as well.
+    logSeverityLevel: 4,
+  };
   try {
-    session = await InferenceSession.create(join(modelDir, "model.onnx"), {
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      executionMode: "sequential",
-      // Failed inferences are answered; the runtime needn't print each of them as well.
-      logSeverityLevel: 4,
-    });
+    const session = await runtime.InferenceSession.create(join(modelDir, "model.onnx"), options);
+    return modelOf(runtime, session);
   } catch (cause) {
-    throw loadError(cause, modelDir);
+    throw cause instanceof SlipwayError ? cause : loadError(cause, modelDir);
   }
+}
+
+/** FP32 [n] -> FP32 [n], the same again: the smallest ONNX file there is. */
+const SAME_AGAIN =
+  "CAc6OQoQCgF4EgF5IghJZGVudGl0eRIBZ1oQCgF4EgsKCQgBEgUKAxIBbmIQCgF5EgsKCQgBEgUKAxIBbkIECgAQDQ==";
+
+/**
+ * Loads the runtime and runs a model of no use, so that the first real one takes no longer than the second: what is done
+ * once in a process takes ten times as long as loading a small model.
+ */
+export async function warmRuntime(): Promise<Model> {
+  const runtime = await loadRuntime();
+  const session = await runtime.InferenceSession.create(bytesOf(Buffer.from(SAME_AGAIN, "base64")));
+  return modelOf(runtime, session);
+}
+
+function modelOf({ Tensor }: Runtime, session: InferenceSession): Model {
   const inputs = session.inputMetadata.map((meta) => portOf("input", meta));
   const outputs = session.outputMetadata.map((meta) => portOf("output", meta));
   return {

@@ -19,8 +19,9 @@ const MAX_TRIED = 8;
  * that answers rows together as it answers each of them alone. Never fails: whether the model answers rightly is
  * for the contract check.
  */
-export async function warmUp(model: Model, modelDir: string): Promise<{ joins: boolean }> {
-  const example = (await readExample(model, modelDir)) ?? madeUp(model);
+export async function warmUp(model: Model, modelDir?: string): Promise<{ joins: boolean }> {
+  const logged = modelDir === undefined ? undefined : await readExample(model, modelDir);
+  const example = logged ?? madeUp(model);
   try {
     await model.run(example);
     return { joins: looksBatched(model) && (await answersRowsApart(model, example)) };

@@ -5,7 +5,7 @@ import { workerMetadata } from "./config.ts";
 import type { WorkerConfig, WorkerMetadata } from "./config.ts";
 import { watchMemory } from "./memory-limit.ts";
 import type { Model } from "./model.ts";
-import { loadOnnxModel } from "./onnx-model.ts";
+import { loadOnnxModel, warmRuntime } from "./onnx-model.ts";
 import { loadPythonModel } from "./python-model.ts";
 import { warmUp } from "./warm-up.ts";
 import { startWorkerServer } from "./worker-server.ts";
@@ -29,6 +29,13 @@ export interface Worker {
   readonly connections: number;
   /** Answers what has come, then lets go of everything. */
   close(): Promise<void>;
+}
+
+/** Does what loading the first ONNX model of a process would have to do before, and takes most of its time. */
+export async function warmProcess(): Promise<void> {
+  const model = await warmRuntime();
+  await warmUp(model);
+  await model.release();
 }
 
 /** Loads the model, warms it up and listens. MODEL_* errors say why it can't. */

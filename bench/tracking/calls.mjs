@@ -42,12 +42,3 @@ export function call(server, method, path, body) {
 }
 
 export const post = (server, path, body) => call(server, "POST", `/api/2.0/mlflow/${path}`, body);
-
-/** Runs `task(0)` to `task(count - 1)`, so many at a time. */
-export async function inParallel(count, atATime, task) {
-  let next = 0;
-  const worker = async () => {
-    while (next < count) await task(next++);
-  };
-  await Promise.all(Array.from({ length: Math.min(count, atATime) }, worker));
-}

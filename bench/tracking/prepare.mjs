@@ -1,6 +1,6 @@
 // What the lines need on a server before they are measured: experiments, runs, models.
 import { call, post } from "./calls.mjs";
-import { fillByApi } from "./sample-runs.mjs";
+import { namesFound, SEARCH } from "./sample-runs.mjs";
 
 const MODELS = 100;
 const VERSIONS = 20;
@@ -10,8 +10,8 @@ export const STREAMS = 8;
 const entries = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 
 /**
- * Fills a server; answers the ids that the lines use. A server that is filled by SQL is stopped for it, and
- * `subject.server` is another one afterwards.
+ * Fills a server; answers the ids that the lines use. The runs that are searched are written by SQL while the server is
+ * stopped, in each server's own schema, and `subject.server` is another one afterwards.
  */
 export async function prepare(subject, sizes) {
   const { kind, folder } = subject;
@@ -19,12 +19,13 @@ export async function prepare(subject, sizes) {
   const ids = { experiments: {} };
   for (const size of sizes) ids.experiments[size] = await experiment(server, `search-${size}`);
   ids.writes = await experiment(server, "writes");
-  if (kind.fill && sizes.length > 0) {
+  if (sizes.length > 0) {
     await server.stop();
     kind.fill(folder, Object.fromEntries(sizes.map((size) => [ids.experiments[size], size])));
     server = await kind.start(folder);
     subject.server = server;
-  } else for (const size of sizes) await fillByApi(server, ids.experiments[size], size);
+    for (const size of sizes) await checkFound(server, ids.experiments[size], size);
+  }
   ids.runs = [];
   for (let index = 0; index < STREAMS; index++) ids.runs.push(await run(server, ids.writes));
   ids.wideRun = await wideRun(server, ids.writes);
@@ -32,6 +33,16 @@ export async function prepare(subject, sizes) {
   ids.version = await versionOf(server, ids.runs[0]);
   if (kind.registry) await models(server, ids.version);
   return ids;
+}
+
+/** What was written by SQL must be found as if it had been logged, or the searches measure something else. */
+async function checkFound(server, experimentId, size) {
+  const { runs } = await post(server, "runs/search", { experiment_ids: [experimentId], ...SEARCH });
+  const [found, expected] = [runs.map(({ info }) => info.run_name), namesFound(size)];
+  if (found.join() !== expected.join())
+    throw new Error(
+      `a search over ${size} runs finds ${found.length}, from ${found[0]}, not ${expected.length}, from ${expected[0]}`,
+    );
 }
 
 async function experiment(server, name) {

@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensurePython } from "../../../tools/python.mjs";
+import { fillFasttrackml } from "./fasttrackml-fill.mjs";
 import { freePort, startServer } from "./process.mjs";
 
 const VERSION = "0.6.0";
@@ -17,6 +18,7 @@ export const fasttrackml = {
     "SQLite, WAL, synchronous NORMAL (its driver's default): a commit is not flushed, a power cut may lose it",
   artifacts: false,
   registry: false,
+  fill: fillFasttrackml,
   async install() {
     if (!existsSync(BINARY)) download();
     chmodSync(BINARY, 0o755);

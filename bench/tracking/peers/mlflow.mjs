@@ -12,7 +12,6 @@ export const mlflow = {
   durability: "SQLite as SQLAlchemy opens it: rollback journal, synchronous FULL; one commit per request",
   artifacts: true,
   registry: true,
-  /** Runs are filled in by SQL while the server is stopped: 100 k by its API would take half an hour. */
   fill: fillMlflow,
   async install() {
     command = join(ensurePython(), "..", "mlflow");

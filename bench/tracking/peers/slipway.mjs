@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, isFresh } from "../../../tools/build.mjs";
 import { freePort, startServer } from "./process.mjs";
+import { fillSlipway } from "./slipway-fill.mjs";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -12,6 +13,7 @@ export const slipway = {
   durability: "SQLite, WAL, synchronous FULL; acknowledged after fsync, concurrent requests share one commit",
   artifacts: true,
   registry: true,
+  fill: fillSlipway,
   async install() {
     if (!isFresh()) await build();
     const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));

@@ -89,7 +89,7 @@ describe("the unchanged clients of Triton and KServe, over HTTP", () => {
     expect(seen["order"]).toEqual(["probabilities", "label"]);
     expect(seen["version"]).toBe("1");
     expect(seen["kserve live"]).toEqual([true, true, true, true]);
-    expect(seen["kserve labels"]).toEqual(Array(2).fill(["k-1", seen["all outputs"]]));
+    expect(seen["kserve labels"]).toEqual([1, 2].map(() => ["k-1", seen["all outputs"]]));
     expect(seen["kserve v1"]).toEqual(seen["all outputs"]);
   });
 

@@ -80,6 +80,16 @@ describe("parseRoute", () => {
     ["GET", "/v2/models/%zz", { kind: "unknown" }],
     ["GET", "/v2/health/ready", { kind: "ready" }],
     ["GET", "/health/live", { kind: "live" }],
+    ["POST", "/endpoints/a%2Fb/invocations", { kind: "infer", protocol: "invocations", model: "a/b" }],
+    ["POST", "/invocations", { kind: "infer", protocol: "invocations", model: undefined }],
+    ["GET", "/ping", { kind: "ping" }],
+    ["GET", "/endpoints/m/health", { kind: "ping", model: "m" }],
+    ["GET", "/endpoints/m", { kind: "unknown" }],
+    ["POST", "/v2/repository/index", { kind: "repository-index" }],
+    ["GET", "/v2/repository/index", { kind: "wrong-method", allowed: "POST" }],
+    ["POST", "/v2/repository/models/m/unload", { kind: "unload", model: "m" }],
+    ["POST", "/v2/repository/models/m/versions/1/load", { kind: "unknown" }],
+    ["GET", "/v2/cudasharedmemory/status", { kind: "unimplemented", what: "the shared memory extension" }],
   ])("%s %s", (method, url, route) => {
     expect(parseRoute(method, url)).toEqual(route);
   });

@@ -96,7 +96,9 @@ function placeOf({ columns }: Table, name: string): number {
 function readMatrix({ rows, isText, columns }: Table, places: readonly number[], port: TensorPort): Tensor {
   const width = port.shape?.length === 2 ? port.shape[1] : undefined;
   const isColumn = places.length === 1;
-  if (width !== undefined && width > 1 && !isColumn && width !== places.length)
+  // A cell may be a list: a whole row of the matrix.
+  const isWhole = isColumn && Array.isArray(rows[0]?.[places[0] as number]);
+  if (width !== undefined && width > 1 && !isWhole && width !== places.length)
     throw new BadInput(
       `${inputName(port)} has ${width} columns, but the data frame has ${places.length}: ${shown(columns)}${columns.some((name) => name === "" || name.startsWith("Unnamed")) ? " (one of them has no name: to_csv(index=False) leaves out the index)" : ""}`,
     );

@@ -42,6 +42,9 @@ export async function takeLook<State>(
   judge: StoredJudge<State>,
   rollout: Rollout,
 ): Promise<boolean> {
+  // What has reached its threshold once has been found: units that came since mustn't take the verdict back while the
+  // commit that acts on it is made.
+  if (rollout.judgement?.verdict === "worse") return false;
   const seen = await deps.db.read((tx) => readSeen(tx, rollout));
   const report = await deps.backend.outcomes();
   const counters = report.counters.filter((counter) => counter.service === rollout.service);

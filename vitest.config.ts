@@ -9,8 +9,9 @@ export default defineConfig({
     // One file a core: most of the time goes to processes that the tests start.
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // No promise about speed, only an end for what hangs: on a machine at ten times its load all must still pass.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     globalSetup: ["test/build-once.ts", "test/postgres-once.ts"],
     projects: [
       {

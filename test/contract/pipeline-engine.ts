@@ -164,7 +164,7 @@ export function pipelineEngineContract(
       const spec = specOf([step("wait", `while [ ! -e ${gate} ]; do sleep 0.01; done`)]);
       await under.engine.submit(spec);
       const seen: PipelineRunStatus[] = [];
-      for await (const status of under.engine.observe(spec.id, AbortSignal.timeout(20_000))) {
+      for await (const status of under.engine.observe(spec.id, AbortSignal.timeout(60_000))) {
         seen.push(status);
         if (states(status).wait === "running" && !existsSync(gate)) writeFileSync(gate, "");
       }
@@ -177,7 +177,7 @@ export function pipelineEngineContract(
       const spec = specOf([step("talk", "for i in 1 2 3; do echo line $i; sleep 0.05; done; printf end")]);
       await under.engine.submit(spec);
       const lines: string[] = [];
-      const options = { follow: true, signal: AbortSignal.timeout(20_000) };
+      const options = { follow: true, signal: AbortSignal.timeout(60_000) };
       for await (const { step, line } of under.engine.logs(spec.id, options)) lines.push(`${step} | ${line}`);
       expect(lines.filter((line) => !line.includes("slipway:"))).toEqual([
         "talk | line 1",

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { Caller, type Reply } from "./caller.ts";
 import {
   api,
   eventually,
@@ -19,6 +20,8 @@ const KILLS = Number(process.env["SLIPWAY_TEST_KILLS"] ?? 25);
 /** Some kills hit a start that isn't over, others a platform in the middle of its work. */
 const BETWEEN_KILLS_MS = [30, 900] as const;
 const QUIET_MS = 120_000;
+/** Enough that every kill of a worker or of serve hits one on its way now and then. */
+const BETWEEN_PREDICTIONS_MS = 20;
 
 interface Acknowledged {
   metrics: Map<string, number>;
@@ -42,6 +45,7 @@ describe.skipIf(process.platform !== "linux")("kill -9 at random moments of the 
     platform = await startPlatform(data);
     const { port } = new URL(platform.url);
     const url = platform.url;
+    const caller = new Caller(url);
     await slipway(["init", work, "--template", "digits"]);
     edit(work, (spec) =>
       spec
@@ -60,14 +64,16 @@ describe.skipIf(process.platform !== "linux")("kill -9 at random moments of the 
     const jobs = [
       pushes(work, url, acknowledged, stop.signal),
       metrics(url, runId, acknowledged, stop.signal),
-      predictions(url, stop.signal),
+      predictions(caller, stop.signal),
     ];
 
     const killed: Record<string, number> = {};
     for (let kills = 0; kills < KILLS;) {
       const [least, most] = BETWEEN_KILLS_MS;
       await new Promise((settle) => setTimeout(settle, least + random() * (most - least)));
-      const all = processesOf(data).filter(({ role }) => role !== "git-hook");
+      const all = processesOf(data)
+        .filter(({ role }) => role !== "git-hook")
+        .map((one) => (one.role === "spare" ? { ...one, role: "worker" } : one));
       // Every role is as likely as any other, however many processes it has.
       const roles = [...new Set(all.map(({ role }) => role))];
       const role = roles[Math.floor(random() * roles.length)];
@@ -116,10 +122,11 @@ describe.skipIf(process.platform !== "linux")("kill -9 at random moments of the 
     });
     expect(alias).toBe(true);
     const answer = await eventually("a prediction", async () => {
-      const one = await predict(url);
+      const one = await predict(caller);
       return one.status === 200 ? one : undefined;
     });
-    expect(answer.headers.get("x-slipway-variant")).toBe(String(service.champion?.version));
+    caller.close();
+    expect(answer.header("x-slipway-variant")).toBe(String(service.champion?.version));
     for (const name of ["digits", "environment"]) {
       const checked = await run("git", [
         "--git-dir",
@@ -210,27 +217,20 @@ async function metrics(
   }
 }
 
-function predict(url: string): Promise<Response> {
+function predict(caller: Caller): Promise<Reply> {
   const input = {
     name: "features",
     shape: [1, 16],
     datatype: "FP32",
     data: Array.from({ length: 16 }, (_, i) => i * 6),
   };
-  return fetch(`${url}/v2/models/digits/infer`, {
-    method: "POST",
-    body: JSON.stringify({ inputs: [input] }),
-    signal: AbortSignal.timeout(5000),
-  });
+  return caller.post("/v2/models/digits/infer", { body: JSON.stringify({ inputs: [input] }) });
 }
 
-async function predictions(url: string, signal: AbortSignal): Promise<void> {
+async function predictions(caller: Caller, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await predict(url).then(
-      (answer) => answer.text(),
-      () => "",
-    );
-    await new Promise((settle) => setTimeout(settle, 10));
+    await predict(caller).catch(() => undefined);
+    await new Promise((settle) => setTimeout(settle, BETWEEN_PREDICTIONS_MS));
   }
 }
 

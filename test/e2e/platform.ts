@@ -8,6 +8,8 @@ import { freshPostgres } from "../support/shared-postgres.ts";
 const command = resolve("bin/slipway");
 /** No promise about starting: only a bound, so that a busy machine fails no test that is about something else. */
 const READY_MS = 90_000;
+/** The same for a program that runs to its end: a push waits for all that it starts. */
+const RUN_MS = 200_000;
 
 export interface Ready {
   url: string;
@@ -93,7 +95,7 @@ export function run(
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: options.timeoutMs ?? 60_000,
+      timeout: options.timeoutMs ?? RUN_MS,
     });
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -131,7 +133,7 @@ export async function api<T>(platform: { url: string }, path: string): Promise<T
 export async function eventually<T>(
   what: string,
   question: () => Promise<T | undefined>,
-  timeoutMs = 30_000,
+  timeoutMs = 90_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
@@ -165,8 +167,9 @@ export function processesOf(dataDir: string): { pid: number; role: string }[] {
   return found;
 }
 
-/** Workers name themselves; our other processes say it in their arguments; what else runs there is a step or git. */
+/** Workers name themselves, also the one that waits for a model; our other processes say it in their arguments; what else runs there is a step or git. */
 function roleOf(commandLine: string): string {
+  if (commandLine.startsWith("slipway worker (spare)")) return "spare";
   if (commandLine.startsWith("slipway worker")) return "worker";
   const role = /__role\0([^\0]+)/.exec(commandLine)?.[1];
   return role ?? (commandLine.includes("\0up\0") ? "supervisor" : "step");

@@ -31,7 +31,7 @@ describe("a canary judged by what its callers see, with real processes", () => {
 
   /** Traffic until the rollout that runs has ended. */
   const trial = async () => {
-    const { now, answers } = await service.drive("the end of the rollout", hasEnded, { timeoutMs: 40_000 });
+    const { now, answers } = await service.drive("the end of the rollout", hasEnded);
     return { now, answers, evidence: await service.evidence() };
   };
   let first: RolloutEvidence | undefined;
@@ -43,7 +43,7 @@ describe("a canary judged by what its callers see, with real processes", () => {
     expect(now).toMatchObject({ champion: { version: 2 }, rollout: { state: "promoted" } });
     expect(kindsOf(answers)).toEqual(["200 1", "200 2"]);
     expect(evidence).toMatchObject({ verdict: "within-margin", rollout: { continues: null } });
-  }, 60_000);
+  });
 
   test("a slower version is taken out, and everything that tells of it names the milliseconds", async () => {
     await service.push(table({ work: 100 }), LATENCY);
@@ -68,7 +68,7 @@ describe("a canary judged by what its callers see, with real processes", () => {
     expect(commit).toContain(now.rollout?.sentence);
     expect(commit).toContain(`Slipway-Rollout: ${now.rollout?.id}`);
     first = evidence;
-  }, 60_000);
+  });
 
   test("the same model pushed again goes on from that evidence", async () => {
     await service.push(table({ work: 100 }), LATENCY);
@@ -80,7 +80,7 @@ describe("a canary judged by what its callers see, with real processes", () => {
     // What goes on is a logarithm: the last digit may differ.
     expect(latency?.harm).toBeGreaterThanOrEqual((first?.metrics[0]?.harm ?? Infinity) * (1 - 1e-9));
     expect(latency?.challenger.units).toBeGreaterThanOrEqual(first?.metrics[0]?.challenger.units ?? Infinity);
-  }, 60_000);
+  });
 
   test("with a fall-back no caller sees the fault, and the test does", async () => {
     await service.push(table({ size: 5 }), FALLBACK);
@@ -95,14 +95,11 @@ describe("a canary judged by what its callers see, with real processes", () => {
       expect(value).toBe(question * 10);
       if (fallback !== null) expect(question).toBeGreaterThanOrEqual(5);
     }
-  }, 60_000);
+  });
 
   test("a version that hangs is taken out where callers leave before its deadline, though errors alone are judged", async () => {
     await service.push(table({ work: 800 }), ERRORS);
-    const { now } = await service.drive("the end of the rollout", hasEnded, {
-      timeoutMs: 40_000,
-      patience: 200,
-    });
+    const { now } = await service.drive("the end of the rollout", hasEnded, { patience: 200 });
     expect(now).toMatchObject({ champion: { version: 2 }, rollout: { version: 6, state: "rolledback" } });
     expect(now.rollout?.sentence).toMatch(
       /^callers of version 6 left before its answer \d+ times of \d+, of version 2 \d+ of \d+: taken out after [\d.]+ m?s$/,
@@ -111,5 +108,5 @@ describe("a canary judged by what its callers see, with real processes", () => {
     expect(evidence).toMatchObject({ verdict: "worse", badAnswers: 0, guard: null });
     expect(evidence.metrics).toMatchObject([{ metric: "errors", verdict: "undecided" }]);
     expect(evidence.left?.challenger.loss).toBeGreaterThan(0);
-  }, 60_000);
+  });
 });

@@ -77,7 +77,7 @@ describe("labels and plans, with real processes", () => {
     const evidence = await service.evidence();
     expect(evidence.badAnswers).toBeGreaterThan(0);
     expect(evidence.rollout.endedAt ?? 0).toBeGreaterThanOrEqual(first + WITHIN_MS);
-  }, 60_000);
+  });
 
   test("labels that can't be are refused, all of their request, and nothing is written", async () => {
     const before = await kept();
@@ -137,7 +137,7 @@ rollout:
     expect(await other.until("the trial", ({ weight }) => weight === 5)).toMatchObject({
       challenger: { version: 2 },
     });
-  }, 60_000);
+  });
 
   test.each([
     ["deadline: 2s", "7:13", "3 steps can't be gone in 2 s"],

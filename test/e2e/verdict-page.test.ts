@@ -85,5 +85,5 @@ describe("the page of a service, over a real rollout in a real browser", () => {
     expect(commit).toMatch(/^scores: roll back version 2\n/);
     expect(commit).toContain("wrong units, says ada");
     expect(problems).toEqual([]);
-  }, 60_000);
+  });
 });

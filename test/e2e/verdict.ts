@@ -4,14 +4,17 @@ import { expect } from "vitest";
 import type { RolloutEvidence } from "../../src/rollout/evidence.ts";
 import type { ServiceView } from "../../src/rollout/views.ts";
 import { onnxModel } from "../support/onnx.ts";
+import { Caller } from "./caller.ts";
 import { api, eventually, git, newFolder, removeFolder, slipway, type TestPlatform } from "./platform.ts";
 import { contract, modelProject, workTree, type Files } from "./projects.ts";
 
 /** Questions that the tables of these tests are asked: 0 to 9. */
 const QUESTIONS = 10;
-/** A lane's wait between two calls: what two cores carry beside the workers. */
-const PAUSE_MS = 10;
+/** A lane's wait between two calls: enough of them for a verdict in seconds, and a part of one core. */
+const PAUSE_MS = 20;
 const LOOK_MS = 100;
+/** Seconds where nothing else runs. */
+const TRIAL_MS = 150_000;
 
 interface TableShape {
   /** Questions from this on fail. */
@@ -95,6 +98,7 @@ export class TrialService {
   readonly platform: TestPlatform;
   readonly name: string;
   readonly work: string;
+  readonly #caller: Caller;
   #asked = 0;
   #commits = 0;
 
@@ -102,6 +106,7 @@ export class TrialService {
     this.platform = platform;
     this.name = name;
     this.work = work;
+    this.#caller = new Caller(platform.url);
   }
 
   /** Pushes a first champion. */
@@ -151,7 +156,7 @@ export class TrialService {
   }
 
   /** Waits without traffic. */
-  until(what: string, holds: (now: ServiceView) => boolean, timeoutMs = 20_000): Promise<ServiceView> {
+  until(what: string, holds: (now: ServiceView) => boolean, timeoutMs?: number): Promise<ServiceView> {
     const question = async (): Promise<ServiceView | undefined> => {
       const now = await this.view();
       return holds(now) ? now : undefined;
@@ -177,22 +182,21 @@ export class TrialService {
   async predict(
     question = this.#asked++ % QUESTIONS,
     headers: Record<string, string> = {},
-    signal = AbortSignal.timeout(10_000),
+    signal?: AbortSignal,
   ): Promise<Answer> {
     const inputs = [{ name: "index", shape: [1], datatype: "INT64", data: [question] }];
-    const answer = await fetch(`${this.platform.url}/v2/models/${this.name}/infer`, {
-      method: "POST",
+    const answer = await this.#caller.post(`/v2/models/${this.name}/infer`, {
       headers,
       body: JSON.stringify({ inputs }),
-      signal,
+      ...(signal ? { signal } : {}),
     });
-    const body = (await answer.json()) as { outputs?: { data: number[] }[] };
+    const body = JSON.parse(answer.text) as { outputs?: { data: number[] }[] };
     return {
       question,
       status: answer.status,
-      variant: answer.headers.get("x-slipway-variant") ?? "",
-      fallback: answer.headers.get("x-slipway-fallback"),
-      id: answer.headers.get("x-slipway-request-id") ?? "",
+      variant: answer.header("x-slipway-variant") ?? "",
+      fallback: answer.header("x-slipway-fallback"),
+      id: answer.header("x-slipway-request-id") ?? "",
       value: body.outputs?.[0]?.data[0],
       at: Date.now(),
     };
@@ -204,7 +208,7 @@ export class TrialService {
     holds: (now: ServiceView) => boolean | Promise<boolean>,
     options: Drive = {},
   ): Promise<Driven> {
-    const { lanes = 4, timeoutMs = 30_000, patience, onAnswers } = options;
+    const { lanes = 4, timeoutMs = TRIAL_MS, patience, onAnswers } = options;
     const answers: Answer[] = [];
     const end = new AbortController();
     const lane = async (): Promise<void> => {
@@ -241,9 +245,7 @@ export class TrialService {
   async trial(files: Files, rollout: string, holds = hasEnded): Promise<Driven> {
     let isPushed = false;
     const pushed = this.push(files, rollout).finally(() => (isPushed = true));
-    const driven = await this.drive("the end of the rollout", (now) => isPushed && holds(now), {
-      timeoutMs: 40_000,
-    });
+    const driven = await this.drive("the end of the rollout", (now) => isPushed && holds(now));
     await pushed;
     return driven;
   }
@@ -258,6 +260,7 @@ export class TrialService {
   }
 
   removeWork(): void {
+    this.#caller.close();
     removeFolder(this.work);
   }
 }

@@ -28,7 +28,7 @@ export async function call<Answer = Record<string, unknown>>(
     method,
     headers: { "content-type": "application/json", "user-agent": AGENT },
     ...(method === "GET" ? {} : { body: JSON.stringify(fields) }),
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(60_000),
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text.slice(0, 300)}`);

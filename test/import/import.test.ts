@@ -30,7 +30,7 @@ beforeAll(async () => {
   server = started;
   gate = await startGate(server.url);
   filled = await fill(server.url, RUNS);
-}, 120_000);
+});
 
 afterAll(async () => {
   await gate?.close();
@@ -50,7 +50,7 @@ function importing(args: readonly string[] = [], env: Record<string, string> = {
   const child = spawn(process.execPath, [resolve("bin/slipway"), ...line], {
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 60_000,
+    timeout: 200_000,
   });
   let [out, err] = ["", ""];
   child.stdout.on("data", (chunk) => (out += String(chunk)));
@@ -71,7 +71,7 @@ function expectSame(): Promise<void> {
   );
 }
 
-describe("slipway import mlflow", { timeout: 60_000 }, () => {
+describe("slipway import mlflow", () => {
   test("says how much there is, and writes nothing", async () => {
     const { code, report } = await importing(["--dry-run", "--json"]).ended;
     expect(code).toBe(0);

@@ -273,7 +273,7 @@ describe("progress for the person who pushed", () => {
     const id = await platform.trigger(training(), platform.repository.commit({}));
     const lines: string[] = [];
     const reading = (async () => {
-      for await (const line of platform.pipelines.followLines(id, AbortSignal.timeout(20_000)))
+      for await (const line of platform.pipelines.followLines(id, AbortSignal.timeout(60_000)))
         lines.push(line);
     })();
     await platform.ended(id);
@@ -306,7 +306,7 @@ describe("progress for the person who pushed", () => {
     );
     await platform.ended(id);
     const lines: string[] = [];
-    for await (const line of platform.pipelines.followLines(id, AbortSignal.timeout(20_000)))
+    for await (const line of platform.pipelines.followLines(id, AbortSignal.timeout(60_000)))
       lines.push(line);
     expect(lines).toContain(`slipway: pipeline run ${id} failed: step train failed: exit code 1: boom`);
     expect(lines.at(-3)).toBe("  boom");

@@ -105,7 +105,7 @@ export function stepEnv(): Record<string, string> {
 export async function finish(engine: PipelineEngine, spec: PipelineRunSpec): Promise<PipelineRunStatus> {
   await engine.submit(spec);
   let last: PipelineRunStatus | undefined;
-  for await (const status of engine.observe(spec.id, AbortSignal.timeout(55_000))) last = status;
+  for await (const status of engine.observe(spec.id, AbortSignal.timeout(180_000))) last = status;
   if (last === undefined) throw new Error("observed nothing");
   return last;
 }
@@ -124,16 +124,16 @@ export async function logLines(engine: PipelineEngine, id: string, step?: string
   const lines: string[] = [];
   const options = {
     follow: false,
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(60_000),
     ...(step === undefined ? {} : { step }),
   };
   for await (const entry of engine.logs(id, options)) lines.push(entry.line);
   return lines;
 }
 
-/** Waits until the condition holds, for at most twenty seconds. */
+/** Waits until the condition holds, for at most a minute. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 60_000;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`waited too long until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));

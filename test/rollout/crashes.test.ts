@@ -264,17 +264,17 @@ describe("a controller killed at any effect and started again", () => {
     const effects = await mainJob(new World(), Infinity, "before");
     expect(effects).toBeGreaterThan(40);
     await killAtEach(effects, mainJob, checkWorld);
-  }, 60_000);
+  });
 
   it("sends copies, switches and promotes once", async () => {
     const effects = await shadowJob(new World(), Infinity, "before");
     expect(effects).toBeGreaterThan(30);
     await killAtEach(effects, shadowJob, checkShadowed);
-  }, 60_000);
+  });
 
   it("takes the version of a reverted promotion out once", async () => {
     const effects = await revertJob(new World(), Infinity, "before");
     expect(effects).toBeGreaterThan(8);
     await killAtEach(effects, revertJob, checkReverted);
-  }, 60_000);
+  });
 });

@@ -20,7 +20,7 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
-const READY_MS = 20_000;
+const READY_MS = 90_000;
 const ATTEMPTS = 3;
 /** What doesn't matter for tests that end with their server. */
 const FLEETING = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off"];

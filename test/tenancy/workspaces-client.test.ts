@@ -30,4 +30,4 @@ it("the unchanged client keeps workspaces, which are tenants", async () => {
   const { body } = await platform.ask("GET", "/tenants");
   expect(body.tenants.map(({ name }: { name: string }) => name).toSorted()).toEqual(["default", "team-a"]);
   expect(platform.defects).toEqual([]);
-}, 60_000);
+});

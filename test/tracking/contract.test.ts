@@ -28,7 +28,7 @@ beforeAll(async () => {
   ]);
   platform = started;
   rpcs = JSON.parse(stdout) as Rpc[];
-}, 120_000);
+});
 afterAll(() => platform?.close());
 
 /** With its parameters as `*`, whoever wrote it. */

@@ -19,7 +19,7 @@ beforeAll(async () => {
   if (typeof server === "string") throw new Error(`MLflow can't be started here: ${server}`);
   const url = await platform.app.listen({ host: "127.0.0.1", port: 0 });
   pair = () => new Pair((server as MlflowServer).url, url);
-}, 120_000);
+});
 afterAll(async () => {
   await platform?.close();
   if (typeof server !== "string") await server.close();

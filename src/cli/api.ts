@@ -40,6 +40,15 @@ export interface ServiceDetailAnswer extends ServiceAnswer {
   history?: { commit: string; at: number; author: string; subject: string }[];
   /** How many labels are in each state. */
   labels?: Record<string, number>;
+  /** The versions that are loaded; left out while nobody can say. */
+  variants?: VariantAnswer[];
+}
+
+export interface VariantAnswer {
+  version: number;
+  /** None while it is scaled to zero. */
+  workers: { state: string; restarts: number; lastExit?: string; isShared?: boolean }[];
+  lastEnd?: { at: number; reason: string };
 }
 
 export interface LabelsAnswer {

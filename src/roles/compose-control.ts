@@ -300,7 +300,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     maxArtifactBytes: config.artifacts.maxBytes,
   });
   pipelineRoutes(app, { pipelines, ids, projectAt });
-  rolloutRoutes(app, { db, rollouts, identify });
+  rolloutRoutes(app, { db, rollouts, backend, identify });
   const meter = new TrafficMeter();
   const advisor = createAdvisor({ db, clock, meter, log: (line, error) => logDefect(error, line) });
   planRoutes(app, { advisor });

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { SlipwayError } from "../http/errors.ts";
+import type { ServingBackend, VariantState } from "../serving/backend.ts";
 import { REQUEST_ID } from "../serving/request-id.ts";
 import { describeValue } from "../spec/issue.ts";
 import type { Database } from "../store/database.ts";
@@ -10,6 +11,8 @@ import { oneRolloutView, oneServiceView, rolloutViews, serviceViews } from "./vi
 export interface RolloutRoutesDeps {
   db: Database;
   rollouts: Rollouts;
+  /** What serves, for the view of one service; left out: nothing is said about workers. */
+  backend?: Pick<ServingBackend, "state">;
   /** Who calls, and that person's roles; left out where nobody is told apart. */
   identify?: (request: FastifyRequest) => { name: string; roles: readonly string[] | "all" } | undefined;
 }
@@ -91,7 +94,16 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
   );
 }
 
-function readRoutes(app: FastifyInstance, { db }: RolloutRoutesDeps): void {
+/** Workers of a service's variants; undefined while nobody can say. */
+async function variantsOf(
+  backend: RolloutRoutesDeps["backend"],
+  model: string,
+): Promise<VariantState[] | undefined> {
+  const state = await backend?.state().catch(() => undefined);
+  return state?.variants.filter(({ service }) => service === model);
+}
+
+function readRoutes(app: FastifyInstance, { db, backend }: RolloutRoutesDeps): void {
   app.get(
     `${BASE}/services`,
     { config: { access: "read" }, schema: { summary: "All services" } },
@@ -103,11 +115,13 @@ function readRoutes(app: FastifyInstance, { db }: RolloutRoutesDeps): void {
     `${BASE}/services/:model`,
     {
       config: { access: "read" },
-      schema: { params: draft7(modelParams), summary: "One service with its history" },
+      schema: { params: draft7(modelParams), summary: "One service with its history and its workers" },
     },
     async (request) => {
       const { model } = modelParams.parse(request.params);
-      return found(await db.read((tx) => oneServiceView(tx, model)), `service ${model}`);
+      const view = found(await db.read((tx) => oneServiceView(tx, model)), `service ${model}`);
+      const variants = await variantsOf(backend, model);
+      return variants === undefined ? view : { ...view, variants };
     },
   );
   const query = z.object({ model: name.optional() });

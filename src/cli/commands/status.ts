@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { PipelineRunAnswer, RolloutAnswer, ServiceAnswer, ServiceDetailAnswer } from "../api.ts";
 import { printJson, withHelp, withPlatformOptions } from "../context.ts";
 import type { CliContext, PlatformOptions } from "../context.ts";
+import { workerLines } from "../format-workers.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { ago, cut, short, table, tame, widthOf, wrap } from "../terminal.ts";
 
@@ -72,7 +73,8 @@ function isNews({ rollout, problem }: ServiceAnswer): boolean {
 
 /** One service with all that is known of it. */
 function formatService(service: ServiceDetailAnswer, now: number, width: number): string {
-  const { history = [], labels = {} } = service;
+  const { history = [], labels = {}, variants = [] } = service;
+  const workers = workerLines(variants, now);
   const changes = history
     .slice(0, LATEST_CHANGES)
     .map(({ at, commit, subject, author }) =>
@@ -81,6 +83,7 @@ function formatService(service: ServiceDetailAnswer, now: number, width: number)
   const counts = Object.entries(labels).map(([state, count]) => `${count} ${state}`);
   const rows = [
     ...notesOf(service).flatMap((note) => ["", ...wrap(note, width)]),
+    ...(workers.length === 0 ? [] : ["", ...workers.flatMap((line) => wrap(tame(line), width))]),
     ...(changes.length === 0 ? [] : ["", "latest changes of what runs (environment.git):", ...changes]),
     ...(counts.length === 0 ? [] : ["", `labels: ${counts.join(", ")}`]),
   ];

@@ -2,10 +2,15 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
 import type { SlipwayError } from "../../src/http/errors.ts";
 import { datatypeNamed } from "../../src/serving/protocol/datatypes.ts";
 import type { Datatype } from "../../src/serving/protocol/datatypes.ts";
 import type { Tensor } from "../../src/serving/protocol/tensor.ts";
+import { FRAME_KIND } from "../../src/serving/frames.ts";
+import type { AnswerFrame } from "../../src/serving/frames.ts";
+import { WorkerConnection } from "../../src/serving/router/worker-connection.ts";
+import { startWorker } from "../../src/serving/worker/worker.ts";
 import { ModelLost } from "../../src/serving/worker/model.ts";
 import { loadPythonModel } from "../../src/serving/worker/python-model.ts";
 import type { PythonModelOptions } from "../../src/serving/worker/python-model.ts";
@@ -15,6 +20,7 @@ import { stubEnvironment } from "../support/python-environment.ts";
 const MODEL = `
 import ctypes, os, sys, time
 import numpy as np, pandas as pd
+kept = []
 INPUTS = [("x", "double"), ("name", "string"), ("day", "datetime")]
 OUTPUTS = [("score", "double"), ("label", "string")]
 def predict(data):
@@ -31,6 +37,7 @@ def predict(data):
         while True: time.sleep(60)
     if case == 9: return [{"score": 1, "label": None}]
     if case == 10: return object()
+    if case == 11: kept.append(np.ones(40_000_000))
     return frame
 `;
 
@@ -125,6 +132,56 @@ describe("a model in Python", () => {
       message: expect.stringMatching(/signal SIG(SEGV|BUS).*string_at/) as string,
     });
     await expect(model.run(inputs([0]))).rejects.toThrow(ModelLost);
+  });
+
+  it.skipIf(process.platform !== "linux")("is held to its worker's memory when it leaks", async () => {
+    let say: (error: SlipwayError) => void = () => {};
+    const over = new Promise<SlipwayError>((resolve) => (say = resolve));
+    const worker = await startWorker(
+      {
+        id: "w",
+        process: "p",
+        isShared: false,
+        socketPath: join(folder, "w.sock"),
+        service: "leaky",
+        version: 1,
+        format: "python",
+        modelDir: folder,
+        python,
+        maxFrameBytes: 1_000_000,
+        memoryBytes: 350_000_000,
+      },
+      {
+        resident: () => 0,
+        onOverMemory: say,
+        onModelDied: () => {},
+        onConnections: () => {},
+        log: () => {},
+      },
+    );
+    expect(worker.metadata.platform).toBe("mlflow_pyfunc");
+    const connection = await WorkerConnection.open(join(folder, "w.sock"), systemClock, {
+      closed: () => {},
+    });
+    const body = Buffer.from(
+      JSON.stringify({
+        inputs: [
+          { name: "x", datatype: "FP64", shape: [1], data: [11] },
+          { name: "name", datatype: "BYTES", shape: [1, 1], data: ["a"] },
+          { name: "day", datatype: "BYTES", shape: [1], data: ["2024-01-01"] },
+        ],
+      }),
+    );
+    const answer = await new Promise<AnswerFrame>((answered) =>
+      connection.send({ kind: FRAME_KIND.v2, body, timeoutMs: 30_000, answered }, systemClock.now()),
+    );
+    expect([answer.status, JSON.parse(answer.body.toString())]).toMatchObject([
+      200,
+      { outputs: [{ data: [22] }, { data: ["A-2024"] }] },
+    ]);
+    expect((await over).code).toBe("MODEL_OUT_OF_MEMORY");
+    connection.close();
+    await worker.close();
   });
 
   it("is ended when it hangs", async () => {

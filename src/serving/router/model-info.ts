@@ -57,7 +57,7 @@ export function handleInfo(
 
 function sendReady(res: ServerResponse, deps: InfoDeps): void {
   const ready = isServerReady(deps);
-  sendJson(res, ready ? 200 : 503, JSON.stringify({ ready }));
+  sendJson(res, ready ? 200 : 503, JSON.stringify({ live: true, ready }));
 }
 
 /** As MLflow's scoring server: an empty line, and the status that says it. */

@@ -10,7 +10,6 @@ import { adminHandlers } from "../serving/admin/handlers.ts";
 import { createForward } from "../serving/front/forward.ts";
 import { createFront } from "../serving/front/front.ts";
 import { CallerBook } from "../serving/router/caller-book.ts";
-import { createGrpc } from "../serving/grpc/create-grpc.ts";
 import { createRouter } from "../serving/router/router.ts";
 import type { Router } from "../serving/router/router.ts";
 import { createIpcWorkerHost } from "../targets/local/ipc-worker-host.ts";
@@ -87,12 +86,14 @@ async function composeServe(
     firstLineMs: FIRST_LINE_MS,
     idleMs: IDLE_MS,
   });
-  const grpc = createGrpc({ ...router, version: config.version, guard });
   const admin = createAdminServer(adminHandlers(router));
   await listenOnSocket(admin, socket("serve"));
   await listenOnSocket(router.http, socket("predict"));
-  await listenOnHandle(grpc.server, grpcHandle, { ...config, port: config.grpcPort, option: "--grpc-port" });
   await listenOnHandle(front.server, handle, { ...config, option: "--port" });
+  // HTTP first: loading HTTP/2 takes a tenth of the time in which a new serve must be back.
+  const { createGrpc } = await import("../serving/grpc/create-grpc.ts");
+  const grpc = createGrpc({ ...router, version: config.version, guard });
+  await listenOnHandle(grpc.server, grpcHandle, { ...config, port: config.grpcPort, option: "--grpc-port" });
   return {
     async drain(withinMs) {
       front.server.close();

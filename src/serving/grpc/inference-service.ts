@@ -7,7 +7,7 @@ import type { Call } from "./call.ts";
 import { infer } from "./infer.ts";
 import { MESSAGE_PREFIX } from "./message-prefix.ts";
 import * as types from "./messages.ts";
-import type { Method, UnaryMethod } from "./serve-call.ts";
+import type { Method } from "./serve-call.ts";
 import { codeOfHttp } from "./status.ts";
 import { decode, encode } from "./wire/schema.ts";
 import type { Message, MessageType } from "./wire/schema.ts";
@@ -23,7 +23,7 @@ const RETRY_SECONDS = 1;
 
 /** Open Inference's gRPC service, and the repository calls; by path. */
 export function inferenceMethods(deps: ServiceDeps): [string, Method][] {
-  const methods: Record<string, UnaryMethod> = {
+  const methods: Record<string, Method> = {
     ModelInfer: (call, request) => infer(call, request, deps),
     ServerLive: (call) => answer(call, types.SERVER_LIVE_RESPONSE, { live: true }),
     ServerReady: (call) => answer(call, types.READY_RESPONSE, { ready: isServerReady(deps) }),

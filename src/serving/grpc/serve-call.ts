@@ -5,15 +5,7 @@ import type { ReadingBudget } from "./read-messages.ts";
 import { Malformed } from "./wire/malformed.ts";
 
 /** Answers a call of one message. Throws Malformed. */
-export type UnaryMethod = (call: Call, request: Buffer) => void;
-
-/** Answers each message of a call as it comes; the call ends when the caller has sent its last. */
-export interface StreamMethod {
-  /** The answer, behind room for its prefix. Throws Malformed. */
-  each(request: Buffer): Buffer;
-}
-
-export type Method = UnaryMethod | StreamMethod;
+export type Method = (call: Call, request: Buffer) => void;
 
 /** By path: `/package.Service/Method`. */
 export type Methods = ReadonlyMap<string, Method>;
@@ -39,60 +31,28 @@ export function serveCall(
     const allowed = ENCODINGS.join(", ");
     return call.fail("UNIMPLEMENTED", `messages can't be read as ${encoding.slice(0, 50)}; send ${allowed}`);
   }
-  const { onMessage, onEnd } =
-    typeof method === "function" ? oneMessage(call, method) : eachMessage(stream, call, method);
+  let request: Buffer | undefined;
   return readMessages(stream, {
     encoding,
     maxBytes,
     budget,
-    onMessage,
-    onEnd() {
-      onRead();
-      onEnd();
-    },
-    onError: (code, message) => call.fail(code, message, code === "UNAVAILABLE" ? { retrySeconds: 1 } : {}),
-  });
-}
-
-interface Receiver {
-  onMessage(message: Buffer): void;
-  onEnd(): void;
-}
-
-function oneMessage(call: Call, method: UnaryMethod): Receiver {
-  let request: Buffer | undefined;
-  return {
     onMessage(message) {
       if (request !== undefined) call.fail("INVALID_ARGUMENT", "this method takes one message, two came");
       request = message;
     },
     onEnd() {
-      const whole = request;
-      if (whole === undefined)
-        return call.fail("INVALID_ARGUMENT", "this method takes one message, none came");
-      return guarded(call, () => method(call, whole));
+      onRead();
+      if (request === undefined) call.fail("INVALID_ARGUMENT", "this method takes one message, none came");
+      else answer(call, method, request);
     },
-  };
+    onError: (code, message) => call.fail(code, message, code === "UNAVAILABLE" ? { retrySeconds: 1 } : {}),
+  });
 }
 
-function eachMessage(stream: ServerHttp2Stream, call: Call, method: StreamMethod): Receiver {
-  return {
-    onMessage(message) {
-      call.begin();
-      guarded(call, () => {
-        if (call.write(method.each(message))) return;
-        stream.pause();
-        stream.once("drain", () => stream.resume());
-      });
-    },
-    onEnd: () => call.finish(),
-  };
-}
-
-function guarded(call: Call, act: () => void): void {
+function answer(call: Call, method: Method, request: Buffer): void {
   if (call.isOver) return;
   try {
-    act();
+    method(call, request);
   } catch (error) {
     if (error instanceof Malformed) return call.fail("INVALID_ARGUMENT", error.message);
     console.error(error);

@@ -71,7 +71,8 @@ export function readV2(body: Buffer, { inputs, outputs }: ModelPorts, raw?: RawT
   if (id !== undefined && typeof id !== "string")
     throw new BadInput(`\`id\` is ${shown(id)}, a string is needed`);
   const isBinary = flag(request["parameters"], "binary_data_output", "the request") ?? false;
-  return { inputs: tensors, id, ...readOutputs(request["outputs"], outputs, isBinary) };
+  const wanted = readOutputs(request["outputs"], outputs, isBinary);
+  return { inputs: tensors, outputs: wanted.outputs, id, binary: wanted.binary };
 }
 
 /** A parameter of the protocol's own that is true or false. */
@@ -146,15 +147,17 @@ function binarySize(parameters: unknown, port: TensorPort): number | undefined {
   return size as number;
 }
 
+const ALL_JSON = { outputs: undefined, binary: undefined };
+const ALL_BINARY = { outputs: undefined, binary: "all" } as const;
+
 /** @param isBinary what `binary_data_output` says for outputs that don't say it themselves */
 function readOutputs(
   given: unknown,
   outputs: readonly TensorPort[],
   isBinary: boolean,
 ): Pick<InferRequest, "outputs" | "binary"> {
-  const byDefault = isBinary ? "all" : undefined;
   if (given === undefined || given === null || (Array.isArray(given) && given.length === 0))
-    return { outputs: undefined, binary: byDefault };
+    return isBinary ? ALL_BINARY : ALL_JSON;
   if (!Array.isArray(given)) throw new BadInput(`\`outputs\` is ${shown(given)}, an array is needed`);
   const wanted: number[] = [];
   const binary: number[] = [];

@@ -123,6 +123,18 @@ describe("models that share a process", () => {
     if (signal === "SIGSEGV") expect(ends.every((reason) => reason.includes(signal))).toBe(true);
   });
 
+  it("lose no request while control is stopped for seconds", async () => {
+    const control = platform.pid("control");
+    const running = load(all);
+    process.kill(control, "SIGSTOP");
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      expect(await running.stop()).toEqual([]);
+    } finally {
+      process.kill(control, "SIGCONT");
+    }
+  });
+
   it("are parted from one that spins, which is ended, and the reason kept", async () => {
     await serve("spins", { modelDir: await platform.model(spinning()) }, { timeoutMs: 900 });
     const victim = await pid("spins");

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LoadMeter } from "../../src/serving/router/load-meter.ts";
 import { MAX_TOGETHER, Placement } from "../../src/serving/router/placement.ts";
 import { scale } from "../../src/serving/router/scale.ts";
+import { hangs, isSilent } from "../../src/serving/router/silence.ts";
 import type { ScaleInput, ScaleState } from "../../src/serving/router/scale.ts";
 
 const rule = { max: 4, concurrency: 4, idleMs: 600_000 };
@@ -54,10 +55,34 @@ describe("the load meter", () => {
   });
 });
 
+describe("silence", () => {
+  const heard = (silence: number, patience: number, longestSilence?: number) => ({
+    silence: () => silence,
+    patience,
+    longestSilence,
+  });
+
+  it("is more than a quarter of the deadline, or well beyond what was ever taken", () => {
+    expect([500, 501].map((ms) => isSilent(heard(ms, 2_000), 0))).toEqual([false, true]);
+    expect([500, 501].map((ms) => isSilent(heard(ms, 60_000, 3), 0))).toEqual([false, true]);
+    expect([3_000, 3_001].map((ms) => isSilent(heard(ms, 60_000, 300), 0))).toEqual([false, true]);
+    expect(isSilent(heard(100, 10), 0)).toBe(false);
+  });
+
+  it("is given up after twice the deadline, never before two seconds", () => {
+    expect([4_000, 4_001].map((ms) => hangs(heard(ms, 2_000), 0))).toEqual([false, true]);
+    expect([2_000, 2_001].map((ms) => hangs(heard(ms, 10), 0))).toEqual([false, true]);
+  });
+});
+
 describe("placement", () => {
+  let now = 0;
   const make = () => {
     let made = 0;
-    return new Placement(() => `p${(made += 1)}`);
+    return new Placement(
+      () => `p${(made += 1)}`,
+      () => now,
+    );
   };
   const of = (service: string) => ({ service });
 
@@ -98,12 +123,25 @@ describe("placement", () => {
     expect(placement.claim("c1")).toBe(false);
   });
 
+  it("lets nobody into a process that has trouble, until that is long ago", () => {
+    const placement = make();
+    placement.place("a1", of("a"), false);
+    placement.close("a1");
+    placement.release("a1");
+    expect(placement.place("b1", of("b"), true).process).toBe("p2");
+    expect(placement.place("c1", of("c"), false).process).toBe("p3");
+    now = 600_000;
+    expect(placement.place("b2", of("b"), false).process).toBe("p1");
+  });
+
   it("suspects the one that it was busy with longest, where there are several", () => {
     const placement = make();
     for (const name of ["a", "b", "c"]) placement.place(name, of(name), false);
     placement.suspect("b", 20);
     placement.suspect("c", 10);
     expect(["a", "b", "c"].filter((worker) => placement.isSuspect(worker))).toEqual(["c"]);
+    placement.acquit("c");
+    expect(["a", "b", "c"].filter((worker) => placement.isSuspect(worker))).toEqual([]);
     placement.place("d", of("d"), true);
     placement.suspect("d", 1);
     expect(placement.isSuspect("d")).toBe(false);

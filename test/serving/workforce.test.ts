@@ -27,7 +27,7 @@ function variantsOf(modelBytes: number) {
     runDir: "/nowhere",
     host,
     clock: systemClock,
-    placement: new Placement(newName),
+    placement: new Placement(newName, () => 0),
     newWorkerId: newName,
     modelBytes: () => modelBytes,
   });

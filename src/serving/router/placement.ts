@@ -6,11 +6,17 @@ export const SMALL_MODEL_BYTES = 8 * 1024 * 1024;
 /** Models of one process: their requests wait for each other, and one that crashes takes them all along. */
 export const MAX_TOGETHER = 32;
 
+const CLOSED_FOR_MS = 10 * 60_000;
+
 interface Home {
   /** The workers in it, by id: the service of each. */
   readonly workers: Map<string, string>;
-  /** False for a process that takes nobody in beside whom it has. */
-  isOpen: boolean;
+  /** False for a process that was started for one worker. */
+  isShared: boolean;
+  /** The one that it was given up to. */
+  claimedBy: string | undefined;
+  /** Nobody comes in before then, in milliseconds. */
+  closedUntil: number;
   /** The worker that the process was busy with longest when it was lost. */
   suspect: { worker: string; since: number } | undefined;
 }
@@ -27,19 +33,21 @@ export interface Place {
  */
 export class Placement {
   readonly #newProcess: () => string;
+  readonly #now: () => number;
   readonly #homes = new Map<string, Home>();
   readonly #processOf = new Map<string, string>();
 
   /** @param newProcess makes short unique names: letters and digits */
-  constructor(newProcess: () => string) {
+  constructor(newProcess: () => string, now: () => number) {
     this.#newProcess = newProcess;
+    this.#now = now;
   }
 
   place(worker: string, { service }: Pick<VariantSpec, "service">, isAlone: boolean): Place {
     let process = isAlone ? undefined : this.#openFor(service);
     if (process === undefined) {
       process = this.#newProcess();
-      this.#homes.set(process, { workers: new Map(), isOpen: !isAlone, suspect: undefined });
+      this.#homes.set(process, newHome(!isAlone));
     }
     this.#enter(worker, process, service);
     return { process, isShared: !isAlone };
@@ -47,8 +55,7 @@ export class Placement {
 
   /** Knows a worker that lives already. */
   adopt({ id, process, service, isShared }: WorkerConfig): void {
-    if (!this.#homes.has(process))
-      this.#homes.set(process, { workers: new Map(), isOpen: isShared, suspect: undefined });
+    if (!this.#homes.has(process)) this.#homes.set(process, newHome(isShared));
     this.#enter(id, process, service);
   }
 
@@ -67,25 +74,20 @@ export class Placement {
   claim(worker: string): boolean {
     const home = this.#homeOf(worker);
     if (home?.workers.size !== 1) return false;
-    home.isOpen = false;
+    home.claimedBy = worker;
     return true;
   }
 
   /** Lets others in again. */
   release(worker: string): void {
     const home = this.#homeOf(worker);
-    if (home !== undefined) home.isOpen = true;
+    if (home?.claimedBy === worker) home.claimedBy = undefined;
   }
 
-  /** Nobody else comes into a process that has trouble. */
+  /** Nobody else comes into a process that has trouble, for some time. */
   close(worker: string): void {
     const home = this.#homeOf(worker);
-    if (home !== undefined) home.isOpen = false;
-  }
-
-  /** True when there is another process with room for a model of that service. */
-  hasRoom(service: string): boolean {
-    return this.#openFor(service) !== undefined;
+    if (home !== undefined) home.closedUntil = this.#now() + CLOSED_FOR_MS;
   }
 
   /** Others in its process. */
@@ -98,6 +100,12 @@ export class Placement {
     const home = this.#homeOf(worker);
     if (home === undefined) return;
     if (home.suspect === undefined || since < home.suspect.since) home.suspect = { worker, since };
+  }
+
+  /** It wasn't dead, only slow: it has answered. */
+  acquit(worker: string): void {
+    const home = this.#homeOf(worker);
+    if (home?.suspect?.worker === worker) home.suspect = undefined;
   }
 
   /** True for the one of those together in a process that it most likely was busy with when it was lost. */
@@ -119,12 +127,17 @@ export class Placement {
   #openFor(service: string): string | undefined {
     let best: string | undefined;
     let most = -1;
-    for (const [process, { workers, isOpen }] of this.#homes) {
-      if (!isOpen || workers.size >= MAX_TOGETHER || workers.size <= most) continue;
+    for (const [process, { workers, isShared, claimedBy, closedUntil }] of this.#homes) {
+      if (!isShared || claimedBy !== undefined || closedUntil > this.#now()) continue;
+      if (workers.size >= MAX_TOGETHER || workers.size <= most) continue;
       if ([...workers.values()].includes(service)) continue;
       best = process;
       most = workers.size;
     }
     return best;
   }
+}
+
+function newHome(isShared: boolean): Home {
+  return { workers: new Map(), isShared, claimedBy: undefined, closedUntil: 0, suspect: undefined };
 }

@@ -64,7 +64,7 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
   const { clock, runDir, host } = deps;
   const rules = new RuleBook(before);
   const newWorkerId = () => randomBytes(5).toString("hex");
-  const placement = new Placement(newWorkerId);
+  const placement = new Placement(newWorkerId, () => clock.now());
   const variants = new Variants({ runDir, host, clock, placement, newWorkerId, modelBytes });
   variants.restore(await relocate(before?.variants ?? [], deps.modelsRoot));
   const incarnation = newIncarnation(clock.now());

@@ -20,6 +20,8 @@ export class Ticket implements Sent, PoolRequest {
   /** Workers that it was given to. */
   attempts = 0;
   isDone = false;
+  /** It stands in line for a worker. */
+  isWaiting = false;
   readonly #owner: TicketOwner;
   readonly #done: (answer: PoolAnswer) => void;
   #connection: WorkerConnection | undefined;

@@ -170,8 +170,10 @@ export class VariantPool {
   #send(ticket: Ticket, now: number): void {
     const connection = this.#hasRoom() ? this.#workforce.leastLoaded() : undefined;
     // Bounded by refusal() and by each request's own deadline.
-    if (connection === undefined) this.#waiting.push(ticket);
-    else ticket.sendTo(connection, now);
+    if (connection !== undefined) return ticket.sendTo(connection, now);
+    if (!ticket.isWaiting) this.#waiting.push(ticket);
+    ticket.isWaiting = true;
+    return undefined;
   }
 
   /** With fewer requests than the variant's own limit; without one, workers themselves keep what waits. */
@@ -189,6 +191,7 @@ export class VariantPool {
           ? this.#workforce.leastLoaded()
           : undefined;
         if (connection === undefined) break;
+        ticket.isWaiting = false;
         ticket.sendTo(connection, now);
       }
       taken += 1;

@@ -10,7 +10,7 @@ const DRAIN_MS = 30_000;
 const MAX_VARIANTS = 1_000;
 const LOOK_EVERY_MS = 250;
 /** A look that comes so much too late says that the machine, or this process, stood still. */
-const LATE_MS = 200;
+const LATE_MS = 1_000;
 
 /** All prepared variants, by service and version. */
 export class Variants {

@@ -109,6 +109,11 @@ export class WorkerConnection {
     return oldest === undefined ? 0 : Math.max(0, now - Math.max(oldest.at, this.#heardAt));
   }
 
+  /** Its silence until now wasn't its fault. */
+  excuse(now: number): void {
+    this.#heardAt = now;
+  }
+
   /** The longest silence that ended with an answer; undefined before the first. */
   get longestSilence(): number | undefined {
     return this.#longestSilence;

@@ -4,6 +4,7 @@ import { LoadMeter } from "./load-meter.ts";
 import { SMALL_MODEL_BYTES } from "./placement.ts";
 import { scale } from "./scale.ts";
 import type { ScaleState } from "./scale.ts";
+import { hangs, isSilent } from "./silence.ts";
 import type { Sent, WorkerConnection } from "./worker-connection.ts";
 import type { LivingWorker } from "./worker-host.ts";
 import { WorkerSlot } from "./worker-slot.ts";
@@ -26,12 +27,6 @@ interface WorkforceEvents {
 const BUSY = 0.2;
 const QUIET = 0.02;
 const QUIET_FOR_MS = 10 * 60_000;
-/** A worker that keeps requests waiting so long in silence is given up: twice their deadline, and at least this. */
-const HANGS_MS = 2_000;
-/** Silence before another worker is asked as well: a quarter of the deadline, or well beyond what it has ever taken. */
-const SILENT_MS = 500;
-const SHORTEST_SILENT_MS = 100;
-const TIMES_LONGEST = 10;
 /** For a worker that goes to answer what it has. */
 const LEAVES_WITHIN_MS = 30_000;
 /** A request isn't made to wait for a worker that is started again later than this. */
@@ -173,7 +168,8 @@ export class Workforce {
     });
     this.#resize(now);
     this.#changePlaces(now);
-    if (!isLate) this.#watchSilence(now);
+    if (isLate) for (const slot of this.#everySlot()) slot.connection?.excuse(now);
+    else this.#watchSilence(now);
     this.#succeed(now);
     for (const [slot, { until }] of this.#leaving)
       if (slot.connection === undefined || slot.connection.load === 0 || now >= until) {
@@ -259,10 +255,12 @@ export class Workforce {
     for (const slot of [...this.#slots, ...this.#leaving.keys()]) {
       const { connection } = slot;
       if (connection === undefined || slot.id === undefined) continue;
-      const silence = connection.silence(now);
-      slot.isSilent = silence > silentAfter(connection);
-      if (silence > Math.max(HANGS_MS, 2 * connection.patience)) this.#giveUp(slot, silence, connection.load);
-      else if (slot.isSilent && !this.#leaving.has(slot)) this.#standIn(slot, connection);
+      const wasSilent = slot.isSilent;
+      slot.isSilent = isSilent(connection, now);
+      if (wasSilent && !slot.isSilent) this.#deps.placement.acquit(slot.id);
+      if (hangs(connection, now)) this.#giveUp(slot, connection.silence(now), connection.load);
+      else if (slot.isSilent && this.#leaving.has(slot)) this.#events.lost(connection.waitedFor());
+      else if (slot.isSilent) this.#standIn(slot, connection);
     }
   }
 
@@ -329,12 +327,6 @@ export class Workforce {
     this.#lastEnd = { at: this.#deps.clock.now(), reason };
     this.#leaving.get(slot)?.heir?.inherit(slot.state(), slot.deaths);
   }
-}
-
-function silentAfter({ longestSilence, patience }: WorkerConnection): number {
-  const share = patience / 4;
-  if (longestSilence === undefined) return Math.max(SHORTEST_SILENT_MS, share);
-  return Math.max(SHORTEST_SILENT_MS, Math.min(share, Math.max(SILENT_MS, TIMES_LONGEST * longestSilence)));
 }
 
 function isSmall({ format, memoryBytes, cpu, modelDir }: VariantSpec, deps: WorkforceDeps): boolean {

@@ -156,6 +156,7 @@ class Sqlite implements SqliteDatabase {
   }
 
   #post(requests: WriteRequest[]): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#worker.postMessage({ type: "write", requests } satisfies ToWriter);
   }
 

@@ -12,7 +12,7 @@ import type { TestPlatform } from "./platform.ts";
  * JSON object that it prints last. Without `python` it is the one of the tests' own environment.
  */
 export async function runMlflowScript(
-  platform: Pick<TestPlatform, "app" | "folder">,
+  platform: TestPlatform,
   name: string,
   env: Record<string, string> = {},
   {

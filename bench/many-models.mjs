@@ -77,7 +77,15 @@ async function infer(platform, model) {
 
 /** The process that waits for the next model is there, and has had time to load what all have in common. */
 async function spareReady(platform) {
-  const isThere = () => processTree(platform.pid).some((pid) => processName(pid).includes("spare"));
+  const isSpare = (pid) => {
+    try {
+      return processName(pid).includes("spare");
+    } catch {
+      // It ended while we looked.
+      return false;
+    }
+  };
+  const isThere = () => processTree(platform.pid).some(isSpare);
   while (!isThere()) await sleep(50);
   await sleep(1_000);
 }

@@ -2,7 +2,8 @@
 import { Agent, request } from "node:http";
 
 const AGENT = new Agent({ keepAlive: true, maxSockets: 64 });
-const ATTEMPTS_MS = 60_000;
+/** `mlflow server` takes more than a minute for a search over 100 k runs that it has just been filled with. */
+const ATTEMPTS_MS = 300_000;
 
 /** One call; the answer's JSON. Throws with the server's own words. */
 export function call(server, method, path, body) {

@@ -13,7 +13,7 @@ import { mlflowServe } from "./serving/peers/mlflow-serve.mjs";
 import { mlserver } from "./serving/peers/mlserver.mjs";
 import { slipway, slipwayPython } from "./serving/peers/slipway.mjs";
 import { markdown, median, printed } from "./serving/report.mjs";
-import { memoryOf } from "./tracking/peers/process.mjs";
+import { memoryOf } from "./lib/server-process.mjs";
 
 const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks/serving.md", import.meta.url));
 const MODELS_PROGRAM = fileURLToPath(new URL("./serving/python/models.py", import.meta.url));

@@ -10,7 +10,7 @@ import { load } from "./tracking/load.mjs";
 import { readOptions, USAGE } from "./tracking/options.mjs";
 import { fasttrackml } from "./tracking/peers/fasttrackml.mjs";
 import { mlflow } from "./tracking/peers/mlflow.mjs";
-import { memoryOf } from "./tracking/peers/process.mjs";
+import { memoryOf } from "./lib/server-process.mjs";
 import { slipway } from "./tracking/peers/slipway.mjs";
 import { prepare } from "./tracking/prepare.mjs";
 import { markdown, printed } from "./tracking/report.mjs";

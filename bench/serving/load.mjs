@@ -1,10 +1,8 @@
 // One measured load on a server, closed or open loop, by a client in a process of its own.
-import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { cpuSeconds } from "../lib/platform.mjs";
+import { runMeasured, withCpu } from "../lib/measured-client.mjs";
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -25,38 +23,10 @@ export function openLoop(server, { bodyFile, rate, seconds }) {
   return measured(server, [here("open-loop.mjs"), server.port, server.path, bodyFile, rate, seconds]);
 }
 
-/** CPU of the server's processes is read when the client says that it begins and ends. */
 async function measured(server, args) {
-  const client = spawn(process.execPath, args.map(String), { stdio: ["ignore", "pipe", "pipe"] });
-  let errors = "";
-  client.stderr.on("data", (chunk) => (errors += chunk));
-  const pids = server.pids();
-  const cpu = () => pids.reduce((sum, pid) => sum + cpuOf(pid), 0);
-  let before = 0;
-  let after = 0;
-  for await (const line of createInterface({ input: client.stdout })) {
-    const said = JSON.parse(line);
-    if (said.measuring === true) before = cpu();
-    else if (said.measuring === false) after = cpu();
-    else return withCpu(said, after - before);
-  }
-  const reason = errors.split("\n").find((line) => /Error/.test(line));
-  return { notRun: reason?.trim() ?? "the client ended without a result" };
-}
-
-function withCpu(said, seconds) {
-  if (said.count === 0) return { notRun: "no answer" };
-  const micros = (value) => (value / said.count) * 1e6;
-  return { ...said, serverCpuMicros: micros(seconds), clientCpuMicros: micros(said.clientCpu) };
-}
-
-function cpuOf(pid) {
-  try {
-    return cpuSeconds(pid);
-  } catch {
-    // A process that has ended meanwhile.
-    return 0;
-  }
+  const { notRun, said, serverCpu } = await runMeasured(server, args.map(String));
+  if (notRun !== undefined) return { notRun };
+  return said.count === 0 ? { notRun: "no answer" } : withCpu(said, serverCpu);
 }
 
 /** The body of so many rows in a server's format, in a file. */

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { environment, run, versions } from "../../bench/serving/environments.mjs";
-import { freePort, startServer } from "../../bench/tracking/peers/process.mjs";
+import { freePort, startServer } from "../../bench/lib/server-process.mjs";
 
 const MODELS = fileURLToPath(new URL("mlserver_models.py", import.meta.url));
 

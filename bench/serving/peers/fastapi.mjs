@@ -1,7 +1,7 @@
 // What most teams write themselves: FastAPI and uvicorn, one process, around the model or its ONNX.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePort, startServer } from "../../tracking/peers/process.mjs";
+import { freePort, startServer } from "../../lib/server-process.mjs";
 import { environment, versions } from "../environments.mjs";
 
 const PROGRAM = fileURLToPath(new URL("../python/serve.py", import.meta.url));

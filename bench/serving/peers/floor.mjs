@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePort, startServer } from "../../tracking/peers/process.mjs";
+import { freePort, startServer } from "../../lib/server-process.mjs";
 
 export const floor = {
   name: "floor",

@@ -1,6 +1,6 @@
 // `mlflow models serve` of the saved model, one worker, in the environment that the model was trained in.
 import { join } from "node:path";
-import { freePort, startServer } from "../../tracking/peers/process.mjs";
+import { freePort, startServer } from "../../lib/server-process.mjs";
 import { environment, versions } from "../environments.mjs";
 
 export const mlflowServe = {

@@ -1,7 +1,7 @@
 // MLServer with its scikit-learn runtime: one model, no worker pool of its own, no batching (its defaults for one model).
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, startServer } from "../../tracking/peers/process.mjs";
+import { freePort, startServer } from "../../lib/server-process.mjs";
 import { environment, versions } from "../environments.mjs";
 
 export const mlserver = {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensurePython } from "../../../tools/python.mjs";
 import { fillFasttrackml } from "./fasttrackml-fill.mjs";
-import { freePort, startServer } from "./process.mjs";
+import { freePort, startServer } from "../../lib/server-process.mjs";
 
 const VERSION = "0.6.0";
 const CACHE = fileURLToPath(new URL(`../../../.cache/fasttrackml-${VERSION}`, import.meta.url));

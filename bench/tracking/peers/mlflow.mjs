@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ensurePython } from "../../../tools/python.mjs";
-import { freePort, startServer } from "./process.mjs";
+import { freePort, startServer } from "../../lib/server-process.mjs";
 import { fillMlflow } from "./mlflow-fill.mjs";
 
 let command;

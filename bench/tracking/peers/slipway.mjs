@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, isFresh } from "../../../tools/build.mjs";
-import { freePort, startServer } from "./process.mjs";
+import { freePort, startServer } from "../../lib/server-process.mjs";
 import { fillSlipway } from "./slipway-fill.mjs";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));

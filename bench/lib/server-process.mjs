@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { processTree, pssMegabytes } from "../../lib/platform.mjs";
+import { processTree, pssMegabytes } from "./platform.mjs";
 
 const START_MS = 180_000;
 

@@ -14,6 +14,11 @@ export class Refused extends Error {
   }
 }
 
+/** Whether a server says by this status that it has no such path or call at all. */
+export function isMissing(status) {
+  return status === 404 || status === 405 || status === 501;
+}
+
 export function must(holds, message) {
   if (!holds) throw new Failed(message);
 }

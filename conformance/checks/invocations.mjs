@@ -1,4 +1,4 @@
-import { NotOffered, must } from "../outcome.mjs";
+import { NotOffered, isMissing, must } from "../outcome.mjs";
 import { nest } from "../tensors.mjs";
 
 export const area = "MLflow invocations";
@@ -8,7 +8,7 @@ const CLAUSE = "MLflow scoring protocol";
 async function pathOf(client, { name }) {
   for (const path of [`/endpoints/${encodeURIComponent(name)}/invocations`, "/invocations"]) {
     const { status } = await client.send("POST", path, { body: {} });
-    if (status !== 404 && status !== 405 && status !== 501) return path;
+    if (!isMissing(status)) return path;
   }
   throw new NotOffered("neither /endpoints/MODEL/invocations nor /invocations is there");
 }

@@ -1,12 +1,11 @@
-import { NotOffered, must, mustRefuse } from "../outcome.mjs";
+import { NotOffered, isMissing, must, mustRefuse } from "../outcome.mjs";
 
 export const area = "model repository";
 const CLAUSE = "Triton model repository extension";
 
 async function indexOf(client, body = {}) {
   const { status, json } = await client.send("POST", "/v2/repository/index", { body });
-  if (status === 404 || status === 405 || status === 501)
-    throw new NotOffered(`/v2/repository/index answers ${status}`);
+  if (isMissing(status)) throw new NotOffered(`/v2/repository/index answers ${status}`);
   must(
     status === 200 && Array.isArray(json),
     `/v2/repository/index answers ${status} and ${JSON.stringify(json)?.slice(0, 80)}`,

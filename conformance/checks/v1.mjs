@@ -1,4 +1,4 @@
-import { NotOffered, must, mustRefuse } from "../outcome.mjs";
+import { NotOffered, isMissing, must, mustRefuse } from "../outcome.mjs";
 import { nest } from "../tensors.mjs";
 
 export const area = "V1";
@@ -7,8 +7,7 @@ const at = (name, verb = "") => `/v1/models/${encodeURIComponent(name)}${verb}`;
 
 async function mustOffer(client, { name }) {
   const { status } = await client.send("GET", at(name));
-  if (status === 404 || status === 405 || status === 501)
-    throw new NotOffered(`${at(name)} answers ${status}`);
+  if (isMissing(status)) throw new NotOffered(`${at(name)} answers ${status}`);
 }
 
 function check(name, run) {

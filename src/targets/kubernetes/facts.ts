@@ -1,0 +1,90 @@
+import type { Endpoint, PodSelector } from "./component.ts";
+
+/** What components publish for one another, by what it is for: who provides it can be changed without the others. */
+export interface Facts {
+  database: DatabaseFacts;
+  objectStore: ObjectStoreFacts;
+  gateway: GatewayFacts;
+  certificates: CertificateFacts;
+  monitoring: MonitoringFacts;
+  workflows: WorkflowFacts;
+  inference: InferenceFacts;
+  delivery: DeliveryFacts;
+  tracking: TrackingFacts;
+}
+
+/** A key of a Secret in the same namespace as whoever uses it. */
+export interface SecretKey {
+  name: string;
+  key: string;
+}
+
+export interface DatabaseFacts {
+  /** Key whose value is a `postgres://` URL. */
+  url: SecretKey;
+  /** Namespace in which that Secret lies. */
+  namespace: string;
+  endpoint: Endpoint;
+  port: number;
+}
+
+export interface ObjectStoreFacts {
+  /** `https://s3.example.com`; for AWS its regional address. */
+  endpoint: string;
+  region: string;
+  bucket: string;
+  accessKeyId: SecretKey;
+  secretAccessKey: SecretKey;
+  network: Endpoint;
+  port: number;
+}
+
+export interface GatewayFacts {
+  name: string;
+  namespace: string;
+  className: string;
+  /** Listener for routes of the platform and its tenants. */
+  listener: string;
+  /** The proxy's pods: where traffic into a tenant comes from. */
+  pods: PodSelector;
+}
+
+export interface CertificateFacts {
+  issuer: { kind: "ClusterIssuer"; name: string };
+}
+
+export interface MonitoringFacts {
+  /** Prometheus's pods: who scrapes. */
+  pods: PodSelector;
+  /** Labels by which monitors, rules and boards are picked up. */
+  monitorLabels: Record<string, string>;
+  ruleLabels: Record<string, string>;
+  dashboardLabels: Record<string, string>;
+}
+
+export interface WorkflowFacts {
+  controller: PodSelector;
+  namespace: string;
+}
+
+export interface InferenceFacts {
+  controller: PodSelector;
+  namespace: string;
+}
+
+export interface DeliveryFacts {
+  engine: "argo-cd" | "flux";
+  namespace: string;
+  repository: string;
+  branch: string;
+  path: string;
+}
+
+/** Our own platform, as tenants' workloads see it. */
+export interface TrackingFacts {
+  /** `http://slipway.slipway.svc:4600`. */
+  url: string;
+  control: PodSelector;
+  serve: PodSelector;
+  port: number;
+}

@@ -1,5 +1,6 @@
 import type { GivenThings, Platform } from "../../../spec/platform/platform.ts";
 import type {
+  AccessUse,
   ChartUse,
   HealthCheck,
   MetricSource,
@@ -23,6 +24,7 @@ export interface Rendered {
   emits: readonly Owned<MetricSource>[];
   paths: readonly Owned<NetworkPath>[];
   secrets: readonly Owned<SecretUse>[];
+  access: readonly Owned<AccessUse>[];
   health: readonly Owned<HealthCheck>[];
   /** Rows of the table of versions that the platform's components use, by name. */
   locked: readonly LockEntry[];

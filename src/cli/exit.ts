@@ -24,6 +24,7 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   "IMPORT_SOURCE_UNREACHABLE",
   "IMPORT_SOURCE_UNEXPECTED",
   "IMPORT_INTERRUPTED",
+  "CLUSTER_UNREACHABLE",
 ]);
 
 /** The exit code that an error ends a command with. */

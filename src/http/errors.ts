@@ -377,6 +377,68 @@ export const CATALOGUE = {
   },
   RULE_OUTDATED: { status: 409, hint: "A newer commit of the environment repository is in force already." },
   SERVE_UNREACHABLE: { status: 503, hint: "The serve process is starting again; try once more in a moment." },
+  CLUSTER_CONFIG_MISSING: {
+    status: 400,
+    hint: "Name the file with --kubeconfig or KUBECONFIG, or get a cluster: `slipway platform init --local`.",
+  },
+  CLUSTER_CONFIG_INVALID: { status: 400, hint: "Correct the kubeconfig; `kubectl config view` shows it." },
+  CLUSTER_CONTEXT_UNKNOWN: { status: 400, hint: "`kubectl config get-contexts` shows what there is." },
+  CLUSTER_UNREACHABLE: {
+    status: 502,
+    hint: "Check that the cluster runs and that the kubeconfig's address is right: `slipway platform doctor`.",
+  },
+  CLUSTER_UNAUTHORIZED: { status: 401, hint: "Sign in to the cluster again, or take another context." },
+  CLUSTER_FORBIDDEN: {
+    status: 403,
+    hint: "Ask an admin of the cluster for this right; `slipway platform doctor` lists all that are needed.",
+  },
+  CLUSTER_NOT_FOUND: { status: 404, hint: "`slipway platform status` shows what there is." },
+  CLUSTER_CONFLICT: { status: 409, hint: "Plan again and apply that." },
+  CLUSTER_OBJECT_REFUSED: { status: 422, hint: "Correct platform.yaml as the server's words say." },
+  CLUSTER_FAILED: { status: 502, hint: "Try again; if it stays, the API server's log says why." },
+  CLUSTER_KIND_MISSING: {
+    status: 409,
+    hint: "Add the component that brings the definition, or install it and name it under given.definitions.",
+  },
+  FIELDS_OWNED: {
+    status: 409,
+    hint: "Leave these fields to their owner, or take them over with --force-conflicts.",
+  },
+  OBJECT_NOT_OURS: {
+    status: 409,
+    hint: "Name it under given, give ours another name, or take it over with --adopt.",
+  },
+  PLATFORM_OLDER: {
+    status: 409,
+    hint: "Read `slipway platform plan`, then apply with --upgrade; what has been applied stays until then.",
+  },
+  PLATFORM_NEWER: { status: 409, hint: "Use at least the version of slipway that applied it last." },
+  PLATFORM_PAUSED: { status: 409, hint: "`slipway platform resume` lets changes through again." },
+  PLATFORM_NOT_APPLIED: { status: 404, hint: "`slipway platform apply` makes it." },
+  PLATFORM_NOT_READY: {
+    status: 504,
+    hint: "Look at what is named; `slipway platform apply` goes on from there.",
+  },
+  PLATFORM_BLOCKED: {
+    status: 409,
+    hint: "`slipway platform plan` shows every object that stands in the way, and why.",
+  },
+  PLATFORM_APPLYING: {
+    status: 409,
+    hint: "Wait until the other one ends; a lease that its owner left runs out by itself.",
+  },
+  PLATFORM_NOT_DESTROYED: {
+    status: 409,
+    hint: "Remove what holds it, then run `slipway platform destroy` again: it goes on from there.",
+  },
+  INVENTORY_INVALID: {
+    status: 409,
+    hint: "Restore the ConfigMap from a backup, or delete it and apply with --adopt.",
+  },
+  ENVIRONMENT_NOT_WRITTEN: {
+    status: 409,
+    hint: "Read git's words, correct the repository or the rights to it, and try again.",
+  },
 } as const satisfies Record<string, { status: number; hint: string }>;
 
 export type ErrorCode = keyof typeof CATALOGUE;

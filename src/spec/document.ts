@@ -14,7 +14,7 @@ const MAX_ALIASES = 100;
 const MAX_SYNTAX_PROBLEMS = 20;
 
 /** Where something stands in a file. */
-interface Position {
+export interface Position {
   /** From 1. */
   line: number;
   /** From 1. */

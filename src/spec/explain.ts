@@ -2,23 +2,29 @@ import type { z } from "zod";
 import type { IssueParams } from "./fields.ts";
 import { describeValue, formatPath, valueAt } from "./issue.ts";
 import type { Issue, Path } from "./issue.ts";
-import { allowedWords, mapOf, projectJsonSchema, schemaAt } from "./json-schema.ts";
+import { allowedWords, mapOf, schemaAt } from "./json-schema.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { nearest } from "./nearest.ts";
-import { notBuiltYet } from "./not-built.ts";
 
 type ZodIssue = z.core.$ZodIssue;
 
-/** zod's issues about a file's data in our words: the rule, what was given, what is allowed. */
-export function explainIssues(issues: readonly ZodIssue[], data: unknown): Issue[] {
-  const schema = projectJsonSchema();
-  return issues.flatMap((issue) => explainIssue(issue, data, schema));
+/** What a file may hold. */
+export interface FileRules {
+  schema: JsonSchema;
+  /** What a key that isn't built would do; undefined for any other key. */
+  notBuilt(path: Path): string | undefined;
 }
 
-function explainIssue(issue: ZodIssue, data: unknown, schema: JsonSchema): Issue[] {
+/** zod's issues about a file's data in our words: the rule, what was given, what is allowed. */
+export function explainIssues(issues: readonly ZodIssue[], data: unknown, rules: FileRules): Issue[] {
+  return issues.flatMap((issue) => explainIssue(issue, data, rules));
+}
+
+function explainIssue(issue: ZodIssue, data: unknown, file: FileRules): Issue[] {
+  const { schema } = file;
   const path = issue.path as Path;
   if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) => unknownKey([...path, key], valueAt(data, [...path, key]), schema));
+    return issue.keys.map((key) => unknownKey([...path, key], valueAt(data, [...path, key]), file));
   const value = valueAt(data, path);
   if (value === undefined) return [missingKey(path, schema)];
   const given = describeValue(value);
@@ -46,7 +52,7 @@ function explainIssue(issue: ZodIssue, data: unknown, schema: JsonSchema): Issue
   }
   const inner = takenBranch(issue);
   if (inner !== undefined)
-    return inner.flatMap((one) => explainIssue({ ...one, path: [...path, ...one.path] }, data, schema));
+    return inner.flatMap((one) => explainIssue({ ...one, path: [...path, ...one.path] }, data, file));
   const rules = schemaAt(schema, path);
   const words = path.length === 0 ? `a map with the keys ${keysOf(schema)}` : rules && allowedWords(rules);
   const near =
@@ -119,8 +125,8 @@ function missingKey(path: Path, schema: JsonSchema): Issue {
   };
 }
 
-function unknownKey(path: Path, value: unknown, schema: JsonSchema): Issue {
-  const feature = notBuiltYet(path);
+function unknownKey(path: Path, value: unknown, { schema, notBuilt }: FileRules): Issue {
+  const feature = notBuilt(path);
   const key = describeValue(path.at(-1));
   if (feature !== undefined)
     return {

@@ -1,7 +1,9 @@
 import { readDocument } from "./document.ts";
-import type { SpecDocument } from "./document.ts";
 import { explainIssues } from "./explain.ts";
-import type { Issue } from "./issue.ts";
+import type { FileRules } from "./explain.ts";
+import { projectJsonSchema } from "./json-schema.ts";
+import { locate } from "./locate.ts";
+import { notBuiltYet } from "./not-built.ts";
 import type { Project } from "./project.ts";
 import { projectSchema } from "./schema.ts";
 import { findInconsistencies } from "./semantics.ts";
@@ -24,9 +26,6 @@ export type ParseResult<T> = { ok: true; value: T } | { ok: false; problems: Spe
 
 export type ParseProject = (text: string, file: string) => ParseResult<Project>;
 
-/** More than this many problems are counted, not listed: whoever sees them has another kind of file. */
-const MAX_PROBLEMS = 100;
-
 /**
  * Parses slipway.yaml: defaults filled in, durations in milliseconds, sizes in bytes. All problems come at once, in
  * the file's order. Never throws.
@@ -37,25 +36,13 @@ export const parseProject: ParseProject = (text, file) => {
   const { data } = read.document;
   const parsed = projectSchema.safeParse(data);
   const issues = [
-    ...(parsed.success ? [] : explainIssues(parsed.error.issues, data)),
+    ...(parsed.success ? [] : explainIssues(parsed.error.issues, data, projectRules())),
     ...findInconsistencies(data),
   ];
   if (parsed.success && issues.length === 0) return { ok: true, value: parsed.data };
   return { ok: false, problems: locate(issues, read.document, file) };
 };
 
-function locate(issues: readonly Issue[], document: SpecDocument, file: string): SpecProblem[] {
-  const problems = issues.slice(0, MAX_PROBLEMS).map(({ path, at, ...facts }) => {
-    return { file, ...document.position(path, at), ...facts };
-  });
-  problems.sort((a, b) => a.line - b.line || a.column - b.column);
-  if (issues.length > MAX_PROBLEMS)
-    problems.push({
-      file,
-      line: 1,
-      column: 1,
-      rule: "too-many-problems",
-      message: `there are ${issues.length - MAX_PROBLEMS} more problems`,
-    });
-  return problems;
+function projectRules(): FileRules {
+  return { schema: projectJsonSchema(), notBuilt: notBuiltYet };
 }

@@ -3,16 +3,17 @@ import type { JsonSchema } from "./json-schema.ts";
 
 /** The reference page of slipway.yaml, made from its JSON Schema: one table per map, in the file's order. */
 export function projectReference(root: JsonSchema): string {
-  const sections = [
-    "# slipway.yaml",
-    "",
+  return referencePage(root, "slipway.yaml", [
     "Made from the schema in `src/spec/schema.ts` by `node tools/reference.mjs --write`; don't edit by hand.",
     "",
     "An unknown key is an error that names the nearest known key. A key whose feature isn't built yet is refused.",
     "Durations are written `500ms`, `2s`, `30m`, `2h`, `1d`; sizes `512Mi`, `4Gi`; margins in percentage points, `0.5pp`, of a latency in per cent, `20%`.",
-    "",
-    ...section(root, "", "The file"),
-  ];
+  ]);
+}
+
+/** A page about one of our files: what is to be said first, then one table per map of its schema. */
+export function referencePage(root: JsonSchema, title: string, introduction: readonly string[]): string {
+  const sections = [`# ${title}`, "", ...introduction, "", ...section(root, "", "The file")];
   return `${sections.join("\n").trimEnd()}\n`;
 }
 

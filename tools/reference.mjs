@@ -7,6 +7,7 @@ import { accessPage } from "./reference/access.mjs";
 import { apiPage } from "./reference/api.mjs";
 import { cliPage } from "./reference/cli.mjs";
 import { errorsPage } from "./reference/errors.mjs";
+import { metricsPage } from "./reference/metrics.mjs";
 import { ownApi } from "./reference/own-api.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -33,7 +34,7 @@ const MORE_ROUTES = {
   trackingRoutes: "tracking/routes",
   registryRoutes: "registry/routes",
   gitRoutes: "git/smart-http",
-  metricsRoutes: "serving/metrics-routes",
+  metricsRoutes: "monitoring/metrics-routes",
   consoleRoutes: "console/routes",
   loginRoutes: "tenancy/login/login-routes",
 };
@@ -41,6 +42,7 @@ const SOURCES = {
   projectJsonSchema: "spec/json-schema",
   projectReference: "spec/reference",
   CATALOGUE: "http/errors",
+  METRICS: "monitoring/metrics-table",
   createApp: "http/server",
   openApiRoute: "http/server",
   buildProgram: "cli/program",
@@ -98,6 +100,7 @@ async function pages() {
       sources.openApiRoute,
     ]),
     "errors.md": errorsPage(sources.CATALOGUE),
+    "metrics.md": metricsPage(sources.METRICS),
     "cli.md": cliPage(
       sources.buildProgram(invocation, {}, terminal, () => undefined),
       sources.EXIT,

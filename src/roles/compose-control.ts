@@ -29,9 +29,13 @@ import type { SlipwayError } from "../http/errors.ts";
 import { createGuard } from "../http/guard.ts";
 import { acceptProxied } from "../http/peer.ts";
 import { createApp, openApiRoute } from "../http/server.ts";
+import { meterDatabase } from "../monitoring/metered-database.ts";
+import { metricsRoutes } from "../monitoring/metrics-routes.ts";
+import { platformMetrics } from "../monitoring/process-metrics.ts";
 import { pipelineMigrations } from "../pipelines/commands.ts";
 import { importRoutes } from "../import/routes.ts";
 import { importMigrations } from "../import/schema.ts";
+import { pipelineMetrics } from "../pipelines/pipeline-metrics.ts";
 import { createPipelines } from "../pipelines/pipelines.ts";
 import { pipelineRoutes } from "../pipelines/routes.ts";
 import { createTrackingLedger } from "../pipelines/tracking-ledger.ts";
@@ -45,6 +49,7 @@ import { evidenceRoutes } from "../rollout/evidence-routes.ts";
 import { EvidenceStreams } from "../rollout/evidence-stream.ts";
 import { rolloutMigrations } from "../rollout/migrations.ts";
 import { planRoutes } from "../rollout/plan-routes.ts";
+import { rolloutMetrics } from "../rollout/rollout-metrics.ts";
 import { createRollouts } from "../rollout/rollouts.ts";
 import { rolloutRoutes } from "../rollout/routes.ts";
 import { selectServices } from "../rollout/rows.ts";
@@ -52,7 +57,7 @@ import { TrafficMeter } from "../rollout/traffic-meter.ts";
 import { watchTraffic } from "../rollout/watch-traffic.ts";
 import { compareAnswer, readContract } from "../serving/contract.ts";
 import { servingLogRoutes } from "../serving/log-routes.ts";
-import { metricsRoutes } from "../serving/metrics-routes.ts";
+import { servingMetrics } from "../serving/serving-metrics.ts";
 import { createModelStore } from "../serving/folder-model-store.ts";
 import { specRoutes } from "../spec/routes.ts";
 import { createEvents, eventMigrations } from "../store/events.ts";
@@ -127,7 +132,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     clock,
     onFatal: deps.onFatal,
   });
-  const db = changes.watch(database);
+  const metered = meterDatabase(database, () => performance.now());
+  const db = changes.watch(metered.database);
   const owner = await otherOwner(db, { dataDir: config.dataDir, clock, ids });
   const events = createEvents(db, clock);
   const artifacts = await openArtifacts({
@@ -329,7 +335,16 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   gitRoutes(app, { repositories, pushes, clock, ids, limits: GIT_LIMITS, pusher: callerName, logDefect });
   predictionRoutes(app, socket("predict"));
   servingLogRoutes(app, { backend });
-  metricsRoutes(app, { backend });
+  metricsRoutes(app, {
+    sources: [
+      platformMetrics({ version: config.version, clock }),
+      servingMetrics({ backend }),
+      rolloutMetrics(db),
+      pipelineMetrics(db),
+      metered.source,
+    ],
+    logDefect,
+  });
   openApiRoute(app);
   const hooks = Fastify({ logger: false, forceCloseConnections: true });
   hookRoutes(hooks, {

@@ -6,7 +6,9 @@ import { bytesOf, joinBuffers } from "../base/bytes.ts";
  *
  * request: u32 length of what follows · u32 id · u8 kind · body
  * answer:  u32 length of what follows · u32 id · u16 HTTP status, its highest bit set when the body is in v2Binary's
- *          layout · u16 length of the prediction · prediction
+ *          layout · u16 length of the prediction · u32 microseconds in the worker before the model ran · u32 microseconds
+ *          of the model's run · u16 requests that the run joined, its highest bit set in one answer of each run (all
+ *          three 0 where no model ran) · prediction
  *          (JSON array for the prediction log, at most 256 bytes, empty when there is none) · body
  *
  * Bodies by kind:
@@ -29,7 +31,21 @@ export interface RequestFrame {
   body: Buffer;
 }
 
-export interface AnswerFrame {
+/** How an answer came to be: what a worker measures of each request. */
+export interface RunTiming {
+  /** Microseconds from its coming to the start of the run that answered it. */
+  queuedMicros: number;
+  /** Microseconds of that run. */
+  computeMicros: number;
+  /** Requests that the run joined; 0: no model ran. */
+  batch: number;
+  /** Of a run's answers one is its first, so that runs can be counted. */
+  isFirst: boolean;
+}
+
+export const NO_RUN: RunTiming = { queuedMicros: 0, computeMicros: 0, batch: 0, isFirst: false };
+
+export interface AnswerFrame extends RunTiming {
   id: number;
   status: number;
   /** "" when nothing was predicted. */
@@ -40,8 +56,11 @@ export interface AnswerFrame {
 }
 
 const REQUEST_HEAD = 9;
-const ANSWER_HEAD = 12;
+const ANSWER_HEAD = 22;
 const BINARY = 0x8000;
+const FIRST = 0x8000;
+const MOST_MICROS = 0xffffffff;
+const MOST_JOINED = 0x7fff;
 
 /** Head of a request frame; the body is written after it as it is, so that it isn't copied. */
 export function requestHead(id: number, kind: FrameKind, bodyBytes: number): Buffer {
@@ -59,6 +78,7 @@ export interface Answer {
   prediction: string;
   isBinary: boolean;
   body: string | Buffer;
+  timing: RunTiming;
 }
 
 /** Answer frames, one after the other, in one piece: many small writes cost more than the answers. */
@@ -68,7 +88,7 @@ export function encodeAnswers(answers: readonly Answer[]): Buffer {
     total += ANSWER_HEAD + Buffer.byteLength(prediction) + bodyLength(body);
   const frames = Buffer.allocUnsafe(total);
   let at = 0;
-  for (const { id, status, prediction, isBinary, body } of answers) {
+  for (const { id, status, prediction, isBinary, body, timing } of answers) {
     const predictionBytes = frames.write(prediction, at + ANSWER_HEAD);
     const bodyAt = at + ANSWER_HEAD + predictionBytes;
     const bodyBytes =
@@ -78,6 +98,9 @@ export function encodeAnswers(answers: readonly Answer[]): Buffer {
     frames.writeUInt32LE(id, at + 4);
     frames.writeUInt16LE(isBinary ? status | BINARY : status, at + 8);
     frames.writeUInt16LE(predictionBytes, at + 10);
+    frames.writeUInt32LE(Math.min(MOST_MICROS, timing.queuedMicros), at + 12);
+    frames.writeUInt32LE(Math.min(MOST_MICROS, timing.computeMicros), at + 16);
+    frames.writeUInt16LE(Math.min(MOST_JOINED, timing.batch) | (timing.isFirst ? FIRST : 0), at + 20);
     at += length;
   }
   return frames;
@@ -92,13 +115,18 @@ export function decodeRequest(frame: Buffer): RequestFrame {
 }
 
 export function decodeAnswer(frame: Buffer): AnswerFrame {
-  const bodyStart = 8 + frame.readUInt16LE(6);
+  const bodyStart = ANSWER_HEAD - 4 + frame.readUInt16LE(6);
   const status = frame.readUInt16LE(4);
+  const batch = frame.readUInt16LE(16);
   return {
     id: frame.readUInt32LE(0),
     status: status & ~BINARY,
-    prediction: frame.toString("utf8", 8, bodyStart),
+    prediction: frame.toString("utf8", ANSWER_HEAD - 4, bodyStart),
     isBinary: (status & BINARY) !== 0,
+    queuedMicros: frame.readUInt32LE(8),
+    computeMicros: frame.readUInt32LE(12),
+    batch: batch & MOST_JOINED,
+    isFirst: (batch & FIRST) !== 0,
     body: frame.subarray(bodyStart),
   };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { datatypeNamed } from "../../src/serving/protocol/datatypes.ts";
 import type { Datatype } from "../../src/serving/protocol/datatypes.ts";
 import type { Tensor, TensorPort } from "../../src/serving/protocol/tensor.ts";
-import { FRAME_KIND } from "../../src/serving/frames.ts";
+import { FRAME_KIND, NO_RUN } from "../../src/serving/frames.ts";
 import { Batcher } from "../../src/serving/worker/batcher.ts";
 import type { Job } from "../../src/serving/worker/batcher.ts";
 import type { Model } from "../../src/serving/worker/model.ts";
@@ -41,6 +41,8 @@ function ask(batcher: Batcher, body: unknown): { job: Job; answered: Promise<Ans
       kind: FRAME_KIND.v2,
       body: Buffer.from(typeof body === "string" ? body : JSON.stringify(body)),
       cancelled: false,
+      arrivedAt: performance.now(),
+      timing: { ...NO_RUN },
       answer: (status, prediction, text) => resolve({ status, prediction, body: String(text) }),
     };
     batcher.add(job);
@@ -69,6 +71,18 @@ describe("a batcher", () => {
     expect(runs).toEqual([10]);
     expect(dataOf(answers[1] as Answered)).toEqual([400, 402, 404, 406]);
     expect(batcher.waitingBytes).toBe(0);
+  });
+
+  it("says of each request how long it waited and how many ran with it", async () => {
+    const batcher = batcherOf(doubling().model);
+    const asked = [1, 1, 2].map((count) => ask(batcher, rows(count)));
+    await Promise.all(asked.map(({ answered }) => answered));
+    expect(asked.map(({ job }) => [job.timing.batch, job.timing.isFirst])).toEqual([
+      [3, true],
+      [3, false],
+      [3, false],
+    ]);
+    for (const { job } of asked) expect(job.timing.queuedMicros).toBeGreaterThan(0);
   });
 
   it("doesn't wait for company", async () => {

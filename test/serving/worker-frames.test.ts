@@ -17,6 +17,12 @@ const answers = fc.array(
     prediction: fc.string({ unit: "grapheme", maxLength: 20 }),
     isBinary: fc.boolean(),
     body: fc.string({ unit: "grapheme", maxLength: 200 }),
+    timing: fc.record({
+      queuedMicros: fc.nat(0xffffffff),
+      computeMicros: fc.nat(0xffffffff),
+      batch: fc.nat(0x7fff),
+      isFirst: fc.boolean(),
+    }),
   }),
   { maxLength: 6 },
 );
@@ -36,7 +42,7 @@ describe("answer frames", () => {
           }
           at = next;
         }
-        expect(got).toEqual(sent);
+        expect(got).toEqual(sent.map(({ timing, ...rest }) => ({ ...rest, ...timing })));
       }),
     );
   });
@@ -61,13 +67,27 @@ describe("bodies of frames", () => {
 
   it("may be bytes in an answer", () => {
     const [frame] = new FrameReader(100).push(
-      encodeAnswers([{ id: 7, status: 200, prediction: "[1]", isBinary: true, body: Buffer.from([0, 255]) }]),
+      encodeAnswers([
+        {
+          id: 7,
+          status: 200,
+          prediction: "[1]",
+          isBinary: true,
+          body: Buffer.from([0, 255]),
+          // A day and a batch without end: as much as there is room for.
+          timing: { queuedMicros: 86_400e6, computeMicros: 5, batch: 1e6, isFirst: true },
+        },
+      ]),
     );
     expect(decodeAnswer(frame as Buffer)).toEqual({
       id: 7,
       status: 200,
       prediction: "[1]",
       isBinary: true,
+      queuedMicros: 0xffffffff,
+      computeMicros: 5,
+      batch: 0x7fff,
+      isFirst: true,
       body: Buffer.from([0, 255]),
     });
   });

@@ -2,13 +2,14 @@
 import { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { TrafficRule } from "../../src/serving/backend.ts";
-import { FRAME_KIND } from "../../src/serving/frames.ts";
+import { FRAME_KIND, NO_RUN } from "../../src/serving/frames.ts";
 import type { PredictionRecord } from "../../src/serving/outcomes.ts";
 import type { InferTarget, PredictionDeps } from "../../src/serving/router/prediction-deps.ts";
 import { CopiesUnderWay } from "../../src/serving/router/copies-under-way.ts";
 import { OutcomeCounters } from "../../src/serving/router/outcome-counters.ts";
 import type { PredictionLog } from "../../src/serving/router/prediction-log.ts";
 import { HttpReply } from "../../src/serving/router/reply.ts";
+import { RequestCounts } from "../../src/serving/router/request-counts.ts";
 import { RuleBook } from "../../src/serving/router/rule-book.ts";
 import type { SeenCallers } from "../../src/serving/router/seen-callers.ts";
 import { ShadowCounters } from "../../src/serving/router/shadow-counters.ts";
@@ -50,7 +51,7 @@ export class FakePool {
     done(
       status === "lost"
         ? "lost"
-        : { id: 1, status, prediction, isBinary: false, body: Buffer.from(`${status}`) },
+        : { id: 1, status, prediction, isBinary: false, body: Buffer.from(`${status}`), ...NO_RUN },
     );
   }
 }
@@ -113,6 +114,7 @@ export class FakeServing {
       outcomes: new OutcomeCounters("one", () => this.ticks, 0),
       shadows: new ShadowCounters("one"),
       copies: new CopiesUnderWay(),
+      requests: new RequestCounts(),
       seen: seen as SeenCallers,
       log: { add } as unknown as PredictionLog,
       now: () => 1_000,

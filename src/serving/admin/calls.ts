@@ -1,3 +1,4 @@
+import type { ServingFigures } from "../figures.ts";
 import type { PredictionPage, OutcomeReport } from "../outcomes.ts";
 import type { PredictionCallers } from "../router/caller-book.ts";
 import type { ProbeAnswer, TrafficRule, VariantRef, VariantSpec, VariantState } from "../backend.ts";
@@ -12,6 +13,7 @@ export interface AdminCalls {
   "stop-challenger": { request: VariantRef; answer: null };
   state: { request: null; answer: { rules: TrafficRule[]; variants: VariantState[] } };
   outcomes: { request: null; answer: OutcomeReport };
+  figures: { request: null; answer: ServingFigures };
   predictions: { request: { cursor: string; limit: number }; answer: PredictionPage };
   callers: { request: PredictionCallers; answer: { used: string[] } };
   logs: { request: VariantRef & { lines: number }; answer: string[] };

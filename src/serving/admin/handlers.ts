@@ -5,6 +5,7 @@ import { shadowInForce, shareInForce } from "../router/assign.ts";
 import type { RuleInForce } from "../router/assign.ts";
 import type { Router } from "../router/router.ts";
 import type { AdminCall, AdminCalls } from "./calls.ts";
+import { servingFigures } from "./figures.ts";
 import { workerLogLines } from "./worker-logs.ts";
 
 export type AdminHandlers = {
@@ -67,6 +68,7 @@ export function adminHandlers(router: Router): AdminHandlers {
       shadows: router.shadows.report(),
     }),
     predictions: ({ cursor, limit }) => router.log.readAll(cursor, Math.min(Math.max(1, limit), MAX_PAGE)),
+    figures: async () => servingFigures(router),
     callers: async (callers) => ({ used: await router.callers.replace(callers) }),
     logs: ({ lines, ...ref }) => workerLogLines(router.logsDir, ref, lines),
   };

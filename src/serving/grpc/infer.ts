@@ -1,8 +1,10 @@
 import { FRAME_KIND } from "../frames.ts";
+import type { TrafficRule } from "../backend.ts";
 import type { Headers } from "../router/answers.ts";
 import { callerTimeout } from "../router/deadline.ts";
 import type { InferTarget, PredictionDeps } from "../router/prediction-deps.ts";
 import { refuseTarget } from "../router/refusal.ts";
+import type { Refusal } from "../router/refusal.ts";
 import type { Reply } from "../router/reply.ts";
 import { Unit } from "../router/unit.ts";
 import { REQUEST_ID } from "../request-id.ts";
@@ -22,21 +24,13 @@ export function infer(call: Call, message: Buffer, deps: PredictionDeps): void {
   call.tell("x-slipway-request-id", requestId);
   const request = readInferRequest(message);
   const { model, version, isTyped, body } = request;
-  const target: InferTarget = { protocol: "v2", model };
-  if (version !== "") {
-    if (!VERSION.test(version))
-      return failAs(
-        call,
-        404,
-        `${JSON.stringify(version.slice(0, 100))} isn't a version of a model: a number is needed`,
-      );
-    target.version = Number(version);
-  }
+  const target: InferTarget = { protocol: "v2", model, isGrpc: true };
   const rule = deps.rules.find(model)?.rule;
-  const refusal = refuseTarget(target, rule, deps);
-  if (refusal !== undefined) return failAs(call, refusal.status, refusal.message);
-  if (rule !== undefined && message.length > rule.maxBodyBytes)
-    return failAs(call, 413, `the message is larger than ${rule.maxBodyBytes} bytes (serving.maxBody)`);
+  const refusal = takeVersion(target, version) ?? refuseTarget(target, rule, deps) ?? tooLarge(message, rule);
+  if (refusal !== undefined) {
+    deps.requests.count(target, undefined, refusal.status, rule !== undefined);
+    return failAs(call, refusal.status, refusal.message);
+  }
   const timeoutMs = callerTimeout(call.headers);
   if (timeoutMs === "malformed") throw new Malformed("grpc-timeout can't be read");
   return Unit.begin(
@@ -51,6 +45,22 @@ export function infer(call: Call, message: Buffer, deps: PredictionDeps): void {
     },
     deps,
   );
+}
+
+/** Into the target; a refusal when it can't be one. */
+function takeVersion(target: InferTarget, version: string): Refusal | undefined {
+  if (version === "") return undefined;
+  if (!VERSION.test(version)) {
+    const given = JSON.stringify(version.slice(0, 100));
+    return { status: 404, message: `${given} isn't a version of a model: a number is needed` };
+  }
+  target.version = Number(version);
+  return undefined;
+}
+
+function tooLarge({ length }: Buffer, rule: TrafficRule | undefined): Refusal | undefined {
+  if (rule === undefined || length <= rule.maxBodyBytes) return undefined;
+  return { status: 413, message: `the message is larger than ${rule.maxBodyBytes} bytes (serving.maxBody)` };
 }
 
 /** Brings a unit's answer to a gRPC caller. */

@@ -1,6 +1,7 @@
 import type { CopiesUnderWay } from "./copies-under-way.ts";
 import type { OutcomeCounters } from "./outcome-counters.ts";
 import type { PredictionLog } from "./prediction-log.ts";
+import type { RequestCounts } from "./request-counts.ts";
 import type { RuleBook } from "./rule-book.ts";
 import type { SeenCallers } from "./seen-callers.ts";
 import type { ShadowCounters } from "./shadow-counters.ts";
@@ -16,6 +17,7 @@ export interface PredictionDeps {
   seen: SeenCallers;
   log: PredictionLog;
   /** Milliseconds since the epoch. */
+  requests: RequestCounts;
   now(): number;
   /** Milliseconds of a clock that never goes back. */
   ticks(): number;
@@ -31,3 +33,5 @@ export interface InferTarget {
   /** From the path: this version, assigned by nobody, in no test. */
   version?: number;
 }
+  /** It came by gRPC, in whose place the protocol is V2. */
+  isGrpc?: boolean;

@@ -11,6 +11,7 @@ import type { BodyRead } from "./read-body.ts";
 import { refuseTarget } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import { HttpReply } from "./reply.ts";
+import { CLIENT_LEFT } from "./request-counts.ts";
 import { Unit } from "./unit.ts";
 
 type InferRoute = Extract<PredictionRoute, { kind: "infer" }>;
@@ -31,18 +32,23 @@ export function handleInfer(
   res.setHeader("x-slipway-request-id", requestId);
   const reply = new HttpReply(res, route.protocol);
   const target = targetOf(route, deps);
-  if ("status" in target) return reply.fail(target.status, target.message, {});
+  if ("status" in target) {
+    deps.requests.count({ protocol: route.protocol, model: "" }, undefined, target.status, false);
+    return reply.fail(target.status, target.message, {});
+  }
   const rule = deps.rules.find(target.model)?.rule;
   const head = takeHead(req, target, rule, deps);
   if ("status" in head || rule === undefined) {
     const { status, message } = "status" in head ? head : { status: 404, message: "unknown" };
+    deps.requests.count(target, undefined, status, rule !== undefined);
     return reply.fail(status, message, status === 503 ? RETRY_SOON : {});
   }
   const { kind, prefix, timeoutMs } = head;
   const taken = (read: BodyRead) => {
     const body = usableBody(read, rule, reply);
-    if (body === undefined) return;
-    Unit.begin(reply, { target, requestId, kind, body, headers: req.headers, timeoutMs }, deps);
+    if (body === undefined)
+      return deps.requests.count(target, undefined, read === "aborted" ? CLIENT_LEFT : 413);
+    return Unit.begin(reply, { target, requestId, kind, body, headers: req.headers, timeoutMs }, deps);
   };
   return readBody(req, rule.maxBodyBytes, taken, prefix);
 }

@@ -18,6 +18,7 @@ import { handleInfer } from "./prediction-handler.ts";
 import type { PredictionDeps } from "./prediction-deps.ts";
 import { Placement } from "./placement.ts";
 import { PredictionLog } from "./prediction-log.ts";
+import { RequestCounts } from "./request-counts.ts";
 import { relocate } from "./relocate.ts";
 import { isPredictionPath, parseRoute } from "./routes.ts";
 import type { PredictionRoute } from "./routes.ts";
@@ -81,6 +82,7 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     seen: seenCallers(join(deps.serveDir, "callers"), rules),
     log: new PredictionLog({
       dir: join(deps.serveDir, "predictions"),
+    requests: new RequestCounts(),
       incarnation,
       segmentBytes: SEGMENT_BYTES,
       totalBytes: LOG_BYTES,

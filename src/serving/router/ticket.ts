@@ -9,6 +9,7 @@ export interface PoolRequest {
 }
 
 interface TicketOwner {
+  answered(ticket: Ticket, answer: AnswerFrame): void;
   settled(ticket: Ticket): void;
 }
 
@@ -20,10 +21,13 @@ export class Ticket implements Sent, PoolRequest {
   /** Workers that it was given to. */
   attempts = 0;
   isDone = false;
+  /** Milliseconds that it stood in line before a worker got it. */
+  waitedMs = 0;
   /** It stands in line for a worker. */
   isWaiting = false;
   readonly #owner: TicketOwner;
   readonly #done: (answer: PoolAnswer) => void;
+  readonly #cameAt: number;
   #connection: WorkerConnection | undefined;
   #id = 0;
   #second: { connection: WorkerConnection; id: number } | undefined;
@@ -33,8 +37,10 @@ export class Ticket implements Sent, PoolRequest {
     kind: FrameKind,
     body: Buffer,
     timeoutMs: number,
+    now: number,
     done: (answer: PoolAnswer) => void,
   ) {
+    this.#cameAt = now;
     this.#owner = owner;
     this.kind = kind;
     this.body = body;
@@ -49,6 +55,7 @@ export class Ticket implements Sent, PoolRequest {
 
   sendTo(connection: WorkerConnection, now: number): void {
     this.attempts += 1;
+    this.waitedMs = now - this.#cameAt;
     const id = connection.send(this, now);
     if (this.#connection?.isOpen === true) this.#second = { connection, id };
     else {
@@ -65,6 +72,7 @@ export class Ticket implements Sent, PoolRequest {
       if (connection === by) this.#connection?.cancel(this.#id);
       else connection.cancel(id);
     }
+    this.#owner.answered(this, answer);
     this.finish(answer);
   }
 

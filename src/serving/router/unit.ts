@@ -7,6 +7,7 @@ import { draw } from "./draw.ts";
 import type { TrafficRule } from "../backend.ts";
 import type { InferTarget, PredictionDeps } from "./prediction-deps.ts";
 import type { Reply } from "./reply.ts";
+import { CLIENT_LEFT } from "./request-counts.ts";
 import { ShadowPair } from "./shadow-pair.ts";
 import { SingleOutcome } from "./unit-outcome.ts";
 import type { DrawnUnit, UnitOutcome } from "./unit-outcome.ts";
@@ -82,13 +83,15 @@ export class Unit {
   static begin(reply: Reply, request: UnitRequest, deps: PredictionDeps): void {
     const { target, requestId, kind, body } = request;
     const inForce = deps.rules.find(target.model);
-    if (inForce === undefined)
+    if (inForce === undefined) {
+      deps.requests.count(target, undefined, 404, false);
       return reply.fail(404, `service ${JSON.stringify(target.model)} was removed`, {});
     const drawn =
       target.version === undefined
         ? draw(inForce, callerOf(request.headers, inForce.rule), body.length, deps)
         : { assignment: assign(inForce, deps.random()), isRepeat: false };
     return void new Unit(reply, { ...drawn, requestId, target, kind }, inForce, request, deps);
+    }
   }
 
   #try(): void {
@@ -134,6 +137,7 @@ export class Unit {
       status: tried.status,
       prediction: "error" in tried ? "" : tried.prediction,
       milliseconds: this.#deps.ticks() - this.#startedAt,
+    this.#deps.requests.count(this.#drawn.target, this.#version, tried.status);
       ...(this.#fallback === undefined ? {} : { fallback: this.#fallback }),
     });
   }
@@ -165,3 +169,4 @@ function callerOf(headers: IncomingHttpHeaders, { sticky }: TrafficRule): string
   const value = headers[sticky.header.toLowerCase()];
   return typeof value === "string" ? value : undefined;
 }
+    this.#deps.requests.count(this.#drawn.target, this.#version, CLIENT_LEFT);

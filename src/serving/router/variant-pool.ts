@@ -1,10 +1,11 @@
 import type { Clock } from "../../base/clock.ts";
 import type { VariantSpec, VariantState } from "../backend.ts";
-import type { FrameKind } from "../frames.ts";
+import type { AnswerFrame, FrameKind } from "../frames.ts";
 import type { WorkerMetadata } from "../worker-arguments.ts";
 import type { WorkerConnection } from "./worker-connection.ts";
 import type { LivingWorker } from "./worker-host.ts";
-import type { WorkerSlot } from "./worker-slot.ts";
+import type { WorkerEnd, WorkerSlot } from "./worker-slot.ts";
+import { RunMeter } from "./run-meter.ts";
 import { Ticket } from "./ticket.ts";
 import type { PoolAnswer, PoolRequest } from "./ticket.ts";
 import { Workforce } from "./workforce.ts";
@@ -23,6 +24,8 @@ export class VariantPool {
   readonly #clock: Clock;
   readonly #workforce: Workforce;
   readonly #waiting: Ticket[] = [];
+  /** How long requests waited and ran. */
+  readonly meter = new RunMeter();
   #spec: VariantSpec;
   #maxRequests = 0;
   #requests = 0;
@@ -100,6 +103,11 @@ export class VariantPool {
     return this.#workforce.outage(this.#clock.now());
   }
 
+  /** How many workers ended that nobody asked to, by how. */
+  get ends(): ReadonlyMap<WorkerEnd, number> {
+    return this.#workforce.ends;
+  }
+
   state(): VariantState {
     const { service, version } = this.#spec;
     return { service, version, ...this.#workforce.state() };
@@ -116,9 +124,13 @@ export class VariantPool {
     this.#requests += 1;
     this.#bytes += body.length;
     this.#workforce.came(now);
-    const ticket = new Ticket(this, kind, body, timeoutMs, done);
+    const ticket = new Ticket(this, kind, body, timeoutMs, now, done);
     this.#send(ticket, now);
     return ticket;
+  }
+
+  answered({ waitedMs }: Ticket, answer: AnswerFrame): void {
+    this.meter.add(waitedMs, answer);
   }
 
   /** A ticket has been answered, or nobody waits for it any more. */

@@ -39,6 +39,10 @@ export class Variants {
     return [...this.#pools.values()].map((pool) => pool.spec);
   }
 
+  pools(): Iterable<VariantPool> {
+    return this.#pools.values();
+  }
+
   states(): VariantState[] {
     return [...this.#pools.values()].map((pool) => pool.state());
   }

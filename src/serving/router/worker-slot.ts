@@ -34,10 +34,14 @@ interface SlotEvents {
   /** Answers came: there is room for more requests. */
   answered(): void;
   lost(unanswered: readonly Sent[]): void;
-  ended(reason: string): void;
+  /** @param kind for counting; the reason is for people */
+  ended(reason: string, kind: WorkerEnd): void;
   /** Whether the next process is to be its own. */
   isAlone(): boolean;
 }
+
+/** How a worker ended that nobody asked to. */
+export type WorkerEnd = "over-memory" | "hung" | "load-failed" | "neighbour" | "signal" | "exit";
 
 /** The place of one worker in a variant: keeps a process in it, with back-off when it keeps dying. */
 export class WorkerSlot {
@@ -183,6 +187,7 @@ export class WorkerSlot {
   /** @param because what ended it, when that isn't its own doing */
   onExit(exit: WorkerExit, because: string | undefined): void {
     const reason = this.#endReason ?? because ?? describeExit(exit);
+    const kind = this.#endReason !== undefined ? "hung" : because !== undefined ? "neighbour" : kindOf(exit);
     this.#lastExit = reason;
     this.#endReason = undefined;
     this.error = exit.error;
@@ -194,7 +199,7 @@ export class WorkerSlot {
       this.#restarts += 1;
       this.#deaths += 1;
       this.#isStopped = true;
-      this.#events.ended(reason);
+      this.#events.ended(reason, kind);
     }
     if (this.#isStopped) return this.#events.changed();
     const now = this.#deps.clock.now();
@@ -204,7 +209,7 @@ export class WorkerSlot {
     this.#state = "backing-off";
     const wait = backOff(this.#deaths);
     this.startsAt = now + wait;
-    this.#events.ended(reason);
+    this.#events.ended(reason, kind);
     this.#events.changed();
     // A failed preparation is removed by whoever waits for it, possibly in this very call.
     if (!this.#isStopped) this.#timer = setTimeout(() => this.start(), wait);
@@ -251,6 +256,12 @@ export class WorkerSlot {
     }, RECONNECT_MS);
     timer.unref();
   }
+}
+
+function kindOf({ signal, error }: WorkerExit): WorkerEnd {
+  if (error?.code === "MODEL_OUT_OF_MEMORY") return "over-memory";
+  if (error !== undefined) return "load-failed";
+  return signal === null ? "exit" : "signal";
 }
 
 function describeExit({ code, signal, error }: WorkerExit): string {

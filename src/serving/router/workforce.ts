@@ -8,7 +8,7 @@ import { hangs, isSilent } from "./silence.ts";
 import type { Sent, WorkerConnection } from "./worker-connection.ts";
 import type { LivingWorker } from "./worker-host.ts";
 import { WorkerSlot } from "./worker-slot.ts";
-import type { SlotDeps } from "./worker-slot.ts";
+import type { SlotDeps, WorkerEnd } from "./worker-slot.ts";
 
 export interface WorkforceDeps extends SlotDeps {
   /** Bytes of all files of a model. */
@@ -52,6 +52,7 @@ export class Workforce {
   #isAlone: boolean;
   #busyAt: number;
   #changed: (() => void)[] = [];
+  readonly #ends = new Map<WorkerEnd, number>();
   #lastEnd: { at: number; reason: string } | undefined;
 
   constructor(spec: VariantSpec, deps: WorkforceDeps, events: WorkforceEvents) {
@@ -97,6 +98,11 @@ export class Workforce {
     let load = 0;
     for (const { connection } of this.#slots) load += connection?.load ?? 0;
     return load;
+  }
+
+  /** How many workers ended that nobody asked to, by how. */
+  get ends(): ReadonlyMap<WorkerEnd, number> {
+    return this.#ends;
   }
 
   state(): Pick<VariantState, "workers" | "lastEnd"> {
@@ -201,7 +207,7 @@ export class Workforce {
       changed: () => this.#slotChanged(slot),
       answered: () => this.#events.room(),
       lost: (sent) => this.#events.lost(sent),
-      ended: (reason) => this.#ended(slot, reason),
+      ended: (reason, kind) => this.#ended(slot, reason, kind),
       isAlone: () => this.#isAlone,
     });
     return slot;
@@ -323,7 +329,8 @@ export class Workforce {
     return undefined;
   }
 
-  #ended(slot: WorkerSlot, reason: string): void {
+  #ended(slot: WorkerSlot, reason: string, kind: WorkerEnd): void {
+    this.#ends.set(kind, (this.#ends.get(kind) ?? 0) + 1);
     this.#lastEnd = { at: this.#deps.clock.now(), reason };
     this.#leaving.get(slot)?.heir?.inherit(slot.state(), slot.deaths);
   }

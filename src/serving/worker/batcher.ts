@@ -1,4 +1,5 @@
 import { FRAME_KIND } from "../frames.ts";
+import type { RunTiming } from "../frames.ts";
 import { BadInput, errorBody, invocationError } from "../protocol/bad-input.ts";
 import { summarise } from "../protocol/summary.ts";
 import type { Tensor } from "../protocol/tensor.ts";
@@ -12,6 +13,10 @@ import type { InferenceKind } from "./wire-format.ts";
 
 /** One request that waits for the model. */
 export interface Job {
+  /** Milliseconds of a clock that never goes back. */
+  readonly arrivedAt: number;
+  /** Filled in when the model runs for it, before it is answered. */
+  readonly timing: RunTiming;
   readonly kind: InferenceKind;
   readonly body: Buffer;
   /** Set once nobody waits for the answer; such a job is answered with 499 when its turn comes, without the model. */
@@ -139,6 +144,7 @@ export class Batcher {
     const [only] = batch;
     if (batch.length === 1 && only) return this.#runAlone(only);
     let outputs: Tensor[] | undefined;
+    const beganAt = performance.now();
     try {
       outputs = await this.#options.model.run(joinRows(batch.map(inputsOf)));
       // Its first dimension isn't one of rows after all.
@@ -153,6 +159,7 @@ export class Batcher {
       for (const one of batch) await this.#runAlone(one);
       return undefined;
     }
+    ran(batch, beganAt);
     let row = 0;
     for (const one of batch) {
       this.#answer(one, rowsFrom(outputs, row, one.rows));
@@ -164,18 +171,24 @@ export class Batcher {
   async #runAlone(one: ReadJob): Promise<void> {
     const { job, request } = one;
     if (job.cancelled) return job.answer(CLIENT_CLOSED_REQUEST, "", "", false);
+    const beganAt = performance.now();
     try {
-      if (request === undefined) await this.#invoke(job);
-      else this.#answer(one, await this.#options.model.run(request.inputs));
+      if (request === undefined) return await this.#invoke(one, beganAt);
+      const outputs = await this.#options.model.run(request.inputs);
+      ran([one], beganAt);
+      this.#answer(one, outputs);
     } catch (error) {
+      if (job.timing.batch === 0) ran([one], beganAt);
       answerError(one.job, error);
     }
     return undefined;
   }
 
-  async #invoke(job: Job): Promise<void> {
+  async #invoke(one: ReadJob, beganAt: number): Promise<void> {
+    const { job } = one;
     const { mediaType, bytes } = invocationOf(job.body);
     const answered = await this.#options.model.invoke?.(mediaType, bytes);
+    ran([one], beganAt);
     if (answered === undefined) throw new BadInput("the model takes no invocations", 501);
     job.answer(answered.status, "", answered.body, false);
   }
@@ -189,6 +202,20 @@ export class Batcher {
       // Such as an answer that is longer than a string can be.
       answerError(job, error);
     }
+  }
+}
+
+/** The model has run for these jobs, together. */
+function ran(batch: readonly ReadJob[], beganAt: number): void {
+  const computeMicros = Math.round((performance.now() - beganAt) * 1_000);
+  let isFirst = true;
+  for (const { job } of batch) {
+    const { timing } = job;
+    timing.queuedMicros = Math.max(0, Math.round((beganAt - job.arrivedAt) * 1_000));
+    timing.computeMicros = computeMicros;
+    timing.batch = batch.length;
+    timing.isFirst = isFirst;
+    isFirst = false;
   }
 }
 

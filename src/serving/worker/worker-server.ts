@@ -2,8 +2,8 @@ import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { bytesOf } from "../../base/bytes.ts";
-import { FRAME_KIND, FrameReader, decodeRequest, encodeAnswers } from "../frames.ts";
-import type { Answer, RequestFrame } from "../frames.ts";
+import { FRAME_KIND, FrameReader, NO_RUN, decodeRequest, encodeAnswers } from "../frames.ts";
+import type { Answer, RequestFrame, RunTiming } from "../frames.ts";
 import { errorBody } from "../protocol/bad-input.ts";
 import { Batcher } from "./batcher.ts";
 import type { Job } from "./batcher.ts";
@@ -133,7 +133,8 @@ class Link {
 
   #read(chunk: Buffer): void {
     try {
-      for (const frame of this.#reader.push(chunk)) this.#take(decodeRequest(frame));
+      const now = performance.now();
+      for (const frame of this.#reader.push(chunk)) this.#take(decodeRequest(frame), now);
     } catch {
       // A stream that isn't frames can't be read on.
       this.#socket.destroy();
@@ -141,13 +142,13 @@ class Link {
     if (this.#isFull()) this.#socket.pause();
   }
 
-  #take({ id, kind, body }: RequestFrame): void {
+  #take({ id, kind, body }: RequestFrame, now: number): void {
     switch (kind) {
       case FRAME_KIND.v1:
       case FRAME_KIND.v2:
       case FRAME_KIND.v2Binary:
       case FRAME_KIND.invocations: {
-        const job = new LinkJob(this, id, kind, body);
+        const job = new LinkJob(this, id, kind, body, now);
         this.#jobs.set(id, job);
         return this.#batcher.add(job);
       }
@@ -165,20 +166,30 @@ class Link {
     }
   }
 
-  answer(id: number, status: number, prediction: string, body: string | Buffer, isBinary: boolean): void {
+  answer(
+    id: number,
+    status: number,
+    prediction: string,
+    body: string | Buffer,
+    isBinary: boolean,
+    timing: RunTiming = NO_RUN,
+  ): void {
     this.#jobs.delete(id);
-    if (!this.#socket.destroyed) this.#answers.push({ id, status, prediction, isBinary, body });
+    if (!this.#socket.destroyed) this.#answers.push({ id, status, prediction, isBinary, body, timing });
   }
 }
 
 class LinkJob implements Job {
   cancelled = false;
+  readonly timing: RunTiming = { queuedMicros: 0, computeMicros: 0, batch: 0, isFirst: false };
   readonly kind: InferenceKind;
   readonly body: Buffer;
+  readonly arrivedAt: number;
   readonly #link: Link;
   readonly #id: number;
 
-  constructor(link: Link, id: number, kind: InferenceKind, body: Buffer) {
+  constructor(link: Link, id: number, kind: InferenceKind, body: Buffer, now: number) {
+    this.arrivedAt = now;
     this.#link = link;
     this.#id = id;
     this.kind = kind;
@@ -186,6 +197,6 @@ class LinkJob implements Job {
   }
 
   answer(status: number, prediction: string, body: string | Buffer, isBinary: boolean): void {
-    this.#link.answer(this.#id, status, prediction, body, isBinary);
+    this.#link.answer(this.#id, status, prediction, body, isBinary, this.timing);
   }
 }

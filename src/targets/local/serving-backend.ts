@@ -6,6 +6,7 @@ import type { ErrorBody } from "../../http/errors.ts";
 import { joinBuffers } from "../../base/bytes.ts";
 import type { AdminCall, AdminCalls } from "../../serving/admin/calls.ts";
 import type { ServingBackend } from "../../serving/backend.ts";
+import type { ServingFigures } from "../../serving/figures.ts";
 
 export interface LocalServingOptions {
   /** The serve process's own socket. */
@@ -25,10 +26,13 @@ const PREPARE_MS = 5 * 60_000;
 /** Draining takes up to 30 s. */
 const REMOVE_MS = 45_000;
 
+/** Whoever scrapes waits for ten seconds at most, by Prometheus's default. */
+const FIGURES_MS = 3_000;
 export interface LocalServingBackend extends ServingBackend {
   /** Says who may ask for predictions; answers the ids of the tokens that did since the last time. */
   admit(callers: AdminCalls["callers"]["request"]): Promise<{ used: string[] }>;
   close(): void;
+  figures(): Promise<ServingFigures>;
 }
 
 /** Serves variants by the serve process of this machine; SERVE_UNREACHABLE while it is away. */
@@ -59,6 +63,7 @@ export function createLocalServingBackend(options: LocalServingOptions): LocalSe
 }
 
 async function whenThere<Answer>(
+    figures: () => call("figures", null, { timeoutMs: FIGURES_MS }),
   clock: Clock,
   signal: AbortSignal | undefined,
   attempt: () => Promise<Answer>,

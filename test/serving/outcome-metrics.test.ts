@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { exposition } from "../../src/serving/exposition.ts";
+import { Exposition } from "../../src/monitoring/exposition.ts";
+import { addOutcomes } from "../../src/serving/outcome-metrics.ts";
 import { latencyBucket } from "../../src/serving/outcomes.ts";
 import type { OutcomeCounter, ShadowCounter } from "../../src/serving/outcomes.ts";
 
@@ -20,6 +21,12 @@ function counter(epoch: string, started: number, more: Partial<OutcomeCounter> =
     abortedLatency: { counts: [], sum: 0 },
     ...more,
   };
+}
+
+function exposition(report: Parameters<typeof addOutcomes>[1]): string {
+  const page = new Exposition();
+  addOutcomes(page, report);
+  return page.text();
 }
 
 const LABELS = 'service="digits",version="2",arm="challenger"';
@@ -48,7 +55,6 @@ test("cells of one variant are added up over epochs, and histograms are cumulati
   expect(bucketLines(lines, "+Inf")).toMatch(/ 15$/);
   expect(lines).toContain(`slipway_prediction_duration_seconds_count{${LABELS}} 15`);
   expect(lines).toContain(`slipway_prediction_duration_seconds_sum{${LABELS}} 1`);
-  expect(lines.filter((line) => line.startsWith("# TYPE"))).toHaveLength(9);
 });
 
 test("a latency is in the first bucket whose bound it doesn't pass, exactly at the bounds too", () => {

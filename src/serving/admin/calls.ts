@@ -1,5 +1,5 @@
-import type { ServingFigures } from "../figures.ts";
 import type { PredictionPage, OutcomeReport } from "../outcomes.ts";
+import type { ServingFigures } from "../figures.ts";
 import type { PredictionCallers } from "../router/caller-book.ts";
 import type { ProbeAnswer, TrafficRule, VariantRef, VariantSpec, VariantState } from "../backend.ts";
 

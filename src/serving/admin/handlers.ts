@@ -67,8 +67,8 @@ export function adminHandlers(router: Router): AdminHandlers {
       counters: router.outcomes.report(),
       shadows: router.shadows.report(),
     }),
-    predictions: ({ cursor, limit }) => router.log.readAll(cursor, Math.min(Math.max(1, limit), MAX_PAGE)),
     figures: async () => servingFigures(router),
+    predictions: ({ cursor, limit }) => router.log.readAll(cursor, Math.min(Math.max(1, limit), MAX_PAGE)),
     callers: async (callers) => ({ used: await router.callers.replace(callers) }),
     logs: ({ lines, ...ref }) => workerLogLines(router.logsDir, ref, lines),
   };

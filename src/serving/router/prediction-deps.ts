@@ -16,8 +16,8 @@ export interface PredictionDeps {
   copies: CopiesUnderWay;
   seen: SeenCallers;
   log: PredictionLog;
-  /** Milliseconds since the epoch. */
   requests: RequestCounts;
+  /** Milliseconds since the epoch. */
   now(): number;
   /** Milliseconds of a clock that never goes back. */
   ticks(): number;
@@ -32,6 +32,6 @@ export interface InferTarget {
   model: string;
   /** From the path: this version, assigned by nobody, in no test. */
   version?: number;
-}
   /** It came by gRPC, in whose place the protocol is V2. */
   isGrpc?: boolean;
+}

@@ -77,12 +77,12 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     callers: deps.callers,
     logsDir: deps.logsDir,
     outcomes: new OutcomeCounters(incarnation, () => performance.now()),
+    requests: new RequestCounts(),
     copies: new CopiesUnderWay(),
     shadows: new ShadowCounters(incarnation),
     seen: seenCallers(join(deps.serveDir, "callers"), rules),
     log: new PredictionLog({
       dir: join(deps.serveDir, "predictions"),
-    requests: new RequestCounts(),
       incarnation,
       segmentBytes: SEGMENT_BYTES,
       totalBytes: LOG_BYTES,

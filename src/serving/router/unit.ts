@@ -86,12 +86,12 @@ export class Unit {
     if (inForce === undefined) {
       deps.requests.count(target, undefined, 404, false);
       return reply.fail(404, `service ${JSON.stringify(target.model)} was removed`, {});
+    }
     const drawn =
       target.version === undefined
         ? draw(inForce, callerOf(request.headers, inForce.rule), body.length, deps)
         : { assignment: assign(inForce, deps.random()), isRepeat: false };
     return void new Unit(reply, { ...drawn, requestId, target, kind }, inForce, request, deps);
-    }
   }
 
   #try(): void {
@@ -132,12 +132,12 @@ export class Unit {
     if (this.#fallback !== undefined) headers["x-slipway-fallback"] = String(this.#fallback.version);
     if ("error" in tried) this.#reply.fail(tried.status, tried.error, { ...headers, ...tried.headers });
     else this.#reply.answer(tried.status, tried.body, headers, tried.isBinary);
+    this.#deps.requests.count(this.#drawn.target, this.#version, tried.status);
     this.#outcome.answered({
       version: this.#version,
       status: tried.status,
       prediction: "error" in tried ? "" : tried.prediction,
       milliseconds: this.#deps.ticks() - this.#startedAt,
-    this.#deps.requests.count(this.#drawn.target, this.#version, tried.status);
       ...(this.#fallback === undefined ? {} : { fallback: this.#fallback }),
     });
   }
@@ -153,6 +153,7 @@ export class Unit {
     this.#isDone = true;
     clearTimeout(this.#timer);
     this.#request?.cancel();
+    this.#deps.requests.count(this.#drawn.target, this.#version, CLIENT_LEFT);
     this.#outcome.left(this.#deps.ticks() - this.#startedAt, this.#fallback !== undefined);
   }
 }
@@ -169,4 +170,3 @@ function callerOf(headers: IncomingHttpHeaders, { sticky }: TrafficRule): string
   const value = headers[sticky.header.toLowerCase()];
   return typeof value === "string" ? value : undefined;
 }
-    this.#deps.requests.count(this.#drawn.target, this.#version, CLIENT_LEFT);

@@ -25,14 +25,15 @@ const CALL_MS = 10_000;
 const PREPARE_MS = 5 * 60_000;
 /** Draining takes up to 30 s. */
 const REMOVE_MS = 45_000;
-
 /** Whoever scrapes waits for ten seconds at most, by Prometheus's default. */
 const FIGURES_MS = 3_000;
+
 export interface LocalServingBackend extends ServingBackend {
   /** Says who may ask for predictions; answers the ids of the tokens that did since the last time. */
   admit(callers: AdminCalls["callers"]["request"]): Promise<{ used: string[] }>;
-  close(): void;
+  /** What serve counts for people who operate it. */
   figures(): Promise<ServingFigures>;
+  close(): void;
 }
 
 /** Serves variants by the serve process of this machine; SERVE_UNREACHABLE while it is away. */
@@ -57,13 +58,13 @@ export function createLocalServingBackend(options: LocalServingOptions): LocalSe
     outcomes: () => call("outcomes", null),
     predictions: (cursor, limit) => call("predictions", { cursor, limit }),
     logs: (ref, lines) => call("logs", { ...ref, lines }),
+    figures: () => call("figures", null, { timeoutMs: FIGURES_MS }),
     admit: (callers) => call("callers", callers),
     close: () => agent.destroy(),
   };
 }
 
 async function whenThere<Answer>(
-    figures: () => call("figures", null, { timeoutMs: FIGURES_MS }),
   clock: Clock,
   signal: AbortSignal | undefined,
   attempt: () => Promise<Answer>,

@@ -1,0 +1,77 @@
+// Go's command as the cluster tests use it: sources of a module at one version, and programs built out of modules.
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Older versions of Go can't build the control plane; a newer one is not fetched behind a person's back. */
+const OLDEST = [1, 26];
+const MISSING =
+  "Go 1.26 or newer builds the Kubernetes API server of these tests (https://go.dev/dl, or `apt-get install golang`, " +
+  "`brew install go`); a cluster of yours in SLIPWAY_TEST_KUBECONFIG needs no Go for its API, " +
+  "yet the definitions of its kinds come by Go's module proxy too";
+
+/** Throws with what to install. */
+export function requireGo() {
+  const { error, stdout } = spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8", env: goEnvironment() });
+  if (error) throw new Error(`\`go\` could not be started: ${MISSING}`);
+  const found = /^go(\d+)\.(\d+)/.exec(stdout.trim());
+  const [major, minor] = [Number(found?.[1] ?? 0), Number(found?.[2] ?? 0)];
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  throw new Error(`\`go env GOVERSION\` says ${stdout.trim() || "nothing"}: ${MISSING}`);
+}
+
+/**
+ * Folder with the sources of a module, read-only. Throws when the proxy doesn't have it or its contents have another
+ * hash than `sum` (Go's `h1:`, as in go.sum).
+ * @param {{ module: string, version: string, sum: string }} wanted
+ * @returns {string}
+ */
+export function moduleFolder({ module, version, sum }) {
+  const name = `${module}@${version}`;
+  const answer = go(["mod", "download", "-json", name], { cwd: tmpdir(), title: `fetching ${name}` });
+  const { Dir, Sum } = JSON.parse(answer);
+  if (Sum !== sum) throw new Error(`${name} has the hash ${Sum}; ${sum} is expected`);
+  return Dir;
+}
+
+/**
+ * Builds one program, one package at a time and behind everything else that the machine does.
+ * @param {{ from: string, packages: string, output: string, flags: string }} build `from`: folder with a go.mod and
+ *   go.sum that pin everything; `packages`: what is built; `output`: the program's path; `flags`: of the linker.
+ */
+export function buildProgram({ from, packages, output, flags }) {
+  const scratch = `${output}.building-${process.pid}`;
+  mkdirSync(scratch, { recursive: true });
+  try {
+    // A copy: Go notes in go.mod what it works out.
+    for (const file of ["go.mod", "go.sum"]) cpSync(join(from, file), join(scratch, file));
+    const flag = ["-p", "1", "-mod=mod", "-trimpath", "-buildvcs=false", "-ldflags", `-s -w ${flags}`];
+    go(["build", ...flag, "-o", output, packages], {
+      cwd: scratch,
+      title: `building ${packages}`,
+      nice: true,
+    });
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function go(args, { cwd, title, nice = false }) {
+  requireGo();
+  const [command, ...before] = nice ? ["nice", "-n", "19", "go"] : ["go"];
+  const { error, status, stdout, stderr } = spawnSync(command, [...before, ...args], {
+    cwd,
+    encoding: "utf8",
+    env: goEnvironment(),
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (!error && status === 0) return stdout;
+  const said = (error?.message ?? (stderr || stdout)).trim().split("\n").slice(-8).join("\n");
+  throw new Error(`${title} failed:\n${said}`);
+}
+
+/** Nothing of a person's own settings that would change what is built. */
+function goEnvironment() {
+  return { ...process.env, CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOWORK: "off", GOFLAGS: "" };
+}

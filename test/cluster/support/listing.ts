@@ -1,0 +1,42 @@
+import type { KubernetesObject } from "../../../src/targets/kubernetes/object.ts";
+import type { TestCluster } from "./cluster.ts";
+import { listable } from "./resources.ts";
+
+/** Everything in a cluster: what it is called, and its contents as text. */
+export type Listing = ReadonlyMap<string, string>;
+
+/** Comes and goes by itself. */
+const RESTLESS = new Set(["Event", "Lease", "IPAddress"]);
+/** What an API server writes down of each object anew. */
+const VOLATILE = new Set(["resourceVersion", "managedFields", "uid", "creationTimestamp", "generation"]);
+
+/** Lists every object of every kind that the server has, without what changes by itself. */
+export async function listing(cluster: TestCluster): Promise<Listing> {
+  const resources = (await listable(cluster)).filter(({ kind }) => !RESTLESS.has(kind));
+  const all = await Promise.all(
+    resources.map(async ({ apiVersion, kind, path }) => {
+      const list = await cluster.get<{ items: KubernetesObject[] }>(path);
+      return (list?.items ?? []).map((item): [string, string] => {
+        const { namespace = "", name } = item.metadata;
+        return [`${apiVersion} ${kind} ${namespace}/${name}`, contents(item)];
+      });
+    }),
+  );
+  return new Map(all.flat().sort(([a], [b]) => a.localeCompare(b)));
+}
+
+/** What there is more, less or otherwise in the second one, one line each. */
+export function differences(before: Listing, after: Listing): string[] {
+  const gone = [...before.keys()].filter((key) => !after.has(key)).map((key) => `gone: ${key}`);
+  const come = [...after.keys()].filter((key) => !before.has(key)).map((key) => `new: ${key}`);
+  const changed = [...before].flatMap(([key, text]) => {
+    const now = after.get(key);
+    return now === undefined || now === text ? [] : [`changed: ${key}\n  ${text}\n  ${now}`];
+  });
+  return [...gone, ...come, ...changed];
+}
+
+function contents({ metadata, status: _status, ...rest }: KubernetesObject): string {
+  const kept = Object.fromEntries(Object.entries(metadata).filter(([key]) => !VOLATILE.has(key)));
+  return JSON.stringify({ ...rest, metadata: kept });
+}

@@ -412,6 +412,22 @@ export const CATALOGUE = {
     status: 409,
     hint: "Read `slipway platform plan`, then apply with --upgrade; what has been applied stays until then.",
   },
+  PLATFORM_FILE_INVALID: {
+    status: 400,
+    hint: "Correct what is named; docs/reference/platform-yaml.md has every key.",
+  },
+  PLATFORM_ENVIRONMENT_UNKNOWN: {
+    status: 404,
+    hint: "Name one of the keys under environments with -e, or leave -e out.",
+  },
+  PLATFORM_OBJECT_TWICE: {
+    status: 409,
+    hint: "Take one of the two away, or give what they stand for names of their own.",
+  },
+  PLATFORM_FOLDER_FOREIGN: {
+    status: 409,
+    hint: "Name an empty folder with --out; nothing that isn't from slipway is overwritten.",
+  },
   PLATFORM_NEWER: { status: 409, hint: "Use at least the version of slipway that applied it last." },
   PLATFORM_PAUSED: { status: 409, hint: "`slipway platform resume` lets changes through again." },
   PLATFORM_NOT_APPLIED: { status: 404, hint: "`slipway platform apply` makes it." },

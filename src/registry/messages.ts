@@ -1,5 +1,5 @@
 import type { ReadTx } from "../store/database.ts";
-import { groupBy } from "../tracking/group.ts";
+import { groupBy } from "../base/group.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
 import { latestVersionsOf, versionExtras, versionKey, type ModelRow, type VersionRow } from "./queries.ts";
 

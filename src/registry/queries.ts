@@ -1,5 +1,5 @@
 import type { ReadTx } from "../store/database.ts";
-import { groupBy } from "../tracking/group.ts";
+import { groupBy } from "../base/group.ts";
 import { invalid, missing } from "../tracking/wire/errors.ts";
 import type { KeyValue } from "../tracking/wire/limits.ts";
 

@@ -1,5 +1,5 @@
 import type { ReadTx } from "../../store/database.ts";
-import { groupBy } from "../../tracking/group.ts";
+import { groupBy } from "../../base/group.ts";
 import { pageBy } from "../../tracking/search/paging.ts";
 import { joinSql } from "../../tracking/search/sql.ts";
 import { missing } from "../../tracking/wire/errors.ts";

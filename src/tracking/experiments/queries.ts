@@ -1,5 +1,5 @@
 import type { ReadTx, SqlValue } from "../../store/database.ts";
-import { groupBy } from "../group.ts";
+import { groupBy } from "../../base/group.ts";
 import { invalid } from "../wire/errors.ts";
 import type { KeyValue } from "../wire/limits.ts";
 

@@ -1,5 +1,5 @@
 import type { ReadTx } from "../../store/database.ts";
-import { groupBy } from "../group.ts";
+import { groupBy } from "../../base/group.ts";
 import { missing } from "../wire/errors.ts";
 import { wireDouble } from "../wire/json.ts";
 import type { KeyValue } from "../wire/limits.ts";

@@ -1,5 +1,5 @@
 import type { ReadTx } from "../../store/database.ts";
-import { groupBy } from "../group.ts";
+import { groupBy } from "../../base/group.ts";
 import { JsonText, toWire, wireDouble } from "../wire/json.ts";
 
 /** What hangs on a tracking run by its keys. */

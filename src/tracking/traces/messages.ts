@@ -1,5 +1,5 @@
 import type { ReadTx } from "../../store/database.ts";
-import { groupBy } from "../group.ts";
+import { groupBy } from "../../base/group.ts";
 import type { KeyValue } from "../wire/limits.ts";
 import { assessmentsOf } from "./assessments/queries.ts";
 import { TAG } from "./names.ts";

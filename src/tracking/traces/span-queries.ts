@@ -1,5 +1,5 @@
 import type { ReadTx } from "../../store/database.ts";
-import { groupBy } from "../group.ts";
+import { groupBy } from "../../base/group.ts";
 import { invalid } from "../wire/errors.ts";
 import { traceInfos } from "./messages.ts";
 import { METADATA } from "./names.ts";

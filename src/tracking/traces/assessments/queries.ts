@@ -1,5 +1,5 @@
 import type { ReadTx } from "../../../store/database.ts";
-import { groupBy } from "../../group.ts";
+import { groupBy } from "../../../base/group.ts";
 import { missing } from "../../wire/errors.ts";
 import { marks, type TraceRow } from "../rows.ts";
 import { timestamp } from "../times.ts";

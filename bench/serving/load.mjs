@@ -1,7 +1,9 @@
 // One measured load on a server, closed or open loop, by a client in a process of its own.
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildSync } from "esbuild";
 import { runMeasured, withCpu } from "../lib/measured-client.mjs";
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -20,7 +22,27 @@ export function closedLoop(server, { bodyFile, connections, seconds }) {
 
 /** So many requests a second, whatever the server does; a latency begins when its request was due. */
 export function openLoop(server, { bodyFile, rate, seconds }) {
-  return measured(server, [here("open-loop.mjs"), server.port, server.path, bodyFile, rate, seconds]);
+  return measured(server, [openLoopFile(), server.port, server.path, bodyFile, rate, seconds]);
+}
+
+let bundled;
+
+/** The client of the open loop: the product's own, as one file, until this process ends. */
+function openLoopFile() {
+  if (bundled !== undefined) return bundled;
+  const folder = mkdtempSync(join(tmpdir(), "slipway-bench-load-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  bundled = join(folder, "open-loop.mjs");
+  buildSync({
+    entryPoints: [here("open-loop.ts")],
+    outfile: bundled,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20.19",
+    logLevel: "warning",
+  });
+  return bundled;
 }
 
 async function measured(server, args) {

@@ -99,7 +99,7 @@ async function composeServe(
       front.server.close();
       await Promise.all([drained(router, withinMs), grpc.drain(withinMs)]);
       router.copies.endAll();
-      await router.log.flush();
+      await Promise.all([router.log.flush(), router.samples.roll()]);
       front.close();
       forward.close();
       router.variants.detach();

@@ -4,6 +4,9 @@ import type { TrafficRule } from "../serving/backend.ts";
 import type { RolloutPolicy, ServingSpec } from "../spec/project.ts";
 import type { RolloutDeps } from "./deps.ts";
 
+/** Of the requests that go to the prediction log where the project's file doesn't say. */
+const LOG_SAMPLE = 0.01;
+
 /** The rule that a commit says for one service; how it is served comes from the project's file. */
 export function trafficRule(
   state: ServiceState,
@@ -24,6 +27,7 @@ export function trafficRule(
     timeoutMs: serving.timeout,
     maxBodyBytes: serving.maxBody,
     protocols: serving.protocol,
+    log: { sample: serving.log?.sample ?? LOG_SAMPLE, values: serving.log?.values ?? true },
   };
 }
 

@@ -66,6 +66,16 @@ export interface TrafficRule {
   timeoutMs: number;
   maxBodyBytes: number;
   protocols: ("v1" | "v2")[];
+  /** Which requests go to the prediction log; undefined: none. */
+  log?: LogRule;
+}
+
+/** Which requests of a service are kept with their answers. */
+export interface LogRule {
+  /** Of the requests, chosen by their ids; 0 to 1. */
+  sample: number;
+  /** Inputs and outputs too, not only what is told about the request. */
+  values: boolean;
 }
 
 export interface ProbeAnswer {

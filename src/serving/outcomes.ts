@@ -84,12 +84,22 @@ export interface ShadowDifference {
   challenger: (string | number)[];
 }
 
+/** Requests of a service that were chosen for the prediction log, since the incarnation began. */
+export interface LogCounter {
+  service: string;
+  logged: number;
+  /** Chosen, and not kept: there was no room, or the disk failed. */
+  dropped: number;
+}
+
 export interface OutcomeReport {
   /** Milliseconds since the epoch. */
   at: number;
   incarnation: string;
   counters: OutcomeCounter[];
   shadows: ShadowCounter[];
+  /** Of a backend that keeps a prediction log. */
+  logs?: LogCounter[];
   /** Upper edges in milliseconds of a backend whose histograms are coarser than `latencyEdge()`. */
   edges?: number[];
 }
@@ -126,4 +136,12 @@ export interface PredictionPage {
   cursor: string;
   /** True when older records than the cursor's were dropped before they were read. */
   gap: boolean;
+}
+
+/** What is known of a request by its id. */
+export interface FoundPrediction {
+  /** Of an id that came more than once, the newest; undefined: there is none that is kept. */
+  record?: PredictionRecord;
+  /** Time of the oldest that is kept, in milliseconds since the epoch; null: none is. */
+  since: number | null;
 }

@@ -170,6 +170,20 @@ export function rate() {
     });
 }
 
+/** A part of all, from none to all: `1%` is 0.01. */
+export function part() {
+  const allowed = "a percentage from 0% to 100%, such as 1%";
+  return z
+    .string()
+    .meta({ title: "part", pattern: PERCENT_PATTERN, examples: ["1%", "100%"] })
+    .transform((text, ctx): number => {
+      const value = parsePercent(text);
+      if (value === undefined) return refuse(ctx, "isn't a percentage", "percentage", allowed);
+      if (value > 1) return refuse(ctx, "is out of range", "range", allowed);
+      return value;
+    });
+}
+
 /** A file, folder or glob that can't leave the folder it is relative to. */
 export function innerPath() {
   const allowed = "a relative path inside the folder, with / between names and without ..";

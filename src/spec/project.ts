@@ -74,6 +74,20 @@ export interface ServingSpec {
   sticky?: { header: string };
   /** Of a request's body, in bytes. */
   maxBody: number;
+  /** The prediction log. */
+  log?: PredictionLogSpec;
+}
+
+/** Which requests are kept with their answers, and how long. */
+export interface PredictionLogSpec {
+  /** Of the requests, as a fraction from 0 to 1; default 0.01. */
+  sample?: number;
+  /** Whether inputs and outputs are kept; default true. */
+  values?: boolean;
+  /** Milliseconds; default 30 days. */
+  keep?: number;
+  /** Bytes of the service's files; default 1 GiB. */
+  maxSize?: number;
 }
 
 /** Workers of a variant: how many, and when. */

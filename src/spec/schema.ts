@@ -1,10 +1,11 @@
 import { z } from "zod";
-import { complain, distance, duration, innerPath, label, size } from "./fields.ts";
+import { complain, distance, duration, innerPath, label, part, size } from "./fields.ts";
 import { RESERVED_PROJECT_NAMES } from "./names.ts";
 import type { Gate } from "./project.ts";
 import { metricName, rolloutSchema } from "./rollout-schema.ts";
 
-const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const GI = 2 ** 30;
 const MI = 2 ** 20;
 
@@ -230,6 +231,26 @@ const serving = z.strictObject({
     })
     .exactOptional()
     .describe("Of each worker. A model with its own has processes of its own."),
+  log: z
+    .strictObject({
+      sample: part()
+        .exactOptional()
+        .describe("Of the requests, chosen by their ids (default 1%); 0%: none, 100%: all."),
+      values: z
+        .boolean()
+        .exactOptional()
+        .describe(
+          "Whether inputs and outputs are kept (default true), or only what is told about a request.",
+        ),
+      keep: duration({ min: HOUR, max: 3650 * DAY })
+        .exactOptional()
+        .describe("How long it is kept (default 30d)."),
+      maxSize: size({ min: 16 * MI, max: 1024 * GI })
+        .exactOptional()
+        .describe("Room of the service's files (default 1Gi); the oldest go first."),
+    })
+    .exactOptional()
+    .describe("The prediction log: requests and their answers, as Parquet files."),
 });
 
 /** The authored source of slipway.yaml: keys, types, bounds, defaults and their documentation. */

@@ -11,6 +11,7 @@ import type { PredictionLog } from "../../src/serving/router/prediction-log.ts";
 import { HttpReply } from "../../src/serving/router/reply.ts";
 import { RequestCounts } from "../../src/serving/router/request-counts.ts";
 import { RuleBook } from "../../src/serving/router/rule-book.ts";
+import type { SampleLog } from "../../src/serving/router/sample-log.ts";
 import type { SeenCallers } from "../../src/serving/router/seen-callers.ts";
 import { ShadowCounters } from "../../src/serving/router/shadow-counters.ts";
 import { Unit } from "../../src/serving/router/unit.ts";
@@ -117,6 +118,7 @@ export class FakeServing {
       copies: new CopiesUnderWay(),
       seen: seen as SeenCallers,
       log: { add } as unknown as PredictionLog,
+      samples: { take: () => undefined } as unknown as SampleLog,
       now: () => 1_000,
       ticks: () => this.ticks,
       random: () => this.randoms.shift() ?? 0.999,

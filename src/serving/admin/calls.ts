@@ -1,4 +1,4 @@
-import type { PredictionPage, OutcomeReport } from "../outcomes.ts";
+import type { FoundPrediction, PredictionPage, OutcomeReport } from "../outcomes.ts";
 import type { ServingFigures } from "../figures.ts";
 import type { PredictionCallers } from "../router/caller-book.ts";
 import type { ProbeAnswer, TrafficRule, VariantRef, VariantSpec, VariantState } from "../backend.ts";
@@ -15,6 +15,10 @@ export interface AdminCalls {
   outcomes: { request: null; answer: OutcomeReport };
   figures: { request: null; answer: ServingFigures };
   predictions: { request: { cursor: string; limit: number }; answer: PredictionPage };
+  /** Of an id, and since when ids are kept. */
+  prediction: { request: { requestId: string }; answer: FoundPrediction };
+  /** Hands what the prediction log has over, for its files. */
+  "roll-log": { request: null; answer: null };
   callers: { request: PredictionCallers; answer: { used: string[] } };
   logs: { request: VariantRef & { lines: number }; answer: string[] };
 }

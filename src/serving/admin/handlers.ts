@@ -66,9 +66,15 @@ export function adminHandlers(router: Router): AdminHandlers {
       incarnation: router.outcomes.incarnation,
       counters: router.outcomes.report(),
       shadows: router.shadows.report(),
+      logs: router.samples.report(),
     }),
     figures: async () => servingFigures(router),
     predictions: ({ cursor, limit }) => router.log.readAll(cursor, Math.min(Math.max(1, limit), MAX_PAGE)),
+    prediction: ({ requestId }) => router.log.find(requestId),
+    async "roll-log"() {
+      await router.samples.roll();
+      return null;
+    },
     callers: async (callers) => ({ used: await router.callers.replace(callers) }),
     logs: ({ lines, ...ref }) => workerLogLines(router.logsDir, ref, lines),
   };

@@ -3,6 +3,7 @@ import type { OutcomeCounters } from "./outcome-counters.ts";
 import type { PredictionLog } from "./prediction-log.ts";
 import type { RequestCounts } from "./request-counts.ts";
 import type { RuleBook } from "./rule-book.ts";
+import type { SampleLog } from "./sample-log.ts";
 import type { SeenCallers } from "./seen-callers.ts";
 import type { ShadowCounters } from "./shadow-counters.ts";
 import type { Variants } from "./variants.ts";
@@ -16,6 +17,7 @@ export interface PredictionDeps {
   copies: CopiesUnderWay;
   seen: SeenCallers;
   log: PredictionLog;
+  samples: SampleLog;
   requests: RequestCounts;
   /** Milliseconds since the epoch. */
   now(): number;

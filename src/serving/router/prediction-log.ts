@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { appendFile, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { PredictionPage, PredictionRecord } from "../outcomes.ts";
+import { bytesOf } from "../../base/bytes.ts";
+import type { FoundPrediction, PredictionPage, PredictionRecord } from "../outcomes.ts";
 
 export interface PredictionLogOptions {
   dir: string;
@@ -34,6 +35,7 @@ export class PredictionLog {
   /** Records that came, and how many of them are written or lost. */
   #added = 0;
   #settled = 0;
+  #searching: Promise<unknown> = Promise.resolve();
   #waiting: { upTo: number; done: () => void }[] = [];
   /** Name of the newest segment that was dropped, or in which records were. */
   #droppedUpTo = "";
@@ -104,6 +106,52 @@ export class PredictionLog {
       if (records.length >= limit) break;
     }
     return { records, cursor: name === "" ? cursor : `${name}:${offset}`, gap };
+  }
+
+  /**
+   * The newest record of an id. The segments are read whole, newest first and a piece at a time, so that no request has
+   * to wait for it; one search after the other.
+   */
+  find(requestId: string): Promise<FoundPrediction> {
+    const found = this.#searching.then(async () => {
+      await this.flush();
+      const wanted = Buffer.from(`{"requestId":${JSON.stringify(requestId)},`);
+      for (const segment of this.#segments.toReversed()) {
+        const record = await this.#findIn(segment, wanted);
+        if (record !== undefined) return { record, since: await this.#since() };
+      }
+      return { since: await this.#since() };
+    });
+    this.#searching = found.catch(() => undefined);
+    return found;
+  }
+
+  /** The last line of a segment that begins so. */
+  async #findIn(segment: Segment, wanted: Buffer): Promise<PredictionRecord | undefined> {
+    const file = await open(join(this.#options.dir, segment.name), "r").catch(() => undefined);
+    if (file === undefined) return undefined;
+    try {
+      const room = Buffer.allocUnsafe(READ_BYTES);
+      let newest: PredictionRecord | undefined;
+      for (let offset = 0; offset < segment.bytes;) {
+        const { bytesRead } = await file.read(bytesOf(room), 0, room.length, offset);
+        const whole = room.subarray(0, bytesRead).lastIndexOf(10) + 1;
+        if (whole === 0) break;
+        const piece = room.subarray(0, whole);
+        const start = piece.lastIndexOf(bytesOf(wanted));
+        if (start >= 0)
+          newest = parseLine(bytesOf(piece.subarray(start, piece.indexOf(10, start)))) ?? newest;
+        offset += whole;
+      }
+      return newest;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #since(): Promise<number | null> {
+    const [oldest] = (await this.read("", 1)).records;
+    return oldest?.at ?? null;
   }
 
   async #readLines(

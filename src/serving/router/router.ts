@@ -20,10 +20,12 @@ import { Placement } from "./placement.ts";
 import { PredictionLog } from "./prediction-log.ts";
 import { RequestCounts } from "./request-counts.ts";
 import { relocate } from "./relocate.ts";
+import { SampleLog } from "./sample-log.ts";
 import { isPredictionPath, parseRoute } from "./routes.ts";
 import type { PredictionRoute } from "./routes.ts";
 import { RuleBook } from "./rule-book.ts";
 import { ShadowCounters } from "./shadow-counters.ts";
+import { secretFile } from "./secret-file.ts";
 import { SnapshotFile } from "./snapshot.ts";
 import { Variants } from "./variants.ts";
 import type { WorkerHost } from "./worker-host.ts";
@@ -57,6 +59,9 @@ export interface Router extends PredictionDeps {
 
 const SEGMENT_BYTES = 8 * 1024 * 1024;
 const LOG_BYTES = 256 * 1024 * 1024;
+/** Of what nobody has made Parquet files of yet. */
+const SPOOL_BYTES = 256 * 1024 * 1024;
+const SPOOL_MS = 5 * 60_000;
 
 /** Builds the router from what the last one left: same rules, same weights, the workers that still live. */
 export async function createRouter(deps: RouterDeps): Promise<Router> {
@@ -86,6 +91,14 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
       incarnation,
       segmentBytes: SEGMENT_BYTES,
       totalBytes: LOG_BYTES,
+    }),
+    samples: new SampleLog({
+      dir: join(deps.serveDir, "samples"),
+      incarnation,
+      segmentBytes: SEGMENT_BYTES,
+      segmentMs: SPOOL_MS,
+      totalBytes: SPOOL_BYTES,
+      key: secretFile(join(deps.serveDir, "callers.key")),
     }),
     snapshot: new SnapshotFile(path, () => ({ ...rules.state(), variants: variants.specs() })),
     now: () => clock.now(),

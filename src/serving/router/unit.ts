@@ -7,6 +7,7 @@ import { draw } from "./draw.ts";
 import type { TrafficRule } from "../backend.ts";
 import type { InferTarget, PredictionDeps } from "./prediction-deps.ts";
 import type { Reply } from "./reply.ts";
+import type { Sample } from "./sample-log.ts";
 import { CLIENT_LEFT } from "./request-counts.ts";
 import { ShadowPair } from "./shadow-pair.ts";
 import { SingleOutcome } from "./unit-outcome.ts";
@@ -31,6 +32,7 @@ type Tried =
   | { status: number; error: string; headers?: Headers };
 
 const RETRY_SOON = { "retry-after": "1" };
+const NO_ANSWER = Buffer.alloc(0);
 
 /** One unit of traffic, from its assignment to its outcome. */
 export class Unit {
@@ -41,6 +43,8 @@ export class Unit {
   readonly #body: Buffer;
   readonly #timeoutMs: number;
   readonly #outcome: UnitOutcome;
+  /** It goes to the prediction log. */
+  readonly #sample: Sample | undefined;
   readonly #startedAt: number;
   readonly #timer: NodeJS.Timeout;
   /** Asked now; the one that answers in the end. */
@@ -53,7 +57,7 @@ export class Unit {
     reply: Reply,
     drawn: DrawnUnit,
     { rule }: RuleInForce,
-    { body, timeoutMs }: UnitRequest,
+    { body, timeoutMs, requestId, headers }: UnitRequest,
     deps: PredictionDeps,
   ) {
     this.#reply = reply;
@@ -62,6 +66,7 @@ export class Unit {
     this.#rule = rule;
     this.#body = body;
     this.#startedAt = deps.ticks();
+    this.#sample = deps.samples.take(rule, requestId, headers);
     this.#timeoutMs = timeoutMs === undefined ? rule.timeoutMs : Math.min(timeoutMs, rule.timeoutMs);
     this.#timer = setTimeout(() => this.#timeOut(), this.#timeoutMs);
     reply.onLeft(() => this.#left());
@@ -133,13 +138,34 @@ export class Unit {
     if ("error" in tried) this.#reply.fail(tried.status, tried.error, { ...headers, ...tried.headers });
     else this.#reply.answer(tried.status, tried.body, headers, tried.isBinary);
     this.#deps.requests.count(this.#drawn.target, this.#version, tried.status);
+    const milliseconds = this.#deps.ticks() - this.#startedAt;
     this.#outcome.answered({
       version: this.#version,
       status: tried.status,
       prediction: "error" in tried ? "" : tried.prediction,
-      milliseconds: this.#deps.ticks() - this.#startedAt,
+      milliseconds,
       ...(this.#fallback === undefined ? {} : { fallback: this.#fallback }),
     });
+    if (this.#sample !== undefined) this.#log(this.#sample, tried, milliseconds);
+  }
+
+  #log(sample: Sample, tried: Tried, milliseconds: number): void {
+    const { requestId, target, assignment, kind, isRepeat } = this.#drawn;
+    const head = {
+      id: requestId,
+      at: this.#deps.now(),
+      service: target.model,
+      version: this.#version,
+      arm: assignment.arm,
+      status: tried.status,
+      ms: milliseconds,
+      commit: this.#rule.commit,
+      kind,
+      ...("error" in tried ? { error: tried.error } : tried.isBinary && { isBinary: true as const }),
+      ...((target.version !== undefined || isRepeat) && { direct: true as const }),
+      ...(this.#fallback !== undefined && { fallback: this.#fallback.version }),
+    };
+    this.#deps.samples.add(sample, head, this.#body, "error" in tried ? NO_ANSWER : tried.body);
   }
 
   #timeOut(): void {

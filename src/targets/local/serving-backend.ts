@@ -6,6 +6,7 @@ import type { ErrorBody } from "../../http/errors.ts";
 import { joinBuffers } from "../../base/bytes.ts";
 import type { AdminCall, AdminCalls } from "../../serving/admin/calls.ts";
 import type { ServingBackend } from "../../serving/backend.ts";
+import type { FoundPrediction } from "../../serving/outcomes.ts";
 import type { ServingFigures } from "../../serving/figures.ts";
 
 export interface LocalServingOptions {
@@ -33,6 +34,10 @@ export interface LocalServingBackend extends ServingBackend {
   admit(callers: AdminCalls["callers"]["request"]): Promise<{ used: string[] }>;
   /** What serve counts for people who operate it. */
   figures(): Promise<ServingFigures>;
+  /** What is known of a request by its id. */
+  prediction(requestId: string): Promise<FoundPrediction>;
+  /** Hands over what the prediction log has, for its files. */
+  rollLog(): Promise<void>;
   close(): void;
 }
 
@@ -59,6 +64,8 @@ export function createLocalServingBackend(options: LocalServingOptions): LocalSe
     predictions: (cursor, limit) => call("predictions", { cursor, limit }),
     logs: (ref, lines) => call("logs", { ...ref, lines }),
     figures: () => call("figures", null, { timeoutMs: FIGURES_MS }),
+    prediction: (requestId) => call("prediction", { requestId }),
+    rollLog: async () => void (await call("roll-log", null)),
     admit: (callers) => call("callers", callers),
     close: () => agent.destroy(),
   };

@@ -1,0 +1,135 @@
+import { join } from "node:path";
+import { dateOf, listLogFiles, listServiceFolders, parseLogFile, serviceFolder } from "./log-files.ts";
+import type { LogFile } from "./log-files.ts";
+import { rowsOf } from "./log-row.ts";
+import type { LogRow } from "./log-row.ts";
+import { readParquet } from "./parquet.ts";
+import { readSpool } from "./spool.ts";
+import type { Spooled } from "./spool.ts";
+
+/** Times are milliseconds since the epoch, `until` without it. */
+export interface LogQuery {
+  service: string;
+  since?: number;
+  until?: number;
+  /** Rows. */
+  limit: number;
+}
+
+/** Reads the prediction log: the Parquet files, and what is on the way to one. */
+export interface PredictionLogReader {
+  /** The Parquet files of a service, oldest first. */
+  files(service: string): Promise<LogFile[]>;
+  /** Path of one of them; undefined: there is none of that name. */
+  path(service: string, name: string): Promise<string | undefined>;
+  /** The newest rows, newest request first and a request's rows in their order. */
+  newest(query: LogQuery): Promise<LogRow[]>;
+  /**
+   * All rows of one request; of an id that came more than once, of the newest. None: it isn't in the log.
+   * @param hint whose it is and when it was answered, where that is known
+   */
+  find(requestId: string, hint?: { service: string; at: number }): Promise<LogRow[]>;
+  /** When the oldest request that is kept was answered; null: none is. */
+  since(): Promise<number | null>;
+}
+
+export interface ReaderOptions {
+  /** Folder of the Parquet files. */
+  root: string;
+  /** Folder of what is on the way. */
+  spoolDir: string;
+  /** Milliseconds of a clock that never goes back. */
+  ticks(): number;
+}
+
+/** Longest search for an id of which nothing is known but itself. */
+const SEARCH_MS = 5_000;
+
+/** A reader of this machine's files. */
+export function createPredictionLogReader({ root, spoolDir, ticks }: ReaderOptions): PredictionLogReader {
+  const files = (service: string) => listLogFiles(root, serviceFolder(service));
+  return {
+    files,
+    async path(service, name) {
+      const known = parseLogFile(name) && (await files(service)).some((file) => file.name === name);
+      return known === true ? join(root, serviceFolder(service), name) : undefined;
+    },
+    async newest({ service, since = 0, until = Infinity, limit }) {
+      const isAsked = (at: number) => at >= since && at < until;
+      const spooled = await readSpool(spoolDir, (one) => one.service === service && isAsked(one.at));
+      const all = await files(service);
+      const rows = notInFiles(spooled, all)
+        .slice(-limit)
+        .flatMap(({ record }) => rowsOf(record));
+      for (const file of all.toSorted((a, b) => b.to - a.to)) {
+        if (file.to < since || file.from >= until) continue;
+        sortRows(rows);
+        const last = rows[limit - 1];
+        if (last !== undefined && last.time.getTime() > file.to) break;
+        // Of a file that reaches beyond `until`, its end isn't what is asked for.
+        const path = join(root, serviceFolder(service), file.name);
+        const own = await readIfThere(path, file.to < until ? { last: limit } : {});
+        rows.push(...own.filter((row) => isAsked(row.time.getTime())));
+      }
+      return sortRows(rows).slice(0, limit);
+    },
+    async find(requestId, hint) {
+      const text = `"id":${JSON.stringify(requestId)}`;
+      const spooled = await readSpool(spoolDir, (record) => record.id === requestId, text);
+      const newest = spooled.at(-1);
+      if (newest !== undefined) return rowsOf(newest.record);
+      const folders = hint === undefined ? await listServiceFolders(root) : [serviceFolder(hint.service)];
+      const places: { path: string; to: number }[] = [];
+      for (const folder of folders)
+        for (const file of await listLogFiles(root, folder))
+          if (hint === undefined || (file.from <= hint.at && hint.at <= file.to))
+            places.push({ path: join(root, folder, file.name), to: file.to });
+      const end = ticks() + SEARCH_MS;
+      for (const { path } of places.sort((a, b) => b.to - a.to)) {
+        const rows = await readIfThere(path, { requestId });
+        if (rows.length > 0) return newestRequest(rows);
+        if (ticks() > end) break;
+      }
+      return [];
+    },
+    async since() {
+      const [oldest] = await readSpool(spoolDir, () => true);
+      let since = oldest?.record.at ?? null;
+      for (const folder of await listServiceFolders(root)) {
+        const [file] = await listLogFiles(root, folder);
+        if (file !== undefined) since = Math.min(since ?? Infinity, file.from);
+      }
+      return since;
+    },
+  };
+}
+
+/** What isn't in a Parquet file as well: a segment gives one file per service and date. */
+function notInFiles(spooled: readonly Spooled[], files: readonly LogFile[]): Spooled[] {
+  const made = new Set(files.map(({ segment, date }) => `${segment} ${date}`));
+  return spooled.filter(({ segment, record }) => !made.has(`${segment} ${dateOf(record.at)}`));
+}
+
+function sortRows(rows: LogRow[]): LogRow[] {
+  return rows.sort(
+    (a, b) =>
+      b.time.getTime() - a.time.getTime() || a.request_id.localeCompare(b.request_id) || a.row - b.row,
+  );
+}
+
+/** A file may have been removed since it was listed. */
+async function readIfThere(path: string, options: Parameters<typeof readParquet>[1]): Promise<LogRow[]> {
+  try {
+    return await readParquet(path, options);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** Of several requests with the same id. */
+function newestRequest(rows: readonly LogRow[]): LogRow[] {
+  const newest = Math.max(...rows.map((row) => row.time.getTime()));
+  const own = rows.filter((row) => row.time.getTime() === newest);
+  return own.toSorted((a, b) => a.row - b.row);
+}

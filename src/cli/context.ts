@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { Invocation } from "../base/invocation.ts";
 import type { PlatformClient } from "./client.ts";
 import type { CredentialsFile } from "./credentials-file.ts";
+import type { KubernetesTools } from "./kubernetes-tools.ts";
 import type { Colors, Terminal } from "./terminal.ts";
 import type { UpOptions } from "./up-options.ts";
 
@@ -9,6 +10,8 @@ import type { UpOptions } from "./up-options.ts";
 export interface Hooks {
   /** Runs the platform until it is told to end; answers the exit code. */
   up(options: UpOptions): Promise<number>;
+  /** What works on platforms in Kubernetes; loaded when a command needs it. */
+  kubernetes(): Promise<KubernetesTools>;
 }
 
 /** What every command gets. */

@@ -16,6 +16,7 @@ import { addLabels } from "./commands/labels.ts";
 import { addLogin, addLogout, addWhoami } from "./commands/login.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addPlan } from "./commands/plan.ts";
+import { addPlatform } from "./commands/platform/platform.ts";
 import { addRerun } from "./commands/rerun.ts";
 import { addRollout } from "./commands/rollout.ts";
 import { addRuns } from "./commands/runs.ts";
@@ -58,6 +59,7 @@ const COMMANDS: readonly AddCommand[] = [
   addToken,
   addAudit,
   addGc,
+  addPlatform,
 ];
 
 /** The `slipway` command with all its sub-commands. `setExit` gets the exit code of the one that was run. */

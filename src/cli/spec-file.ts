@@ -20,11 +20,14 @@ export interface SpecFile {
   isTypeScript: boolean;
 }
 
-/** Reads slipway.yaml, or evaluates a `.ts` file here, on the author's machine. SPEC_* errors say what went wrong. */
-export async function readSpec(given: string, cwd: string): Promise<SpecFile> {
+/**
+ * Reads slipway.yaml (or platform.yaml), or evaluates a `.ts` file here, on the author's machine. SPEC_* errors say what
+ * went wrong. `fileName` is what is looked for in a folder.
+ */
+export async function readSpec(given: string, cwd: string, fileName = "slipway.yaml"): Promise<SpecFile> {
   let path = resolve(cwd, given);
   try {
-    if ((await stat(path)).isDirectory()) path = join(path, "slipway.yaml");
+    if ((await stat(path)).isDirectory()) path = join(path, fileName);
     if ((await stat(path)).size > MAX_BYTES)
       throw new SlipwayError("SPEC_UNREADABLE", `${given} is too large`, {
         allowed: `at most ${MAX_BYTES} bytes`,
@@ -77,7 +80,8 @@ async function evaluate(path: string, name: string): Promise<ProjectInput> {
           setup(bundle) {
             bundle.onResolve({ filter: /^slipway$/ }, () => ({ path: "slipway", namespace: "slipway" }));
             bundle.onLoad({ filter: /.*/, namespace: "slipway" }, () => ({
-              contents: "export const defineProject = (input) => input;",
+              contents:
+                "export const defineProject = (input) => input; export const definePlatform = (input) => input;",
             }));
           },
         },

@@ -32,6 +32,10 @@ export async function runCommandLine(invocation: Invocation): Promise<number> {
       const { runUp } = await import("./up.ts");
       return runUp(invocation, options);
     },
+    kubernetes: async () => {
+      const { createKubernetesTools } = await import("./kubernetes-tools.ts");
+      return createKubernetesTools();
+    },
   };
   return runProgram(invocation, hooks, terminal);
 }

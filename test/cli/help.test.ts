@@ -30,6 +30,7 @@ const COMMANDS = [
   "token",
   "audit",
   "gc",
+  "platform",
 ];
 
 test("the help lists every command", async () => {
@@ -65,7 +66,12 @@ test("no command is left out of this list", () => {
     mainFile: `${ROOT}/dist/main.js`,
     writerFile: "",
   };
-  const program = buildProgram(invocation, { up: async () => 0 }, terminal, () => {});
+  const program = buildProgram(
+    invocation,
+    { up: async () => 0, kubernetes: () => Promise.reject(new Error("unused")) },
+    terminal,
+    () => {},
+  );
   expect(program.commands.map((command) => command.name())).toEqual(COMMANDS);
 });
 

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runProgram } from "../../src/cli/program.ts";
+import { createKubernetesTools } from "../../src/roles/kubernetes-tools.ts";
 import type { UpOptions } from "../../src/cli/up-options.ts";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -34,7 +35,7 @@ export async function run(argv: readonly string[], around: Around = {}): Promise
       mainFile: join(ROOT, ".builds", "1", "main.js"),
       writerFile: join(ROOT, ".builds", "1", "writer-thread.js"),
     },
-    { up: around.up ?? (async () => 0) },
+    { up: around.up ?? (async () => 0), kubernetes: async () => createKubernetesTools() },
     {
       write: (text) => void (out += text),
       writeError: (text) => void (err += text),

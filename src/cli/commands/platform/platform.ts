@@ -1,0 +1,21 @@
+import type { Command } from "commander";
+import type { AddCommand, CliContext } from "../../context.ts";
+import { withHelp } from "../../context.ts";
+import { exitCodesHelp } from "../../exit.ts";
+import { addPlatformRender } from "./render.ts";
+
+/** In the order of the help. */
+const COMMANDS: readonly AddCommand[] = [addPlatformRender];
+
+/** `slipway platform …`: a whole platform on Kubernetes, out of one file. */
+export function addPlatform(program: Command, context: CliContext): void {
+  const platform = program
+    .command("platform")
+    .description("a whole platform on Kubernetes, out of platform.yaml");
+  for (const add of COMMANDS) add(platform, context);
+  withHelp(
+    platform,
+    ["slipway platform init", "slipway platform render --out deploy --json", "slipway platform plan -e staging"],
+    exitCodesHelp(),
+  );
+}

@@ -1,0 +1,28 @@
+import type { KubernetesTools, RenderedView } from "../cli/kubernetes-tools.ts";
+import { parsePlatform } from "../spec/platform/parse.ts";
+import { NO_CHARTS } from "../targets/kubernetes/charts/chart-source.ts";
+import type { LockEntry } from "../targets/kubernetes/lock.ts";
+import { REGISTRY } from "../targets/kubernetes/registry.ts";
+import { renderedFiles } from "../targets/kubernetes/render/files.ts";
+import { compareText } from "../targets/kubernetes/render/order.ts";
+import { renderPlatform } from "../targets/kubernetes/render/render.ts";
+import type { Rendered } from "../targets/kubernetes/render/rendered.ts";
+import { writeFolder } from "../targets/kubernetes/render/write-folder.ts";
+import { toYaml } from "../targets/kubernetes/render/yaml.ts";
+
+/** Wires the Kubernetes target to the commands of `slipway platform`. */
+export function createKubernetesTools(): KubernetesTools {
+  const render = (at: Parameters<KubernetesTools["render"]>[0]): Rendered =>
+    renderPlatform(at, { registry: REGISTRY, charts: NO_CHARTS });
+  return {
+    parse: (text, file) => parsePlatform(text, file, REGISTRY.components),
+    render,
+    writeFolder: (rendered, folder) => writeFolder(folder, renderedFiles(rendered as Rendered)),
+    yaml: ({ objects }: RenderedView) => objects.map(({ object }) => `---\n${toYaml(object)}`).join(""),
+    lock: (versions) => {
+      const rows = new Map<string, LockEntry>();
+      for (const at of versions) for (const entry of render(at).locked) rows.set(entry.row, entry);
+      return [...rows.values()].sort((a, b) => compareText(a.row, b.row));
+    },
+  };
+}

@@ -33,17 +33,11 @@ try {
 
 async function test(args) {
   const began = performance.now();
-  const helm = ensureProgram("helm");
   const { kubeconfig, stop, said } = await cluster();
   console.log(`${said} (${seconds(began)} s)`);
   const reports = mkdtempSync(join(tmpdir(), "slipway-cluster-report-"));
   const report = join(reports, "report.json");
-  const env = {
-    ...process.env,
-    SLIPWAY_TEST_KUBECONFIG: kubeconfig,
-    SLIPWAY_TEST_HELM: helm,
-    SLIPWAY_TEST_REPORT: report,
-  };
+  const env = { ...process.env, SLIPWAY_TEST_KUBECONFIG: kubeconfig, SLIPWAY_TEST_REPORT: report };
   try {
     const vitest = ["vitest", "run", "--config", "vitest.cluster.config.ts"];
     const reporters = ["--reporter=default", "--reporter=./tools/test-report.mjs"];

@@ -12,8 +12,7 @@ export interface TestCluster {
 }
 
 /** Throws when `npm run test:cluster` didn't name a cluster. */
-export function testCluster(): TestCluster {
-  const kubeconfig = process.env["SLIPWAY_TEST_KUBECONFIG"];
+export function testCluster(kubeconfig = process.env["SLIPWAY_TEST_KUBECONFIG"]): TestCluster {
   if (!kubeconfig) throw new Error("SLIPWAY_TEST_KUBECONFIG names no cluster: npm run test:cluster -- --api");
   const access = readKubeconfig({ env: {}, cwd: process.cwd(), kubeconfig });
   const credentials = new Credentials(access, { clock: systemClock, env: process.env });

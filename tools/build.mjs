@@ -79,7 +79,11 @@ async function bundle(outdir) {
   const { build: esbuild } = await import("esbuild");
   await esbuild({
     absWorkingDir: root,
-    entryPoints: { main: "src/main.ts", "writer-thread": "src/roles/writer-thread.ts" },
+    entryPoints: {
+      main: "src/main.ts",
+      "writer-thread": "src/roles/writer-thread.ts",
+      "parquet-thread": "src/roles/parquet-thread.ts",
+    },
     outdir,
     bundle: true,
     splitting: true,

@@ -71,6 +71,16 @@ export function requestHead(id: number, kind: FrameKind, bodyBytes: number): Buf
   return head;
 }
 
+/** A whole request frame in one piece. */
+export function requestFrame(id: number, kind: FrameKind, body: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(REQUEST_HEAD + body.length);
+  frame.writeUInt32LE(REQUEST_HEAD - 4 + body.length, 0);
+  frame.writeUInt32LE(id, 4);
+  frame.writeUInt8(kind, 8);
+  body.copy(bytesOf(frame), REQUEST_HEAD);
+  return frame;
+}
+
 /** An answer that isn't a frame yet. */
 export interface Answer {
   id: number;

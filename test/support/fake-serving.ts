@@ -138,7 +138,7 @@ export class FakeServing {
     const caller = new FakeCaller();
     const target: InferTarget = { protocol: "v2", model: this.rule.service };
     if (version !== undefined) target.version = version;
-    const reply = new HttpReply(caller as unknown as ServerResponse, "v2");
+    const reply = new HttpReply(caller as unknown as ServerResponse, "v2", "id");
     Unit.begin(reply, { target, requestId: "id", kind: FRAME_KIND.v2, body, headers }, this.deps);
     return caller;
   }

@@ -29,8 +29,7 @@ export function handleInfer(
 ): void {
   const given = req.headers["x-slipway-request-id"];
   const requestId = typeof given === "string" && REQUEST_ID.test(given) ? given : deps.newRequestId();
-  res.setHeader("x-slipway-request-id", requestId);
-  const reply = new HttpReply(res, route.protocol);
+  const reply = new HttpReply(res, route.protocol, requestId);
   const target = targetOf(route, deps);
   if ("status" in target) {
     deps.requests.count({ protocol: route.protocol, model: "" }, undefined, target.status, false);

@@ -29,12 +29,17 @@ export function readBody(
     if (bytes > maxBytes) {
       chunks.length = 0;
       finish({ tooLarge: bytes });
-    } else chunks.push(chunk);
+    } else {
+      chunks.push(chunk);
+      // Node says that it has ended some turns later.
+      if (bytes === declared) end();
+    }
   });
-  req.on("end", () => {
+  const end = () => {
     const [first] = chunks;
     finish({ body: chunks.length === 1 && first !== undefined ? first : joinBuffers(chunks) });
-  });
+  };
+  req.on("end", end);
   req.on("close", () => finish("aborted"));
   req.on("error", () => finish("aborted"));
   return undefined;

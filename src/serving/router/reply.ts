@@ -1,8 +1,7 @@
 import type { ServerResponse } from "node:http";
-import { bytesOf } from "../../base/bytes.ts";
 import { decodeBinary } from "../frames.ts";
-import { invocationError } from "../protocol/bad-input.ts";
-import { sendJson, sendProtocolError } from "./answers.ts";
+import { errorBody, invocationError } from "../protocol/bad-input.ts";
+import { sendJson } from "./answers.ts";
 import type { Headers } from "./answers.ts";
 import type { InferTarget } from "./prediction-deps.ts";
 
@@ -23,33 +22,34 @@ export interface Reply {
 export class HttpReply implements Reply {
   readonly #res: ServerResponse;
   readonly #protocol: InferTarget["protocol"];
+  readonly #requestId: string;
 
-  constructor(res: ServerResponse, protocol: InferTarget["protocol"]) {
+  constructor(res: ServerResponse, protocol: InferTarget["protocol"], requestId: string) {
     this.#res = res;
     this.#protocol = protocol;
+    this.#requestId = requestId;
   }
 
   answer(status: number, body: Buffer, headers: Headers, isBinary: boolean): void {
-    if (!isBinary) return sendJson(this.#res, status, bytesOf(body), headers);
+    if (!isBinary) return this.#send(status, body, headers);
     const parts = decodeBinary(body);
     if (parts === undefined) return this.fail(500, "the worker's answer is cut off", headers);
-    if (parts.raw.length === 0) return sendJson(this.#res, status, bytesOf(parts.json), headers);
-    return sendJson(
-      this.#res,
-      status,
-      bytesOf(body.subarray(body.length - parts.json.length - parts.raw.length)),
-      {
-        ...headers,
-        "content-type": "application/octet-stream",
-        "inference-header-content-length": parts.json.length,
-      },
-    );
+    if (parts.raw.length === 0) return this.#send(status, parts.json, headers);
+    return this.#send(status, body.subarray(body.length - parts.json.length - parts.raw.length), {
+      ...headers,
+      "content-type": "application/octet-stream",
+      "inference-header-content-length": parts.json.length,
+    });
   }
 
   fail(status: number, message: string, headers: Headers): void {
-    if (this.#protocol === "invocations")
-      sendJson(this.#res, status, invocationError(status, message), headers);
-    else sendProtocolError(this.#res, status, message, headers);
+    const body = this.#protocol === "invocations" ? invocationError(status, message) : errorBody(message);
+    this.#send(status, body, headers);
+  }
+
+  /** The id goes with the other headers: Node writes those that are set before more slowly. */
+  #send(status: number, body: string | Buffer, headers: Headers): void {
+    sendJson(this.#res, status, body, { "x-slipway-request-id": this.#requestId, ...headers });
   }
 
   onLeft(left: () => void): void {

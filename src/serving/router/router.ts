@@ -21,7 +21,7 @@ import { PredictionLog } from "./prediction-log.ts";
 import { RequestCounts } from "./request-counts.ts";
 import { relocate } from "./relocate.ts";
 import { SampleLog } from "./sample-log.ts";
-import { isPredictionPath, parseRoute } from "./routes.ts";
+import { createRouteReader, isPredictionPath } from "./routes.ts";
 import type { PredictionRoute } from "./routes.ts";
 import { RuleBook } from "./rule-book.ts";
 import { ShadowCounters } from "./shadow-counters.ts";
@@ -129,12 +129,13 @@ function isHealth({ kind }: PredictionRoute): boolean {
 }
 
 function createPredictionServer(deps: RouterDeps, router: () => Router): Server {
+  const readRoute = createRouteReader();
   const server = createServer(
     { keepAliveTimeout: 75_000, requestTimeout: 60_000, maxHeaderSize: 16 * 1024 },
     (req, res) => {
       const url = originForm(req.url ?? "/");
       if (!isPredictionPath(url) && deps.forward !== undefined) return deps.forward(req, res);
-      const route = parseRoute(req.method ?? "GET", url);
+      const route = readRoute(req.method ?? "GET", url);
       const refused =
         hostsError(req.rawHeaders) ??
         deps.guard(req.headers, req.method ?? "GET") ??

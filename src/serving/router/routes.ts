@@ -42,6 +42,24 @@ export function parseRoute(method: string, url: string): PredictionRoute {
   return root === "v1" && rest[0] === "models" ? parseV1(method, rest.slice(1)) : { kind: "unknown" };
 }
 
+/** Addresses that are kept with what they mean; callers send to few. */
+const MAX_ROUTES = 1_024;
+
+/** parseRoute, which remembers what was posted: reading an address anew takes as long as drawing the variant. */
+export function createRouteReader(): typeof parseRoute {
+  const known = new Map<string, PredictionRoute>();
+  return (method, url) => {
+    if (method !== "POST") return parseRoute(method, url);
+    let route = known.get(url);
+    if (route !== undefined) return route;
+    route = parseRoute(method, url);
+    if (route.kind !== "infer") return route;
+    if (known.size >= MAX_ROUTES) known.clear();
+    known.set(url, route);
+    return route;
+  };
+}
+
 function parseV2(method: string, [area, ...rest]: string[]): PredictionRoute {
   if (area === undefined) return get(method, { kind: "server" });
   if (area === "health" && rest.length === 1) {

@@ -1,13 +1,14 @@
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
-import { bytesOf } from "../../base/bytes.ts";
-import { FRAME_KIND, FrameReader, decodeAnswer, requestHead } from "../frames.ts";
+import { FRAME_KIND, FrameReader, decodeAnswer } from "../frames.ts";
 import type { AnswerFrame, FrameKind } from "../frames.ts";
 import type { WorkerMetadata } from "../worker-arguments.ts";
+import { FrameWriter } from "./frame-writer.ts";
 
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 const HELLO_WITHIN_MS = 5_000;
+const NOTHING = Buffer.alloc(0);
 
 /** One request on its way to a worker. */
 export interface Sent {
@@ -40,6 +41,7 @@ interface ConnectionEvents {
 /** The pipelined connection to one worker. */
 export class WorkerConnection {
   readonly #socket: Socket;
+  readonly #outgoing: FrameWriter;
   readonly #clock: Clock;
   readonly #pending = new Map<number, Pending>();
   #metadata: WorkerMetadata | undefined;
@@ -49,6 +51,7 @@ export class WorkerConnection {
 
   private constructor(socket: Socket, clock: Clock) {
     this.#socket = socket;
+    this.#outgoing = new FrameWriter(socket);
     this.#clock = clock;
   }
 
@@ -134,10 +137,7 @@ export class WorkerConnection {
     const id = this.#nextId;
     this.#nextId = id === 0xffffffff ? 1 : id + 1;
     this.#pending.set(id, { sent, at: now, timeoutMs: sent.timeoutMs });
-    this.#socket.cork();
-    this.#socket.write(bytesOf(requestHead(id, sent.kind, sent.body.length)));
-    this.#socket.write(bytesOf(sent.body));
-    this.#socket.uncork();
+    this.#outgoing.add(id, sent.kind, sent.body, this.#pending.size === 1);
     return id;
   }
 
@@ -146,7 +146,7 @@ export class WorkerConnection {
     const entry = this.#pending.get(id);
     if (entry === undefined) return;
     entry.sent = undefined;
-    this.#socket.write(bytesOf(requestHead(id, FRAME_KIND.cancel, 0)));
+    this.#outgoing.add(id, FRAME_KIND.cancel, NOTHING);
   }
 
   close(): void {
@@ -156,7 +156,7 @@ export class WorkerConnection {
   #hello(opened: () => void): void {
     const sent: Sent = {
       kind: FRAME_KIND.metadata,
-      body: Buffer.alloc(0),
+      body: NOTHING,
       timeoutMs: HELLO_WITHIN_MS,
       answered: (answer) => {
         this.#metadata = JSON.parse(answer.body.toString("utf8")) as WorkerMetadata;
@@ -165,7 +165,7 @@ export class WorkerConnection {
       },
     };
     this.#pending.set(0, { sent, at: this.#clock.now(), timeoutMs: HELLO_WITHIN_MS });
-    this.#socket.write(bytesOf(requestHead(0, FRAME_KIND.metadata, 0)));
+    this.#outgoing.add(0, FRAME_KIND.metadata, NOTHING);
   }
 
   /** The first that was sent: a map keeps that order. */

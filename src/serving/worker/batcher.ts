@@ -86,9 +86,12 @@ export class Batcher {
 
   async #pump(): Promise<void> {
     let held: ReadJob | undefined;
+    let hasRun = false;
     for (;;) {
-      // One turn of the event loop: all that has arrived meanwhile is read and can be joined.
-      await new Promise<void>(nextTurn);
+      // All frames of the chunk that began this are there after a microtask; what arrived during a run is read in a turn
+      // of the event loop.
+      await (hasRun ? new Promise<void>(nextTurn) : undefined);
+      hasRun = true;
       const batch = this.#nextBatch(held);
       held = batch.held;
       if (batch.jobs.length > 0) await this.#run(batch.jobs, batch.rows);

@@ -137,7 +137,8 @@ export class ClusterClient {
     const conflicts = conflictsOf(answer);
     if (conflicts.length > 0) return { result: "conflict", conflicts };
     if (status === 404 && /^namespaces? "/.test(answer.message)) return { result: "no-namespace" };
-    if (status === 404) return { result: "no-kind" };
+    if (status === 404 && /could not find the requested resource/.test(answer.message))
+      return { result: "no-kind" };
     if (isRefusal(answer)) return { result: "refused", status: answer };
     throw apiError(answer, attemptOf("patch", resource, namespace, name));
   }
@@ -249,7 +250,8 @@ export class ClusterClient {
 
 /** Words of the server about the object itself, also of a webhook that refuses or can't be reached. */
 function isRefusal({ code, message }: ApiStatus): boolean {
-  if (code === 400 || code === 422) return true;
+  // 404: it names something, such as a Role, that isn't there.
+  if (code === 400 || code === 404 || code === 422) return true;
   if (code === 403)
     return /exceeded quota|denied the request|violates PodSecurity|is being terminated/.test(message);
   return code === 500 && /failed calling webhook|conversion webhook/.test(message);

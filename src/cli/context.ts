@@ -26,6 +26,8 @@ export interface CliContext {
   action<Args extends unknown[]>(run: (...args: Args) => Promise<number>): (...args: Args) => Promise<void>;
   /** The platform that `--url`, SLIPWAY_URL or the default names, with SLIPWAY_TOKEN or what `slipway login` left. */
   client(options: PlatformOptions): PlatformClient;
+  /** The Authorization header that `client` sends; undefined: none. */
+  authorization(options: PlatformOptions): string | undefined;
   /** The same platform with this Authorization header, or with none. */
   clientWith(options: PlatformOptions, authorization: string | undefined): PlatformClient;
   /** Its address, without a slash at the end. */

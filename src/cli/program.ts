@@ -6,6 +6,7 @@ import type { Invocation } from "../base/invocation.ts";
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
 import { PlatformClient, platformUrl } from "./client.ts";
 import { addAudit } from "./commands/audit.ts";
+import { addCall } from "./commands/call.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addDecisions } from "./commands/decisions.ts";
 import { addGc } from "./commands/gc.ts";
@@ -13,6 +14,7 @@ import { addImport } from "./commands/import.ts";
 import { addHistory } from "./commands/history.ts";
 import { addInit } from "./commands/init.ts";
 import { addLabels } from "./commands/labels.ts";
+import { addLoad } from "./commands/load.ts";
 import { addLogin, addLogout, addWhoami } from "./commands/login.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addPlan } from "./commands/plan.ts";
@@ -50,6 +52,8 @@ const COMMANDS: readonly AddCommand[] = [
   addDecisions,
   addHistory,
   addLabels,
+  addCall,
+  addLoad,
   addImport,
   addLogin,
   addLogout,
@@ -70,6 +74,11 @@ export function buildProgram(
   setExit: (code: number) => void,
 ): Command {
   const credentials = new CredentialsFile(credentialsPath(invocation.env));
+  const authorization: CliContext["authorization"] = (options) => {
+    const token =
+      invocation.env["SLIPWAY_TOKEN"] || credentials.get(platformUrl(options.url, invocation.env))?.token;
+    return token === undefined ? undefined : `Bearer ${token}`;
+  };
   const context: CliContext = {
     invocation,
     hooks,
@@ -80,11 +89,8 @@ export function buildProgram(
       (run) =>
       async (...args) =>
         setExit(await run(...args)),
-    client: (options) => {
-      const url = platformUrl(options.url, invocation.env);
-      const token = invocation.env["SLIPWAY_TOKEN"] || credentials.get(url)?.token;
-      return new PlatformClient(url, token === undefined ? undefined : `Bearer ${token}`);
-    },
+    authorization,
+    client: (options) => new PlatformClient(platformUrl(options.url, invocation.env), authorization(options)),
     clientWith: (options, authorization) =>
       new PlatformClient(platformUrl(options.url, invocation.env), authorization),
     platformUrl: (options) => platformUrl(options.url, invocation.env),

@@ -17,6 +17,8 @@ export interface Terminal {
   now(): number;
   /** Resolves after so many milliseconds. */
   sleep(ms: number): Promise<void>;
+  /** Calls `listener` at Ctrl-C, which then ends nothing by itself; answers how to stop that. Absent: Ctrl-C ends all. */
+  onInterrupt?: ((listener: () => void) => () => void) | undefined;
   /** Asks a person without showing the answer; undefined where nobody sits at it. */
   askSecret?: ((question: string) => Promise<string>) | undefined;
 }

@@ -22,6 +22,10 @@ export async function runCommandLine(invocation: Invocation): Promise<number> {
     cwd: process.cwd(),
     now: () => Date.now(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    onInterrupt: (listener) => {
+      process.once("SIGINT", listener);
+      return () => void process.off("SIGINT", listener);
+    },
     askSecret: process.stdin.isTTY
       ? (question) => askSecret(process.stdin, (text) => void process.stderr.write(text), question)
       : undefined,

@@ -47,6 +47,7 @@ import { createAdvisor } from "../rollout/advice.ts";
 import { createEvidenceReader } from "../rollout/evidence-reader.ts";
 import { evidenceRoutes } from "../rollout/evidence-routes.ts";
 import { EvidenceStreams } from "../rollout/evidence-stream.ts";
+import { exampleRoutes } from "../rollout/example-routes.ts";
 import { rolloutMigrations } from "../rollout/migrations.ts";
 import { planRoutes } from "../rollout/plan-routes.ts";
 import { rolloutMetrics } from "../rollout/rollout-metrics.ts";
@@ -277,6 +278,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     version: config.version,
     mlflowVersion: MLFLOW_VERSION,
     dataDir: config.dataDir,
+    grpcPort: config.grpcPort,
     events,
     services: () => db.read(selectServices),
   });
@@ -307,6 +309,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   });
   pipelineRoutes(app, { pipelines, ids, projectAt });
   rolloutRoutes(app, { db, rollouts, backend, identify });
+  const example = (sha256: string) => readContract(join(config.dataDir, "models", sha256));
+  exampleRoutes(app, { db, backend, example });
   const meter = new TrafficMeter();
   const advisor = createAdvisor({ db, clock, meter, log: (line, error) => logDefect(error, line) });
   planRoutes(app, { advisor });

@@ -8,6 +8,7 @@ export interface PlatformRoutesDeps {
   version: string;
   mlflowVersion: string;
   dataDir: string;
+  grpcPort: number;
   events: Events;
   services: () => Promise<{ name: string; champion: number | null }[]>;
 }
@@ -36,6 +37,7 @@ export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): 
       mlflowVersion: deps.mlflowVersion,
       target: "local",
       dataDir: deps.dataDir,
+      grpcPort: deps.grpcPort,
     }),
   );
   app.get("/", { schema: { hide: true }, config: { access: "read" } }, async (request, reply) => {

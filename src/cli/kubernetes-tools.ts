@@ -1,3 +1,4 @@
+import type { ClusterChoice, ClusterTools } from "./cluster-tools.ts";
 import type { ParsePlatformResult, PlatformAt } from "../spec/platform/parse.ts";
 
 /**
@@ -5,6 +6,8 @@ import type { ParsePlatformResult, PlatformAt } from "../spec/platform/parse.ts"
  * the platform as it was read, in one environment, and renders it anew: rendering is pure and quick.
  */
 export interface KubernetesTools {
+  /** Every component that there is, in the order of the reference. */
+  components: readonly { name: string; summary: string }[];
   /** Never throws. */
   parse(text: string, file: string): ParsePlatformResult;
   /** PLATFORM_OBJECT_TWICE when two components make the same object. */
@@ -15,6 +18,8 @@ export interface KubernetesTools {
   yaml(rendered: RenderedView): string;
   /** The lock of a platform: rows of every environment's components. */
   lock(versions: readonly PlatformAt[]): readonly LockRow[];
+  /** What works on its cluster. CLUSTER_CONFIG_* when there is none to be found. */
+  cluster(choice: ClusterChoice): Promise<ClusterTools>;
 }
 
 /** Absolute path of the folder with the output of `helm template`; it needn't exist. */

@@ -15,6 +15,7 @@ export function createKubernetesTools(): KubernetesTools {
   const render = (at: Parameters<KubernetesTools["render"]>[0]): Rendered =>
     renderPlatform(at, { registry: REGISTRY, charts: NO_CHARTS });
   return {
+    components: REGISTRY.components,
     parse: (text, file) => parsePlatform(text, file, REGISTRY.components),
     render,
     writeFolder: (rendered, folder) => writeFolder(folder, renderedFiles(rendered as Rendered)),

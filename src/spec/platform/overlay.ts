@@ -1,4 +1,6 @@
 import type { Path } from "../issue.ts";
+import { isMap, namesOf } from "./named-lists.ts";
+import type { Fields } from "./named-lists.ts";
 
 /** An overlay laid over the file, and where in the file each part of it came from. */
 export interface Merged {
@@ -63,19 +65,6 @@ function mergeLists(base: readonly unknown[], overlay: readonly unknown[], lists
 
 function step({ path, source, origins }: Place, at: string | number, from: string | number): Place {
   return { path: [...path, at], source: [...source, from], origins };
-}
-
-type Fields = Record<string, unknown>;
-
-function isMap(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** Undefined for what isn't a list of named items; of no items there is nothing to merge either. */
-function namesOf(value: unknown): string[] | undefined {
-  if (!Array.isArray(value) || value.length === 0) return undefined;
-  const names = value.map((item) => (isMap(item) ? item["name"] : undefined));
-  return names.every((name) => typeof name === "string") ? names : undefined;
 }
 
 /** A null in a new part of the file takes away what isn't there. */

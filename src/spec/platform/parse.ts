@@ -10,6 +10,7 @@ import type { SpecProblem } from "../parse.ts";
 import { findClearSecrets, maskSecrets } from "./clear-secrets.ts";
 import type { ComponentSpec } from "./component-spec.ts";
 import { platformJsonSchema } from "./json-schema.ts";
+import { isMap } from "./named-lists.ts";
 import { platformNotBuilt } from "./not-built.ts";
 import { applyOverlay } from "./overlay.ts";
 import type { Merged } from "./overlay.ts";
@@ -143,8 +144,4 @@ function environmentIssues(data: unknown): Issue[] {
       allowed: "leave it out here",
     })),
   );
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

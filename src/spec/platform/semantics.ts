@@ -78,6 +78,8 @@ function tenantIssues(data: unknown): Issue[] {
     if (name === own) return collide(`the tenant ${describeValue(name)} has the platform's own namespace`);
     if (given.includes(name))
       return collide(`the namespace ${describeValue(name)} is given: it exists and isn't ours`);
+    if (/^[a-z]$/.test(name))
+      return collide("a tenant's name of one letter isn't taken by tracking", "reserved-name");
     if (RESERVED.has(name) || name.startsWith("kube-"))
       return collide(`${describeValue(name)} is taken by the cluster or by tracking`, "reserved-name");
     return [];

@@ -149,7 +149,7 @@ const alerts = z.strictObject({
 
 /** One tenant, as it is written in platform.yaml. */
 export const tenantSchema: z.ZodType<Tenant> = z.strictObject({
-  name: label().min(2).describe("Namespace, and workspace in tracking."),
+  name: label().describe("Namespace, and workspace in tracking."),
   description: z.string().max(500).exactOptional().describe("What it is for."),
   people: people.prefault({}).describe("Who may do what."),
   quota: quota.describe("Most that it may use."),

@@ -2,10 +2,18 @@ import type { Command } from "commander";
 import type { AddCommand, CliContext } from "../../context.ts";
 import { withHelp } from "../../context.ts";
 import { exitCodesHelp } from "../../exit.ts";
+import { addPlatformInit } from "./init.ts";
+import { addPlatformLock } from "./lock.ts";
+import { addPlatformPromote } from "./promote.ts";
 import { addPlatformRender } from "./render.ts";
 
 /** In the order of the help. */
-const COMMANDS: readonly AddCommand[] = [addPlatformRender];
+const COMMANDS: readonly AddCommand[] = [
+  addPlatformInit,
+  addPlatformRender,
+  addPlatformLock,
+  addPlatformPromote,
+];
 
 /** `slipway platform …`: a whole platform on Kubernetes, out of one file. */
 export function addPlatform(program: Command, context: CliContext): void {
@@ -15,7 +23,11 @@ export function addPlatform(program: Command, context: CliContext): void {
   for (const add of COMMANDS) add(platform, context);
   withHelp(
     platform,
-    ["slipway platform init", "slipway platform render --out deploy --json", "slipway platform plan -e staging"],
+    [
+      "slipway platform init",
+      "slipway platform render --out deploy --json",
+      "slipway platform plan -e staging",
+    ],
     exitCodesHelp(),
   );
 }

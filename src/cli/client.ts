@@ -49,6 +49,11 @@ export class PlatformClient {
     await this.#call("DELETE", path);
   }
 
+  /** A file's bytes as they come. */
+  async file(path: string): Promise<AsyncIterable<Uint8Array>> {
+    return (await this.#call("GET", path)).body ?? emptyBody();
+  }
+
   /** A text answer whole, or `lines` of a JSON one: what a service's logs come as. */
   async lines(path: string): Promise<string[]> {
     const response = await this.#call("GET", path);

@@ -19,6 +19,7 @@ import { addLogin, addLogout, addWhoami } from "./commands/login.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPlatform } from "./commands/platform/platform.ts";
+import { addPredictions } from "./commands/predictions.ts";
 import { addRerun } from "./commands/rerun.ts";
 import { addRollout } from "./commands/rollout.ts";
 import { addRuns } from "./commands/runs.ts";
@@ -52,6 +53,7 @@ const COMMANDS: readonly AddCommand[] = [
   addDecisions,
   addHistory,
   addLabels,
+  addPredictions,
   addCall,
   addLoad,
   addImport,

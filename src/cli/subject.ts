@@ -37,6 +37,7 @@ const FORMS: Readonly<Record<string, string>> = {
   version: "version/MODEL/N",
   service: "service/MODEL",
   rollout: "rollout/ID",
+  request: "request/ID",
 };
 
 function form(kind: string, count: number): string {

@@ -314,6 +314,10 @@ export const CATALOGUE = {
     status: 400,
     hint: "Send the labels of each service to /api/slipway/v1/services/<its model>/labels.",
   },
+  REQUEST_NOT_KEPT: {
+    status: 404,
+    hint: "Name the answer's x-slipway-request-id; what is kept, and how long, is in docs/guides/prediction-log.md.",
+  },
   LABELS_INVALID: { status: 422, hint: 'Each line is one JSON object: {"id": "<request id>", "label": …}.' },
   DATA_NEWER: {
     status: 409,

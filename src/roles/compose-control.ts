@@ -31,6 +31,8 @@ import { acceptProxied } from "../http/peer.ts";
 import { createApp, openApiRoute } from "../http/server.ts";
 import { meterDatabase } from "../monitoring/metered-database.ts";
 import { metricsRoutes } from "../monitoring/metrics-routes.ts";
+import { predictionLogMetrics } from "../monitoring/prediction-log/log-metrics.ts";
+import { predictionLogRoutes } from "../monitoring/prediction-log/routes.ts";
 import { platformMetrics } from "../monitoring/process-metrics.ts";
 import { pipelineMigrations } from "../pipelines/commands.ts";
 import { importRoutes } from "../import/routes.ts";
@@ -81,10 +83,12 @@ import { otherOwner, refuseProjects } from "./follower.ts";
 import { callerName, identify } from "./identify.ts";
 import { openArtifacts } from "./open-artifacts.ts";
 import { openDatabase } from "./open-database.ts";
+import { openPredictionLog } from "./open-prediction-log.ts";
 import { policyDefaults } from "./policy-defaults.ts";
 import { predictionRoutes } from "./prediction-routes.ts";
 import { platformRoutes } from "./platform-routes.ts";
 import { projectReader } from "./project-at.ts";
+import { requestSources } from "./request-sources.ts";
 import { whySources } from "./why-sources.ts";
 
 /** Between looks for pushes that have no pipeline run yet, in milliseconds. */
@@ -184,6 +188,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   });
 
   const backend = createLocalServingBackend({ socketPath: socket("serve") });
+  const predictionLog = openPredictionLog({ config, clock, db, roll: () => backend.rollLog(), logDefect });
   const rollouts = createRollouts({
     db,
     clock,
@@ -324,7 +329,16 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     projectPushes,
     pipelineRun: (id) => pipelines.get(id),
   });
-  whyRoutes(app, { sources: whySources({ db, pipelines, registry, backend, events }) });
+  whyRoutes(app, {
+    sources: whySources({
+      db,
+      pipelines,
+      registry,
+      backend,
+      events,
+      requests: requestSources({ db, backend, reader: predictionLog.reader }),
+    }),
+  });
   const collector = createCollector({
     db,
     blobs,
@@ -339,10 +353,12 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   gitRoutes(app, { repositories, pushes, clock, ids, limits: GIT_LIMITS, pusher: callerName, logDefect });
   predictionRoutes(app, socket("predict"));
   servingLogRoutes(app, { backend });
+  predictionLogRoutes(app, predictionLog);
   metricsRoutes(app, {
     sources: [
       platformMetrics({ version: config.version, clock }),
       servingMetrics({ backend }),
+      predictionLogMetrics({ backend, ...predictionLog }),
       rolloutMetrics(db),
       pipelineMetrics(db),
       metered.source,
@@ -368,6 +384,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   await listen(app, socket("control"));
   if (!owner) rollouts.start(stopping.signal);
   void artifacts.run(stopping.signal);
+  const logging = predictionLog.writer.run(stopping.signal);
   const minding = tenancy.run(stopping.signal);
   const delivering = webhooks.run(stopping.signal);
   collector.resume();
@@ -389,6 +406,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
       await Promise.allSettled([
         app.close(),
         minding,
+        logging,
         hooks.close(),
         rollouts.ended(),
         pipelines.close(),

@@ -13,7 +13,10 @@ export interface WhySourcesDeps {
   registry: Registry;
   backend: ServingBackend;
   events: Events;
+  requests: RequestSources;
 }
+
+type RequestSources = Pick<WhySources, "request" | "origin">;
 
 /** Longest that reading a finished step's log may take, in milliseconds. */
 const LOG_MS = 5_000;
@@ -22,8 +25,9 @@ const EVENTS_READ = 1_000;
 
 /** What `slipway why` reads, from the features that know it. */
 export function whySources(deps: WhySourcesDeps): WhySources {
-  const { db, pipelines, registry, backend, events } = deps;
+  const { db, pipelines, registry, backend, events, requests } = deps;
   return {
+    ...requests,
     async pipelineRun(id) {
       const run = await pipelines.get(id);
       if (!run) return undefined;
@@ -32,6 +36,7 @@ export function whySources(deps: WhySourcesDeps): WhySources {
         state,
         reason: reason ?? null,
         finishedAt: finishedAt ?? null,
+        inputs: run.spec.pipeline.steps.find((step) => step.name === name)?.inputs ?? [],
       }));
       return { ...run, steps };
     },

@@ -1,7 +1,9 @@
+import type { WhyOrigin, WhyRequest } from "./sources.ts";
+
 /** One step on the way from a symptom to its root cause. */
 export interface WhyLink {
-  kind: "service" | "rollout" | "version" | "run" | "step";
-  /** As `slipway why KIND/NAME` takes it; a step's is `<pipeline run>/<step>`. */
+  kind: "service" | "rollout" | "version" | "run" | "step" | "request" | "tracking-run" | "data";
+  /** As `slipway why KIND/NAME` takes it; a step's is `<pipeline run>/<step>`. Tracking runs and data aren't asked for. */
   name: string;
   state: string;
   /** One line for a person: why it is in this state. */
@@ -21,4 +23,6 @@ export interface WhyAnswer {
   chain: WhyLink[];
   /** One sentence. */
   rootCause: string;
+  /** Of `request/ID`: all that the chain was told by. */
+  request?: WhyRequest & { origin: WhyOrigin | null; pipelineRunId: string | null };
 }

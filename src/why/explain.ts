@@ -37,6 +37,15 @@ export function explain(subject: WhySubject, facts: WhyFacts): WhyAnswer {
   };
 }
 
+/** The links of what made a version, without judging them: its own, and its pipeline run's. */
+export function explainMade(version: WhyVersion | undefined, run: WhyPipelineRun | undefined): WhyLink[] {
+  const facts: WhyFacts = { trouble: {}, stepLog: [], variantLog: [] };
+  return [
+    ...(version === undefined ? [] : [versionLink(version, facts)]),
+    ...(run === undefined ? [] : [runLink(run, facts)]),
+  ].map(shorten);
+}
+
 function rootCauseOf(links: readonly { link: WhyLink; isWell: boolean }[]): string {
   const cause = links.findLast(({ isWell }) => !isWell)?.link;
   if (cause !== undefined) return `${cause.kind}/${cause.name} is ${cause.state}: ${cause.message}`;

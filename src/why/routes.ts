@@ -1,9 +1,12 @@
 import type { FastifyInstance } from "fastify";
 import { SlipwayError } from "../http/errors.ts";
+import { REQUEST_ID } from "../serving/request-id.ts";
 import { nearest } from "../spec/nearest.ts";
+import type { WhyAnswer } from "./answer.ts";
 import { explain } from "./explain.ts";
 import { gather } from "./gather.ts";
 import type { WhySubject } from "./gather.ts";
+import { explainRequest, gatherRequest, notKept } from "./request.ts";
 import type { WhySources } from "./sources.ts";
 
 const FORMS = {
@@ -11,6 +14,7 @@ const FORMS = {
   version: "version/MODEL/N",
   rollout: "rollout/ID",
   service: "service/MODEL",
+  request: "request/ID",
 } as const;
 
 const text = { type: "string", minLength: 1, maxLength: 300 } as const;
@@ -18,7 +22,7 @@ const text = { type: "string", minLength: 1, maxLength: 300 } as const;
 const schema = {
   tags: ["why"],
   summary: "The chain from a symptom to its root cause",
-  description: "`run/ID`, `version/MODEL/N`, `rollout/ID` or `service/MODEL`.",
+  description: "`run/ID`, `version/MODEL/N`, `rollout/ID`, `service/MODEL` or `request/ID`.",
   params: { type: "object", properties: { kind: text, "*": text }, required: ["kind", "*"] },
 } as const;
 
@@ -28,12 +32,20 @@ export function whyRoutes(app: FastifyInstance, deps: { sources: WhySources }): 
     "/api/slipway/v1/why/:kind/*",
     { schema, config: { access: "read" } },
     async (request) => {
-      const subject = parseSubject(request.params.kind, request.params["*"]);
+      const { kind, "*": name } = request.params;
+      if (kind === "request" && REQUEST_ID.test(name)) return whyRequest(name, deps.sources);
+      const subject = parseSubject(kind, name);
       const answer = explain(subject, await gather(subject, deps.sources));
       if (answer.chain.length === 0) throw new SlipwayError("NOT_FOUND", `there is no ${answer.subject}`);
       return answer;
     },
   );
+}
+
+async function whyRequest(id: string, sources: WhySources): Promise<WhyAnswer> {
+  const gathered = await gatherRequest(id, sources);
+  if ("facts" in gathered) return explainRequest(gathered.facts);
+  throw new SlipwayError("REQUEST_NOT_KEPT", notKept(id, gathered.kept), { where: `request/${id}` });
 }
 
 function parseSubject(kind: string, name: string): WhySubject {

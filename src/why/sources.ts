@@ -9,6 +9,10 @@ export interface WhySources {
   service(model: string): Promise<WhyService | undefined>;
   /** The newest rollout of a version; undefined when it never asked for one. */
   rolloutOf(model: string, version: number): Promise<WhyRollout | undefined>;
+  /** One prediction by its request id, and what is kept of predictions. */
+  request(id: string): Promise<{ request?: WhyRequest; kept: WhyKept }>;
+  /** Where a version came from, as tracking knows it. */
+  origin(model: string, version: number): Promise<WhyOrigin | undefined>;
   /** Newest first; what was recorded about `pipeline-run/…`, `version/…`, `rollout/…`, `service/…`, `step/…`. */
   events(subject: string, limit: number): Promise<WhyEvent[]>;
   /** Last lines of one step; empty when nothing is kept. */
@@ -23,6 +27,8 @@ interface WhyStep {
   state: string;
   reason: string | null;
   finishedAt: number | null;
+  /** Paths that it declares to read. */
+  inputs: string[];
 }
 
 export interface WhyPipelineRun {
@@ -92,4 +98,46 @@ export interface WhyEvent {
   level: "info" | "warn" | "error";
   kind: string;
   message: string;
+}
+
+/** Since when predictions are known; null: none is. */
+export interface WhyKept {
+  /** Which version answered, of every request. */
+  idsSince: number | null;
+  /** Inputs and outputs, of the sampled ones. */
+  valuesSince: number | null;
+}
+
+export interface WhyRequest {
+  id: string;
+  at: number;
+  service: string;
+  version: number;
+  arm: string;
+  status: number;
+  /** Null: only known of sampled ones. */
+  latencyMs: number | null;
+  /** Of the environment repository. */
+  commit: string;
+  /** A version in the path, or a sticky caller's later request. */
+  isDirect: boolean;
+  /** The version on trial that failed it before. */
+  fallbackVersion: number | null;
+  /** Predicted classes or values as JSON. */
+  prediction: string | null;
+  error: string | null;
+  /** Of a sampled one; of its first row. */
+  values: { rows: number; inputs: string; outputs: string } | null;
+}
+
+/** Empty texts where nothing is known. */
+export interface WhyOrigin {
+  runId: string;
+  runName: string;
+  user: string;
+  experimentName: string;
+  commit: string;
+  pipelineRunId: string;
+  isRunThere: boolean;
+  datasets: { name: string; digest: string; context: string; source: string }[];
 }

@@ -5,7 +5,9 @@ import type { WhyAnswer } from "../../src/why/answer.ts";
 import { whyRoutes } from "../../src/why/routes.ts";
 import type {
   WhyEvent,
+  WhyOrigin,
   WhyPipelineRun,
+  WhyRequest,
   WhyRollout,
   WhyService,
   WhySources,
@@ -20,10 +22,18 @@ interface World {
   events?: Record<string, WhyEvent[]>;
   stepLogs?: Record<string, string[]>;
   variantLogs?: Record<string, string[]>;
+  requests?: WhyRequest[];
+  origin?: WhyOrigin;
 }
 
 function sources(world: World): WhySources {
   return {
+    request: async (id) => {
+      const request = world.requests?.find((one) => one.id === id);
+      const kept = { idsSince: Date.UTC(2026, 10, 21), valuesSince: null };
+      return request === undefined ? { kept } : { request, kept };
+    },
+    origin: async () => world.origin,
     pipelineRun: async (id) => world.runs?.find((run) => run.id === id),
     version: async (model, version) =>
       world.versions?.find((v) => v.model === model && v.version === version),
@@ -59,7 +69,7 @@ const RUN: WhyPipelineRun = {
   reason: null,
   createdAt: 100,
   finishedAt: 200,
-  steps: [{ name: "train", state: "succeeded", reason: null, finishedAt: 150 }],
+  steps: [{ name: "train", state: "succeeded", reason: null, finishedAt: 150, inputs: [] }],
   model: "digits",
   version: 2,
 };
@@ -108,9 +118,9 @@ test("a failed pipeline run is led to the step that failed first, with its log a
     model: null,
     version: null,
     steps: [
-      { name: "check", state: "failed", reason: "exit code 2", finishedAt: 180 },
-      { name: "train", state: "failed", reason: "exit code 1", finishedAt: 150 },
-      { name: "last", state: "skipped", reason: null, finishedAt: null },
+      { name: "check", state: "failed", reason: "exit code 2", finishedAt: 180, inputs: [] },
+      { name: "train", state: "failed", reason: "exit code 1", finishedAt: 150, inputs: [] },
+      { name: "last", state: "skipped", reason: null, finishedAt: null, inputs: [] },
     ],
   };
   const log = [...Array.from({ length: 50 }, (_, index) => `line ${index}`), "KeyError: 'age'"];
@@ -260,4 +270,76 @@ test.each([
   ["thing/a", 400],
 ])("%s answers %i", async (name, status) => {
   expect((await ask({}, name)).status).toBe(status);
+});
+
+const REQUEST: WhyRequest = {
+  id: "order-17",
+  at: 500,
+  service: "digits",
+  version: 2,
+  arm: "challenger",
+  status: 200,
+  latencyMs: 3.14,
+  commit: "e0e0e0",
+  isDirect: false,
+  fallbackVersion: null,
+  prediction: "[8]",
+  error: null,
+  values: { rows: 2, inputs: "x_0 1, x_1 2", outputs: "label 8" },
+};
+const ORIGIN: WhyOrigin = {
+  runId: "tr-1",
+  runName: "forest",
+  user: "ana",
+  experimentName: "digits",
+  commit: "c0ffee",
+  pipelineRunId: "pr-1",
+  isRunThere: true,
+  datasets: [
+    {
+      name: "digits-train",
+      digest: "1a2b3c4d",
+      context: "training",
+      source: '{"uri": "s3://data/digits.csv"}',
+    },
+  ],
+};
+
+test("a request: the version that answered it, what made that, and the data it was trained on", async () => {
+  const run = { ...RUN, steps: [{ ...RUN.steps[0]!, inputs: ["data/raw.csv"] }] };
+  const world = { requests: [REQUEST], versions: [VERSION], runs: [run], origin: ORIGIN };
+  const { body } = await ask(world, "request/order-17");
+  expect(
+    body.chain.map(({ kind, name, state, message, commit }) => [kind, name, state, message, commit]),
+  ).toEqual([
+    ["request", "order-17", "200", "version 2 of digits (challenger) answered in 3.1 ms", "e0e0e0"],
+    ["version", "digits/2", "registered", "made by pipeline run pr-1", "c0ffee"],
+    ["run", "pr-1", "succeeded", "project digits: made version 2 of digits", "c0ffee"],
+    ["tracking-run", "tr-1", "in digits", '"forest" logged by ana', "c0ffee"],
+    ["data", "digits-train", "digest 1a2b3c4d", "training, from s3://data/digits.csv", undefined],
+    ["data", "inputs of run/pr-1", "as committed", "step train read data/raw.csv", "c0ffee"],
+  ]);
+  expect(body.chain[0]?.log).toEqual(["input   x_0 1, x_1 2", "output  label 8", "(the first of 2 rows)"]);
+  expect(body.rootCause).toBe("nothing is wrong: version 2 of digits (challenger) answered in 3.1 ms");
+  expect(body.request).toMatchObject({ id: "order-17", pipelineRunId: "pr-1", origin: { runId: "tr-1" } });
+});
+
+test("a request that failed says why; one that wasn't sampled says so", async () => {
+  const failed = { ...REQUEST, status: 503, error: "too much at once", values: null, latencyMs: null };
+  const { body } = await ask({ requests: [failed] }, "request/order-17");
+  expect(body.chain).toHaveLength(1);
+  expect(body.chain[0]?.message).toBe(
+    "version 2 of digits (challenger) failed; its inputs and outputs weren't sampled",
+  );
+  expect(body.rootCause).toBe("request/order-17 is 503: too much at once");
+});
+
+test("of an id that isn't kept it says what is, and since when", async () => {
+  const { status, body } = await ask({}, "request/order-18");
+  expect(status).toBe(404);
+  expect(body).toMatchObject({
+    code: "REQUEST_NOT_KEPT",
+    message:
+      'no prediction with the id "order-18" is kept: ids are kept since 2026-11-21T00:00:00Z, no inputs and outputs yet',
+  });
 });

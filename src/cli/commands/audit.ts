@@ -4,6 +4,7 @@ import { printJson, withHelp, withPlatformOptions } from "../context.ts";
 import type { CliContext, PlatformOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { table, tame } from "../terminal.ts";
+import { timeOf } from "../time-of.ts";
 
 interface AuditOptions extends PlatformOptions {
   tenant?: string;
@@ -95,18 +96,4 @@ async function audit(context: CliContext, options: AuditOptions): Promise<number
       ),
     );
   return EXIT.ok;
-}
-
-const SPANS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function timeOf(where: string, given: string, now: number): number {
-  const [, number, unit] = /^(\d{1,5})([mhd])$/.exec(given) ?? [];
-  if (number !== undefined && unit !== undefined) return now - Number(number) * (SPANS[unit] ?? 0);
-  const time = Date.parse(given);
-  if (!Number.isNaN(time)) return time;
-  throw new SlipwayError("USAGE", "that isn't a time", {
-    where,
-    given,
-    allowed: "ISO 8601, or such as 2h or 7d",
-  });
 }

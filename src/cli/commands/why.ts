@@ -7,23 +7,23 @@ import { formatWhy } from "../format-why.ts";
 import { parseSubject } from "../subject.ts";
 import { widthOf } from "../terminal.ts";
 
-/** `slipway why KIND/NAME`: from the symptom to the root cause, in one screen. */
+/** `slipway why KIND/NAME`: from the symptom to the root cause, or what made an answer, in one screen. */
 export function addWhy(program: Command, context: CliContext): void {
   const command = program
     .command("why")
-    .description("explain a state: the chain from the symptom to its root cause")
-    .argument("<subject>", "run/ID, version/MODEL/N, rollout/ID or service/MODEL")
+    .description("explain a state: from the symptom to its root cause; or an answer: what it was made of")
+    .argument("<subject>", "run/ID, version/MODEL/N, rollout/ID, service/MODEL or request/ID")
     .action(context.action((subject: string, options: PlatformOptions) => why(context, subject, options)));
   withPlatformOptions(command);
   withHelp(
     command,
-    ["slipway why service/digits", "slipway why run/pr-07x2k9q4m1ab", "slipway why version/digits/3"],
+    ["slipway why service/digits", "slipway why run/pr-07x2k9q4m1ab", "slipway why version/digits/3", "slipway why request/order-17"],
     exitCodesHelp("unreachable", "notFound"),
   );
 }
 
 async function why(context: CliContext, text: string, options: PlatformOptions): Promise<number> {
-  const { kind, names } = parseSubject(text, { run: 1, version: 2, rollout: 1, service: 1 });
+  const { kind, names } = parseSubject(text, { run: 1, version: 2, rollout: 1, service: 1, request: 1 });
   const path = `/why/${kind}/${names.map(encodeURIComponent).join("/")}`;
   const answer = await context.client(options).get<WhyAnswer>(path);
   if (options.json === true) printJson(context, answer);

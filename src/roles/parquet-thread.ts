@@ -1,0 +1,3 @@
+import { runConvertThread } from "../monitoring/prediction-log/convert-thread.ts";
+
+await runConvertThread();

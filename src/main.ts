@@ -32,6 +32,9 @@ if (first === "__role") {
     case "worker":
       await (await import("./roles/worker.ts")).workerRole();
       break;
+    case "prove":
+      await (await import("./roles/prove.ts")).proveRole(invocation);
+      break;
     case "git-hook":
       await (await import("./roles/git-hook.ts")).gitHookRole(invocation);
       break;

@@ -61,7 +61,9 @@ import { watchTraffic } from "../rollout/watch-traffic.ts";
 import { compareAnswer, readContract } from "../serving/contract.ts";
 import { servingLogRoutes } from "../serving/log-routes.ts";
 import { servingMetrics } from "../serving/serving-metrics.ts";
-import { createModelStore } from "../serving/folder-model-store.ts";
+import { createModelCompiler } from "../serving/compile/compiler.ts";
+import { proveInProcess } from "../serving/compile/prove-process.ts";
+import { TEMPORARY, createModelStore } from "../serving/folder-model-store.ts";
 import { specRoutes } from "../spec/routes.ts";
 import { createEvents, eventMigrations } from "../store/events.ts";
 import { ownerMigrations } from "../store/owner.ts";
@@ -187,6 +189,15 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     socketPath: socket("hooks"),
   });
 
+  const modelsRoot = join(config.dataDir, "models");
+  const modelEnvironments = await createModelEnvironments({
+    dataDir: config.dataDir,
+    clock,
+    env: config.stepEnv,
+    platform: process.platform,
+    pid: process.pid,
+    signal: stopping.signal,
+  });
   const backend = createLocalServingBackend({ socketPath: socket("serve") });
   const predictionLog = openPredictionLog({ config, clock, db, roll: () => backend.rollLog(), logDefect });
   const rollouts = createRollouts({
@@ -199,14 +210,13 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     registry: recorder.watch(registry),
     models: await createModelStore({
       blobs,
-      modelsRoot: join(config.dataDir, "models"),
-      environments: await createModelEnvironments({
-        dataDir: config.dataDir,
-        clock,
-        env: config.stepEnv,
-        platform: process.platform,
-        pid: process.pid,
-        signal: stopping.signal,
+      modelsRoot,
+      environments: modelEnvironments,
+      compiler: createModelCompiler({
+        environments: modelEnvironments,
+        modelsRoot,
+        temporary: TEMPORARY,
+        prove: (jobDir) => proveInProcess({ nodeFile: process.execPath, mainFile: config.mainFile }, jobDir),
       }),
     }),
     contract: {

@@ -7,8 +7,9 @@ import { checkedModel } from "./checked-model.ts";
 import { evidenceLines } from "./sentences.ts";
 import type { Intent, Service } from "./state.ts";
 import { applyRule, isAboutVersion, isRefusal, trafficRule } from "./traffic.ts";
-import { variantSettings } from "./variant-settings.ts";
+import { compileOf, variantSettings } from "./variant-settings.ts";
 import type { VariantSettings } from "./variant-settings.ts";
+import type { ServingSpec } from "../spec/project.ts";
 
 /** Emergency stops that this process has told the backend; forgotten on a restart, so told again. */
 export type ToldStops = Map<string, string>;
@@ -59,6 +60,7 @@ export async function act(context: ActContext, action: Action): Promise<void> {
           service: service.name,
           version: action.version,
           settings: settings(context),
+          compile: compileOf(servingOf(context)),
           rolloutId: action.rolloutId,
           isCompared: service.champion !== null && service.champion !== action.version,
         },
@@ -125,7 +127,8 @@ async function prepare(context: ActContext, { version, sha256 }: Of<"prepare">):
     ...settings(context),
   };
   try {
-    const copy = await checkedModel(deps, { service: service.name, version, sha256 });
+    const compile = compileOf(servingOf(context));
+    const copy = await checkedModel(deps, { service: service.name, version, sha256, compile });
     await deps.backend.prepare({ ...spec, ...copy }, signal);
   } catch (error) {
     // The champion is tried again; a challenger that can't be loaded any more is taken out.
@@ -178,7 +181,11 @@ async function remove({ backend }: RolloutDeps, service: string, version: number
   }
 }
 
-function settings({ deps, situation }: ActContext): VariantSettings {
+function settings(context: ActContext): VariantSettings {
+  return variantSettings(servingOf(context));
+}
+
+function servingOf({ deps, situation }: ActContext): ServingSpec {
   const { service, rollout } = situation;
-  return variantSettings(rollout?.request.serving ?? service.serving ?? deps.defaults.serving);
+  return rollout?.request.serving ?? service.serving ?? deps.defaults.serving;
 }

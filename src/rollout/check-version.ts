@@ -1,9 +1,10 @@
 import { SlipwayError } from "../http/errors.ts";
-import type { Contract } from "../serving/model-store.ts";
+import type { Compile, Contract } from "../serving/model-store.ts";
 import { copyOf } from "./checked-model.ts";
 import { recordContract } from "./commands/requests.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { rehearse } from "./rehearsal.ts";
+import { ranAs, runTags } from "./run-as.ts";
 import { isAboutVersion } from "./traffic.ts";
 import type { VariantSettings } from "./variant-settings.ts";
 
@@ -11,6 +12,7 @@ export interface VersionToCheck {
   service: string;
   version: number;
   settings: VariantSettings;
+  compile: Compile;
   rolloutId: string | null;
   /** True when another version serves, which it will be compared with. */
   isCompared: boolean;
@@ -37,7 +39,7 @@ export async function checkVersion(
 
 async function examine(
   deps: RolloutDeps,
-  { service, version, settings, isCompared }: VersionToCheck,
+  { service, version, settings, compile, isCompared }: VersionToCheck,
   signal: AbortSignal,
 ): Promise<{ passed: boolean; message: string; sha256: string }> {
   const { registry, models, backend, contract } = deps;
@@ -51,8 +53,9 @@ async function examine(
   }
   let sha256 = "";
   try {
-    const copy = await models.materialise(known.artifactPath);
+    const copy = await models.materialise(known.artifactPath, compile);
     sha256 = copy.sha256;
+    await registry.setVersionTags(service, version, runTags(copy, compile));
     const example = await contract.read(copy.modelDir);
     await backend.prepare({ service, version, ...copyOf(copy), ...settings }, signal);
     const request = JSON.stringify(example.request);
@@ -60,7 +63,7 @@ async function examine(
     const difference = contract.compare(example, answer.status, answer.body);
     if (difference === null) {
       if (isCompared) await rehearse(deps, { service, version }, request, signal);
-      const message = `version ${version} of ${service} answered its own example ${sinceWhen(example)}`;
+      const message = `version ${version} of ${service} answered its own example ${sinceWhen(example)}${ranAs(copy)}`;
       return { passed: true, message, sha256 };
     }
     return {

@@ -1,6 +1,8 @@
 import { SlipwayError } from "../http/errors.ts";
-import type { ModelCopy } from "../serving/model-store.ts";
+import type { Compile, ModelCopy } from "../serving/model-store.ts";
 import type { RolloutDeps } from "./deps.ts";
+
+type RunnableModel = Omit<ModelCopy, "compiled">;
 
 /**
  * Copy of the files that passed a version's contract check, by their hash: the data folder may have been moved
@@ -8,12 +10,17 @@ import type { RolloutDeps } from "./deps.ts";
  */
 export async function checkedModel(
   { models, registry }: Pick<RolloutDeps, "models" | "registry">,
-  { service, version, sha256 }: { service: string; version: number; sha256: string },
-): Promise<ModelCopy> {
-  const present = await models.find(sha256);
-  if (present !== undefined) return present;
+  {
+    service,
+    version,
+    sha256,
+    compile,
+  }: { service: string; version: number; sha256: string; compile: Compile },
+): Promise<RunnableModel> {
+  const present = await models.find(sha256, compile);
+  if (present !== undefined) return copyOf(present);
   const known = await registry.getVersion(service, version);
-  const copy = known && (await models.materialise(known.artifactPath));
+  const copy = known && (await models.materialise(known.artifactPath, compile));
   if (copy?.sha256 === sha256) return copyOf(copy);
   throw new SlipwayError(
     "MODEL_MISSING",
@@ -25,6 +32,6 @@ export async function checkedModel(
 }
 
 /** Without what isn't the copy's, so that it can be spread into a variant. */
-export function copyOf({ format, modelDir, python }: ModelCopy): ModelCopy {
+export function copyOf({ format, modelDir, python }: ModelCopy): RunnableModel {
   return { format, modelDir, ...(python === undefined ? {} : { python }) };
 }

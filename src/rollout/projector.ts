@@ -18,7 +18,7 @@ import {
 } from "./rows.ts";
 import type { Intent, Projection } from "./state.ts";
 import { applyRule, isAboutVersion, trafficRule } from "./traffic.ts";
-import { variantSettings } from "./variant-settings.ts";
+import { compileOf, variantSettings } from "./variant-settings.ts";
 
 export interface Projector {
   /** Brings the database to the repository's head, if that may have moved since the last time. */
@@ -194,7 +194,8 @@ async function deliver(
         continue;
       const sha256 = contracts.get(version)?.sha256;
       if (sha256 === undefined) return;
-      const copy = await checkedModel(deps, { service: intent.service, version, sha256 });
+      const compile = compileOf(serving);
+      const copy = await checkedModel(deps, { service: intent.service, version, sha256, compile });
       await deps.backend.prepare(
         { service: intent.service, version, ...copy, ...variantSettings(serving) },
         AbortSignal.timeout(120_000),

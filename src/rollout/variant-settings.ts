@@ -1,7 +1,13 @@
 import type { VariantSpec } from "../serving/backend.ts";
+import type { Compile } from "../serving/model-store.ts";
 import type { ServingSpec } from "../spec/project.ts";
 
 export type VariantSettings = Pick<VariantSpec, "workers" | "scale" | "memoryBytes" | "cpu" | "limits">;
+
+/** Whether the project wants its models compiled, where that is proven to change no answer. */
+export function compileOf({ compile = "auto" }: ServingSpec): Compile {
+  return compile;
+}
 
 const TARGET_CONCURRENCY = 4;
 const IDLE_MS = 10 * 60_000;

@@ -7,10 +7,13 @@ import type { BlobStore } from "../store/blobs.ts";
 import { MLFLOW_FILE, MODEL_FILE, layOut } from "./model-files.ts";
 import type { ModelSource } from "./model-files.ts";
 import type { ModelEnvironments } from "./model-environments.ts";
-import type { ModelCopy, ModelStore } from "./model-store.ts";
+import { compiledDir, readVerdict } from "./compile/compilation.ts";
+import type { ModelCompiler } from "./compile/compiler.ts";
+import type { Compile, ModelCopy, ModelStore } from "./model-store.ts";
 import { ensurePythonContract } from "./python-contract.ts";
 
-const TEMPORARY = ".tmp-";
+/** Begins the names of copies and jobs that aren't finished. */
+export const TEMPORARY = ".tmp-";
 const MAX_FILES = 2_000;
 const MAX_BYTES = 20 * 2 ** 30;
 
@@ -20,6 +23,8 @@ export interface FolderModelStoreDeps {
   modelsRoot: string;
   /** For models in Python; without it they are refused. */
   environments?: ModelEnvironments;
+  /** Without it no model in Python is compiled. */
+  compiler?: ModelCompiler;
   /** Of one model's folder; defaults 2000 and 20 GiB. */
   maxFiles?: number;
   maxBytes?: number;
@@ -43,29 +48,35 @@ type Materialised = Awaited<ReturnType<ModelStore["materialise"]>>;
 
 class FolderModelStore implements ModelStore {
   readonly #deps: FolderModelStoreDeps;
-  /** By artifact path: whoever asks while a copy is made gets that one. */
+  /** By what is asked for and the artifact path: whoever asks while a copy is made gets that one. */
   readonly #underWay = new Map<string, Promise<Materialised>>();
 
   constructor(deps: FolderModelStoreDeps) {
     this.#deps = deps;
   }
 
-  async find(sha256: string): Promise<ModelCopy | undefined> {
+  async find(sha256: string, compile: Compile = "auto"): Promise<ModelCopy | undefined> {
     if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
     const modelDir = join(this.#deps.modelsRoot, sha256);
-    return (await isWhole(modelDir)) ? this.#prepared(modelDir) : undefined;
+    if (!(await isWhole(modelDir))) return undefined;
+    const verdict = compile === "auto" ? await readVerdict(modelDir) : undefined;
+    if (verdict?.isProven === true)
+      return { modelDir: compiledDir(modelDir), format: "onnx", compiled: verdict };
+    const copy = await this.#prepared(modelDir);
+    return copy.format === "python" && verdict !== undefined ? { ...copy, compiled: verdict } : copy;
   }
 
-  materialise(artifactPath: string): Promise<Materialised> {
-    let copying = this.#underWay.get(artifactPath);
+  materialise(artifactPath: string, compile: Compile = "auto"): Promise<Materialised> {
+    const key = `${compile} ${artifactPath}`;
+    let copying = this.#underWay.get(key);
     if (copying === undefined) {
-      copying = this.#copy(artifactPath).finally(() => this.#underWay.delete(artifactPath));
-      this.#underWay.set(artifactPath, copying);
+      copying = this.#copy(artifactPath, compile).finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, copying);
     }
     return copying;
   }
 
-  async #copy(artifactPath: string): Promise<Materialised> {
+  async #copy(artifactPath: string, compile: Compile): Promise<Materialised> {
     const { blobs, modelsRoot, maxFiles = MAX_FILES, maxBytes = MAX_BYTES } = this.#deps;
     const listed = await listFiles(blobs, artifactPath, { maxFiles, maxBytes });
     const sources = await layOut(blobs, artifactPath, listed);
@@ -76,7 +87,8 @@ class FolderModelStore implements ModelStore {
       const modelDir = join(modelsRoot, sha256);
       await moveWhole(temporary, modelDir);
       await flushFolder(modelsRoot);
-      return { ...(await this.#prepared(modelDir)), sha256 };
+      const copy = await this.#prepared(modelDir);
+      return { ...(compile === "auto" ? await this.#compiled(copy) : copy), sha256 };
     } catch (error) {
       throw asModelError(error, artifactPath);
     } finally {
@@ -93,6 +105,16 @@ class FolderModelStore implements ModelStore {
     const python = await environments.prepare(modelDir);
     await ensurePythonContract(modelDir, python, (text) => environments.log(modelDir, text));
     return { modelDir, format: "python", python };
+  }
+
+  /** What runs instead of a model in Python, where that is proven to be the same. */
+  async #compiled(copy: ModelCopy): Promise<ModelCopy> {
+    const { modelDir, python } = copy;
+    const { compiler } = this.#deps;
+    if (python === undefined || compiler === undefined) return copy;
+    const compiled = (await readVerdict(modelDir)) ?? (await compiler.compile(modelDir, python));
+    if (!compiled.isProven) return { ...copy, compiled };
+    return { modelDir: compiledDir(modelDir), format: "onnx", compiled };
   }
 }
 

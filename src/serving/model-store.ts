@@ -1,7 +1,14 @@
+import type { CompileVerdict } from "./compile/compilation.ts";
 import type { VariantSpec } from "./backend.ts";
 
 /** A model's files on this machine, and what it takes to run them. */
-export type ModelCopy = Pick<VariantSpec, "format" | "modelDir" | "python">;
+export interface ModelCopy extends Pick<VariantSpec, "format" | "modelDir" | "python"> {
+  /** Of a model in Python: whether it runs as what it was compiled to; absent where that isn't wanted. */
+  compiled?: CompileVerdict;
+}
+
+/** "auto": what a model in Python was compiled to runs instead, where it is proven to answer alike. */
+export type Compile = "auto" | "never";
 
 /** Immutable copies of models, by content: what a worker loads can't change under it. */
 export interface ModelStore {
@@ -9,11 +16,12 @@ export interface ModelStore {
    * Copies the folder below the artifact root into the store, and prepares the environment that it runs in. MODEL_*
    * and ENVIRONMENT_* errors say what is missing. Idempotent; safe to kill: a copy appears whole.
    */
-  materialise(artifactPath: string): Promise<ModelCopy & { sha256: string }>;
+  materialise(artifactPath: string, compile?: Compile): Promise<ModelCopy & { sha256: string }>;
   /**
-   * The copy of that content as it can be loaded now; undefined when there is none. Keep the hash, not the folder.
+   * The copy of that content as it can be loaded now; undefined when there is none. Keep the hash, not the folder. Never compiles:
+   * what passed a contract check is what is loaded after it.
    */
-  find(sha256: string): Promise<ModelCopy | undefined>;
+  find(sha256: string, compile?: Compile): Promise<ModelCopy | undefined>;
 }
 
 /** `contract.json` in a model's folder: an example with the answer that was recorded at training. */

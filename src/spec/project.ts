@@ -54,6 +54,11 @@ export type Gate =
 export interface ServingSpec {
   protocol: ("v1" | "v2")[];
   scale: ScaleSpec;
+  /**
+   * "auto", the default: a scikit-learn, XGBoost or LightGBM model runs as ONNX where that is proven to change none of
+   * its answers; "never": always in Python.
+   */
+  compile?: "auto" | "never";
   /** Of each variant; a request beyond them is refused at once. */
   limits?: {
     /** Requests with its workers at once; none: as many as come. */

@@ -197,6 +197,12 @@ const serving = z.strictObject({
     })
     .exactOptional()
     .describe("Keeps a caller on one variant."),
+  compile: z
+    .enum(["auto", "never"])
+    .exactOptional()
+    .describe(
+      "auto (the default): a scikit-learn, XGBoost or LightGBM model is compiled to ONNX and runs so where that is proven to change none of its answers. never: it runs in Python.",
+    ),
   maxBody: size({ min: 1024, max: GI }).prefault("16Mi").describe("Largest request body."),
   limits: z
     .strictObject({

@@ -18,6 +18,7 @@ kind: Project
 name: leaves
 pipeline: { steps: [{ name: train, run: python train.py }] }
 model: { name: leaves }
+serving: { compile: never }
 `;
 
 describe("a scikit-learn model with a column of text, logged and registered by the unchanged mlflow client", () => {

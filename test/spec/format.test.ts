@@ -14,7 +14,7 @@ test("a problem shows its place, its line, a caret, what was given and what is a
   6 |   timout: 2s
     |   ^
   given:   "timout"
-  allowed: protocol, scale, timeout, sticky, maxBody, limits, resources, log
+  allowed: protocol, scale, timeout, sticky, compile, maxBody, limits, resources, log
 
 slipway.yaml:7:17: serving.scale.min is too small (range)
   7 |   scale: { min: -1 }

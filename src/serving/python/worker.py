@@ -2,8 +2,12 @@
 
     python worker.py serve MODEL_DIR      answer frames on descriptor 3 until it is closed
     python worker.py describe MODEL_DIR   write to descriptor 3 what the model takes and gives, as one JSON text
+    python worker.py compile MODEL_DIR JOB_DIR [PACKAGES]
+                                          write it as ONNX below JOB_DIR, with cases to compare it on; what was
+                                          written, or why nothing was, goes to descriptor 3 as JSON
 
-Nothing but the model's own environment is needed: mlflow, and the numpy and pandas that it brings.
+Nothing but the model's own environment is needed: mlflow, and the numpy and pandas that it brings; to compile also
+skl2onnx, onnxmltools and onnx, which may lie in the folder PACKAGES.
 """
 
 import os
@@ -20,4 +24,4 @@ if __name__ == "__main__":
 
     # A model's own modules must not meet ours.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != HERE]
-    sys.exit(main(sys.argv[1], sys.argv[2], CHANNEL))
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:], CHANNEL))

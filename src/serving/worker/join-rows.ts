@@ -1,4 +1,5 @@
 import { elements } from "../protocol/tensor.ts";
+import type { TensorData } from "../protocol/datatypes.ts";
 import type { Tensor } from "../protocol/tensor.ts";
 
 /** Rows of a request, or 0 when its inputs disagree: such a request runs alone. */
@@ -53,4 +54,15 @@ export function rowsFrom(outputs: readonly Tensor[], row: number, rows: number):
     const own = [rows, ...shape.slice(1)];
     return { datatype, shape: own, data, start: start + (row * elements(own)) / rows };
   });
+}
+
+/** The first `rows` rows, each as the inputs of an inference of its own. */
+export function rowsApart(inputs: readonly Tensor[], rows: number): Tensor[][] {
+  return Array.from({ length: rows }, (_, row) =>
+    inputs.map(({ datatype, shape, data }) => {
+      const own = [1, ...shape.slice(1)];
+      const size = elements(own);
+      return { datatype, shape: own, data: data.slice(row * size, (row + 1) * size) as TensorData, start: 0 };
+    }),
+  );
 }

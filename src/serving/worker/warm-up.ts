@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { madeContractFile } from "../contract.ts";
-import type { Datatype, TensorData } from "../protocol/datatypes.ts";
+import type { Datatype } from "../protocol/datatypes.ts";
 import { elements } from "../protocol/tensor.ts";
 import type { Tensor, TensorPort } from "../protocol/tensor.ts";
 import { isObject, parseObject, readV2 } from "../protocol/v2.ts";
-import { haveRows, joinRows, rowsFrom, rowsOf, sameRowShape } from "./join-rows.ts";
+import { haveRows, joinRows, rowsApart, rowsFrom, rowsOf, sameRowShape } from "./join-rows.ts";
 import type { Model } from "./model.ts";
 
 const ABSOLUTE = 1e-4;
@@ -94,16 +94,6 @@ async function answersRowsApart(model: Model, example: readonly Tensor[]): Promi
 
 function otherRows(model: Model, example: readonly Tensor[]): Tensor[][] {
   return rowsApart(madeUp(model), 2).filter((row) => sameRowShape(example, row));
-}
-
-function rowsApart(inputs: readonly Tensor[], rows: number): Tensor[][] {
-  return Array.from({ length: rows }, (_, row) =>
-    inputs.map(({ datatype, shape, data }) => {
-      const own = [1, ...shape.slice(1)];
-      const size = elements(own);
-      return { datatype, shape: own, data: data.slice(row * size, (row + 1) * size) as TensorData, start: 0 };
-    }),
-  );
 }
 
 function alike(some: readonly Tensor[], others: readonly Tensor[]): boolean {

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { SlipwayError } from "../../http/errors.ts";
 import { workerMetadata } from "./config.ts";
 import type { WorkerConfig, WorkerMetadata } from "./config.ts";
+import { asCompiled } from "./compiled-model.ts";
 import { readInvocationForm } from "./invocation-form.ts";
 import { watchMemory } from "./memory-limit.ts";
 import type { Model } from "./model.ts";
@@ -83,7 +84,7 @@ async function loadModel(config: WorkerConfig, deps: WorkerDeps): Promise<Model>
   }
   const file = await stat(join(modelDir, "model.onnx")).catch(() => undefined);
   if (!file?.isFile()) throw new SlipwayError("MODEL_MISSING", "the model's folder has no model.onnx");
-  const model = await loadOnnxModel(modelDir, threads);
+  const model = await asCompiled(await loadOnnxModel(modelDir, threads), modelDir);
   const invocation = await readInvocationForm(modelDir, model.outputs);
   return invocation === undefined ? model : { ...model, invocation };
 }

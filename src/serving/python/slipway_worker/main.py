@@ -15,7 +15,7 @@ from .channel import Channel
 MAX_ERROR_BYTES = 8 * 1024
 
 
-def main(command: str, folder: str, descriptor: int) -> int:
+def main(command: str, folder: str, more: list[str], descriptor: int) -> int:
     frames.die_with_parent()
     # What a model prints belongs into the log, and its standard input is nobody's.
     os.dup2(2, 1)
@@ -26,11 +26,12 @@ def main(command: str, folder: str, descriptor: int) -> int:
     channel.end_with_peer()
     try:
         model = _load(folder)
+        said = _compiled(model, folder, *more) if command == "compile" else _description(model, command == "describe")
     except BaseException as error:  # whatever a model's own code raises, SystemExit included
         traceback.print_exc()
         channel.write(frames.FAILED, [_bounded(_error_text(error))])
         return 1
-    channel.write(frames.READY, [json.dumps(_description(model, command == "describe")).encode("utf-8")])
+    channel.write(frames.READY, [json.dumps(said).encode("utf-8")])
     if command == "serve":
         _serve(model, channel)
         return 0
@@ -49,6 +50,15 @@ def _load(folder: str):
 
     sys.dont_write_bytecode = False
     return ServedModel(folder)
+
+
+def _compiled(model, folder: str, job: str, overlay: str = "") -> dict:
+    # Behind the model's own environment, whose packages come first.
+    if overlay:
+        sys.path.append(overlay)
+    from .compile.command import compile_model
+
+    return compile_model(model, folder, job)
 
 
 def _description(model, with_example: bool) -> dict:

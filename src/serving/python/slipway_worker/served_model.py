@@ -54,6 +54,16 @@ class ServedModel:
                 "the model has no signature of its outputs and no input example, so what it answers isn't known"
             )
 
+    @property
+    def pyfunc(self):
+        """MLflow's own model."""
+        return self._model
+
+    @property
+    def is_direct(self) -> bool:
+        """True when the flavour's own function answers, without MLflow's check of the input."""
+        return self._predict == getattr(self._model, "_predict_fn", None)
+
     def predict(self, arrays: list[np.ndarray]):
         """What the model itself returns."""
         return self._predict(self._builder.build(arrays))

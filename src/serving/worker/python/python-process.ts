@@ -29,8 +29,10 @@ const END_MS = 3_000;
 export interface PythonProcessOptions {
   /** The environment's interpreter. */
   python: string;
-  command: "serve" | "describe";
+  command: "serve" | "describe" | "compile";
   modelDir: string;
+  /** Further arguments of the command. */
+  more?: readonly string[];
   /** That numeric libraries may use. */
   threads: number;
   /** What it prints, already bounded. */
@@ -53,8 +55,8 @@ export class PythonProcess {
 
   private constructor(options: PythonProcessOptions, home: string) {
     this.output = new OutputTail({ write: (text) => options.log(text), now: () => performance.now() });
-    const { python, command, modelDir, threads } = options;
-    const child = spawn(python, [workerScript(), command, modelDir], {
+    const { python, command, modelDir, more = [], threads } = options;
+    const child = spawn(python, [workerScript(), command, modelDir, ...more], {
       cwd: home,
       env: environmentOf(python, home, threads),
       // The leader of a group of its own: what a model starts goes with it.

@@ -1,21 +1,22 @@
 import { createHash } from "node:crypto";
 import { mkdir, realpath, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Clock } from "../../../base/clock.ts";
 import { SlipwayError } from "../../../http/errors.ts";
 import type { ModelEnvironments } from "../../../serving/model-environments.ts";
 import { BuiltOnce } from "../engine/environments/built-once.ts";
-import { virtualenvCommands } from "../engine/environments/python.ts";
+import { targetCommand, virtualenvCommands } from "../engine/environments/python.ts";
 import { findTool, hashOf } from "../engine/environments/tools.ts";
 import { markUsed } from "../engine/environments/trim.ts";
 import { TOKEN_VARIABLE, endGroup, killByToken, startGroup } from "../engine/process-group.ts";
 import { systemProcessTable } from "../engine/process-table.ts";
 import { RotatingLog } from "../supervisor/rotating-log.ts";
+import { missingConverters } from "./converters.ts";
 import { readDeclaration } from "./declaration.ts";
 import type { Declaration } from "./declaration.ts";
 import { Interpreters } from "./interpreters.ts";
 import type { Interpreter } from "./interpreters.ts";
-import { exactPins, findSatisfying } from "./pins.ts";
+import { contentOf, exactPins, findSatisfying } from "./pins.ts";
 
 export interface ModelEnvironmentsDeps {
   dataDir: string;
@@ -33,6 +34,8 @@ const LOG_BYTES = 2 * 2 ** 20;
 /** Large frameworks from a slow index. */
 const INSTALL_MS = 30 * 60_000;
 const LAST_LINES = 20;
+/** Where converters lie in the folder that is built for them. */
+const PACKAGES = "packages";
 
 /** Environments of models on this machine, kept with those of pipelines in `<dataDir>/cache/environments/`. */
 export async function createModelEnvironments(deps: ModelEnvironmentsDeps): Promise<ModelEnvironments> {
@@ -80,6 +83,22 @@ class LocalModelEnvironments implements ModelEnvironments {
     return join(folder, "bin", "python");
   }
 
+  async converters(modelDir: string, python: string): Promise<string | undefined> {
+    const content = await contentOf(dirname(dirname(python)), this.#deps.env);
+    if (content === undefined) throw new SlipwayError("ENVIRONMENT_UNDECLARED", `${python} can't be asked`);
+    const pins = missingConverters(content);
+    if (pins.length === 0) return undefined;
+    const text = `${pins.join("\n")}\n`;
+    const folder = await this.#built.folder(
+      // Some are compiled code, which belongs to one version of Python.
+      hashOf("converters", text, content.python, process.arch),
+      this.#deps.signal,
+      (line) => this.log(modelDir, `${line}\n`),
+      (target) => this.#fillConverters(target, { modelDir, python, text }),
+    );
+    return join(folder, PACKAGES);
+  }
+
   log(modelDir: string, text: string): void {
     const log = new RotatingLog(join(this.#deps.dataDir, "logs", logName(modelDir)), LOG_BYTES);
     log.write(Buffer.from(text) as unknown as Uint8Array);
@@ -115,6 +134,20 @@ class LocalModelEnvironments implements ModelEnvironments {
       await this.#install(modelDir, tool, args);
     const seconds = ((this.#deps.clock.now() - started) / 1000).toFixed(1);
     this.log(modelDir, `environment installed in ${seconds} s\n`);
+  }
+
+  async #fillConverters(
+    target: string,
+    { modelDir, python, text }: { modelDir: string; python: string; text: string },
+  ): Promise<void> {
+    const uv = findTool("uv", this.#deps.env["PATH"]);
+    const file = join(target, "requirements.txt");
+    await mkdir(target, { recursive: true });
+    await writeFile(file, text);
+    this.log(modelDir, `installing what converts it to ONNX\n${text}`);
+    const packages = join(target, PACKAGES);
+    const [tool, args] = targetCommand({ uv, python, packages, file });
+    await this.#install(modelDir, tool, args);
   }
 
   /** Runs an installer in the model's folder, where its requirements' relative paths begin. */

@@ -40,7 +40,7 @@ export function satisfies(content: EnvironmentContent, python: string, pins: Map
 }
 
 /** Names are compared as PEP 503 has it. */
-function normal(name: string): string {
+export function normal(name: string): string {
   return name.replaceAll(/[-_.]+/g, "-").toLowerCase();
 }
 
@@ -64,7 +64,7 @@ export async function findSatisfying(
 }
 
 /** What an environment holds, asked of it once; undefined for one without Python. */
-async function contentOf(
+export async function contentOf(
   folder: string,
   env: Record<string, string>,
 ): Promise<EnvironmentContent | undefined> {

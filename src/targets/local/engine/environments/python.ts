@@ -64,6 +64,36 @@ export function virtualenvCommands({
   ];
 }
 
+/** What puts exactly the packages of a requirements file, and nothing that they need, into a folder of their own. */
+export function targetCommand({
+  uv,
+  python,
+  packages,
+  file,
+}: {
+  uv: string | undefined;
+  python: string;
+  packages: string;
+  file: string;
+}): [tool: string, args: string[]] {
+  const common = ["--no-deps", "--target", packages, "-r", file];
+  return uv === undefined
+    ? [
+        python,
+        [
+          "-m",
+          "pip",
+          "install",
+          "--disable-pip-version-check",
+          "--no-input",
+          "--progress-bar",
+          "off",
+          ...common,
+        ],
+      ]
+    : [uv, ["pip", "install", "--compile-bytecode", "--python", python, ...common]];
+}
+
 /** The file with all that it includes by -r and -c, as one text. */
 async function readRequirements(workDir: string, file: string, seen: Set<string>): Promise<string> {
   const path = normalize(file);

@@ -1,4 +1,4 @@
-"""The two commands of a worker."""
+"""The commands of a worker."""
 
 from __future__ import annotations
 
@@ -56,6 +56,8 @@ def _compiled(model, folder: str, job: str, overlay: str = "") -> dict:
     # Behind the model's own environment, whose packages come first.
     if overlay:
         sys.path.append(overlay)
+    # Where we are installed isn't ours to fill, and the converters were compiled when they were installed.
+    sys.dont_write_bytecode = True
     from .compile.command import compile_model
 
     return compile_model(model, folder, job)

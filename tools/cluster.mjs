@@ -13,9 +13,11 @@ import { ensureProgram } from "./cluster/programs.mjs";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const [mode, ...rest] = process.argv.slice(2);
 const MODES = { "--api": test, "--up": up, "--programs": programs };
-/** Tells a signal to whatever waits for it. */
+const interruption = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"])
+  process.on(signal, () => interruption.abort(new Error(`interrupted by ${signal}`)));
 const interrupted = new Promise((resolve) => {
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => resolve(signal));
+  interruption.signal.addEventListener("abort", resolve, { once: true });
 });
 
 try {
@@ -27,23 +29,28 @@ try {
     );
   process.exitCode = await run(rest);
 } catch (error) {
-  console.log(`missing: ${error.message}`);
+  console.log(interruption.signal.aborted ? error.message : `missing: ${error.message}`);
   process.exitCode = 1;
 }
 
 async function test(args) {
   const began = performance.now();
-  const { kubeconfig, stop, said } = await cluster();
+  const { kubeconfig, stop, said, state } = await cluster();
   console.log(`${said} (${seconds(began)} s)`);
   const reports = mkdtempSync(join(tmpdir(), "slipway-cluster-report-"));
   const report = join(reports, "report.json");
-  const env = { ...process.env, SLIPWAY_TEST_KUBECONFIG: kubeconfig, SLIPWAY_TEST_REPORT: report };
+  const env = {
+    ...process.env,
+    SLIPWAY_TEST_KUBECONFIG: kubeconfig,
+    SLIPWAY_TEST_CLUSTER_STATE: state,
+    SLIPWAY_TEST_REPORT: report,
+  };
   try {
     const vitest = ["vitest", "run", "--config", "vitest.cluster.config.ts"];
     const reporters = ["--reporter=default", "--reporter=./tools/test-report.mjs"];
     const command = [join("tools", "with-install.mjs"), ...vitest, ...reporters, ...args];
     const child = spawn(process.execPath, command, { cwd: root, stdio: "inherit", env });
-    void interrupted.then((signal) => child.kill(signal));
+    void interrupted.then(() => child.kill("SIGTERM"));
     const code = await new Promise((resolve) => child.on("exit", resolve));
     return tell(report, code, began);
   } finally {
@@ -53,7 +60,7 @@ async function test(args) {
 }
 
 async function up([folder]) {
-  const one = await startControlPlane(folder === undefined ? {} : { folder });
+  const one = await startControlPlane({ folder, signal: interruption.signal });
   console.log(JSON.stringify({ kubeconfig: one.kubeconfig, url: one.url, pids: one.pids }));
   await interrupted;
   await one.stop();
@@ -70,10 +77,10 @@ async function cluster() {
   const named = process.env.SLIPWAY_TEST_KUBECONFIG;
   if (named) {
     accessSync(named);
-    return { kubeconfig: named, stop: async () => {}, said: `the cluster of ${named}` };
+    return { kubeconfig: named, state: "", stop: async () => {}, said: `the cluster of ${named}` };
   }
-  const { kubeconfig, url, stop } = await startControlPlane();
-  return { kubeconfig, stop, said: `a control plane at ${url}` };
+  const { kubeconfig, url, state, stop } = await startControlPlane({ signal: interruption.signal });
+  return { kubeconfig, state, stop, said: `a control plane at ${url}` };
 }
 
 /** The last line as `npm test` has it; answers the exit code. */

@@ -50,6 +50,17 @@ export function makeCertificates(folder, serviceAddress) {
   writeFileSync(join(folder, "accounts.pub"), publicKey);
 }
 
+/**
+ * A server's certificate and key, made by the authority in this folder; answers the files' paths.
+ * @param {string} folder
+ * @param {string} host
+ */
+export function serverCertificate(folder, host) {
+  // A common name has 64 characters at most.
+  certificate(folder, host, { name: "server", names: [host] });
+  return { cert: join(folder, `${host}.crt`), key: join(folder, `${host}.key`) };
+}
+
 function certificate(folder, file, { name, group, names = [], addresses = [] }) {
   const alternatives = [...names.map((it) => `DNS:${it}`), ...addresses.map((it) => `IP:${it}`)];
   const extensions = ["keyUsage=digitalSignature,keyEncipherment", "extendedKeyUsage=serverAuth,clientAuth"];

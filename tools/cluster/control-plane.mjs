@@ -19,10 +19,13 @@ const POLL_MS = 100;
 
 /**
  * Starts it and waits until it answers, its controllers work and `default` has its service account.
- * @param {{ folder?: string }} [options] `folder`: for its state; a temporary one that `stop` removes if not given.
- * @returns {Promise<{ kubeconfig: string, url: string, pids: number[], stop: () => Promise<void> }>}
+ * @param {{ folder?: string, signal?: AbortSignal }} [options] `folder`: for its state; a temporary one that `stop`
+ *   removes if not given. `signal`: gives the start up.
+ * @returns {Promise<{ kubeconfig: string, url: string, pids: number[], state: string, stop: () => Promise<void> }>}
+ *   `state`: holds pki/ and `cluster.sock`, where the API server looks for a proxy (HTTP CONNECT) to Services in the
+ *   cluster: who listens there answers webhooks.
  */
-export async function startControlPlane({ folder } = {}) {
+export async function startControlPlane({ folder, signal } = {}) {
   const programs = { etcd: "", "kube-apiserver": "", "kube-controller-manager": "" };
   for (const name of Object.keys(programs)) programs[name] = ensureProgram(name);
   const state = folder ?? mkdtempSync(join(tmpdir(), "slipway-cluster-"));
@@ -41,16 +44,16 @@ export async function startControlPlane({ folder } = {}) {
   };
   try {
     start("etcd", etcd(state, pki, client, peer));
-    start("kube-apiserver", apiServer(pki, client, secure));
-    await until("/readyz answers", processes, () => get(pki, url, "/readyz"));
+    start("kube-apiserver", apiServer(state, pki, client, secure));
+    await until("/readyz answers", processes, signal, () => get(pki, url, "/readyz"));
     start("kube-controller-manager", controllerManager(pki, managers, manager));
     const account = "/api/v1/namespaces/default/serviceaccounts/default";
-    await until("the controllers work", processes, () => get(pki, url, account));
+    await until("the controllers work", processes, signal, () => get(pki, url, account));
   } catch (error) {
     await stop();
     throw error;
   }
-  return { kubeconfig, url, pids: processes.map((one) => one.pid), stop };
+  return { kubeconfig, url, pids: processes.map((one) => one.pid), state, stop };
 }
 
 function etcd(state, pki, client, peer) {
@@ -72,8 +75,11 @@ function etcd(state, pki, client, peer) {
   });
 }
 
-function apiServer(pki, client, port) {
+function apiServer(state, pki, client, port) {
+  const egress = join(state, "egress.json");
+  writeFileSync(egress, JSON.stringify(egressTo(join(state, "cluster.sock"))));
   return flags({
+    "egress-selector-config-file": egress,
     "etcd-servers": `https://127.0.0.1:${client}`,
     "etcd-cafile": join(pki, "ca.crt"),
     "etcd-certfile": join(pki, "admin.crt"),
@@ -94,6 +100,13 @@ function apiServer(pki, client, port) {
     "allow-privileged": true,
     profiling: false,
   });
+}
+
+/** No Service's address leads anywhere here. */
+function egressTo(udsName) {
+  const connection = { proxyProtocol: "HTTPConnect", transport: { uds: { udsName } } };
+  const egressSelections = [{ name: "cluster", connection }];
+  return { apiVersion: "apiserver.k8s.io/v1beta1", kind: "EgressSelectorConfiguration", egressSelections };
 }
 
 function controllerManager(pki, kubeconfig, port) {
@@ -141,9 +154,10 @@ function launch(name, program, args, state) {
   return { name, pid: child.pid, stop, problem };
 }
 
-async function until(what, processes, isTrue) {
+async function until(what, processes, signal, isTrue) {
   const end = Date.now() + READY_MS;
   while (!(await isTrue())) {
+    signal?.throwIfAborted();
     const problem = processes.map((one) => one.problem()).find((it) => it !== undefined);
     if (problem !== undefined) throw new Error(problem);
     if (Date.now() > end)

@@ -16,10 +16,12 @@ export async function listing(cluster: TestCluster): Promise<Listing> {
   const all = await Promise.all(
     resources.map(async ({ apiVersion, kind, path }) => {
       const list = await cluster.get<{ items: KubernetesObject[] }>(path);
-      return (list?.items ?? []).map((item): [string, string] => {
-        const { namespace = "", name } = item.metadata;
-        return [`${apiVersion} ${kind} ${namespace}/${name}`, contents(item)];
-      });
+      return (list?.items ?? [])
+        .filter((item) => isSomebodys(kind, item))
+        .map((item): [string, string] => {
+          const { namespace = "", name } = item.metadata;
+          return [`${apiVersion} ${kind} ${namespace}/${name}`, contents(item)];
+        });
     }),
   );
   return new Map(all.flat().sort(([a], [b]) => a.localeCompare(b)));
@@ -34,6 +36,13 @@ export function differences(before: Listing, after: Listing): string[] {
     return now === undefined || now === text ? [] : [`changed: ${key}\n  ${text}\n  ${now}`];
   });
   return [...gone, ...come, ...changed];
+}
+
+/** The server makes one for every group that it serves, and takes it away with it. */
+function isSomebodys(kind: string, { metadata }: KubernetesObject): boolean {
+  return (
+    kind !== "APIService" || metadata.labels?.["kube-aggregator.kubernetes.io/automanaged"] === undefined
+  );
 }
 
 function contents({ metadata, status: _status, ...rest }: KubernetesObject): string {

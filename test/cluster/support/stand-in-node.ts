@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { KubernetesObject } from "../../../src/targets/kubernetes/object.ts";
 import type { TestCluster } from "./cluster.ts";
 import { listable } from "./resources.ts";
+import { StandInWebhooks } from "./stand-in-webhooks.ts";
 
 const POLL_MS = 300;
 
@@ -36,14 +37,18 @@ const WELL: Readonly<Record<string, readonly string[]>> = {
  */
 export class StandInNode {
   readonly #cluster: TestCluster;
+  readonly #webhooks: StandInWebhooks | undefined;
   #isStopped = false;
   #running: Promise<void> | undefined;
 
-  constructor(cluster: TestCluster) {
+  /** `state`: the folder of the test control plane; in a cluster of somebody's own webhooks run by themselves. */
+  constructor(cluster: TestCluster, state = process.env["SLIPWAY_TEST_CLUSTER_STATE"]) {
     this.#cluster = cluster;
+    this.#webhooks = state ? new StandInWebhooks(cluster, state) : undefined;
   }
 
-  start(): void {
+  async start(): Promise<void> {
+    await this.#webhooks?.start();
     this.#isStopped = false;
     this.#running = this.#run();
   }
@@ -51,11 +56,14 @@ export class StandInNode {
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#running;
+    await this.#webhooks?.stop();
   }
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
+      await this.#webhooks?.look();
       await this.#pods();
+      await this.#balancers();
       await this.#customResources();
       await sleep(POLL_MS);
     }
@@ -70,6 +78,18 @@ export class StandInNode {
       );
       const path = `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}`;
       await this.#status(path, isJob ? { phase: "Succeeded" } : running(pod));
+    }
+  }
+
+  async #balancers(): Promise<void> {
+    const list = await this.#cluster.get<{ items: KubernetesObject[] }>("/api/v1/services");
+    for (const { spec, status, metadata } of list?.items ?? []) {
+      const isBalancer = (spec as { type?: string }).type === "LoadBalancer";
+      const { ingress } =
+        (status as { loadBalancer?: { ingress?: unknown } } | undefined)?.loadBalancer ?? {};
+      if (!isBalancer || ingress !== undefined) continue;
+      const path = `/api/v1/namespaces/${metadata.namespace}/services/${metadata.name}`;
+      await this.#status(path, { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } });
     }
   }
 

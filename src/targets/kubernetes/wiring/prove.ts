@@ -1,8 +1,11 @@
 import { formatPath } from "../../../spec/issue.ts";
 import { identityKey, identityOf } from "../object.ts";
 import type { Rendered, RenderedObject } from "../render/rendered.ts";
+import { accessFindings } from "./access-proof.ts";
 import { edgesIn } from "./edges.ts";
 import type { Finding } from "./finding.ts";
+import { lockFindings } from "./lock-proof.ts";
+import { networkFindings } from "./network-proof.ts";
 import { resolve } from "./resolve.ts";
 import { World } from "./world.ts";
 
@@ -13,7 +16,12 @@ import { World } from "./world.ts";
  */
 export function proveWiring(rendered: Rendered, kubernetesVersion: string): Finding[] {
   const world = new World(rendered, kubernetesVersion);
-  return unique([...edgeFindings(world)]);
+  return unique([
+    ...edgeFindings(world),
+    ...networkFindings(world),
+    ...accessFindings(world),
+    ...lockFindings(world),
+  ]);
 }
 
 function* edgeFindings(world: World): Iterable<Finding> {

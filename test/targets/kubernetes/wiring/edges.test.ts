@@ -60,8 +60,16 @@ test("what a chart that can't be read may make is unverified, not an error", () 
     from: [],
     component: "certManager",
   };
+  const row = {
+    row: "cert-manager",
+    kind: "chart",
+    source: "s",
+    version: "1",
+    licence: "MIT",
+    upkeep: "",
+  } as const;
   const findings = (state: "read" | "reference") =>
-    proveWiring(renderedOf([object], { charts: [{ ...chart, state }] }), "1.36").map(
+    proveWiring(renderedOf([object], { charts: [{ ...chart, state }], locked: [row] }), "1.36").map(
       (one) => `${one.severity} ${one.code}`,
     );
   expect(findings("reference")).toEqual([

@@ -43,6 +43,9 @@ const MORE_ROUTES = {
 const SOURCES = {
   projectJsonSchema: "spec/json-schema",
   projectReference: "spec/reference",
+  platformJsonSchema: "spec/platform/json-schema",
+  platformReference: "spec/platform/reference",
+  REGISTRY: "targets/kubernetes/registry",
   CATALOGUE: "http/errors",
   METRICS: "monitoring/metrics-table",
   createApp: "http/server",
@@ -82,6 +85,7 @@ async function loadSources() {
 async function pages() {
   const sources = await loadSources();
   const schema = sources.projectJsonSchema();
+  const platform = sources.platformJsonSchema(sources.REGISTRY.components);
   const groups = Object.fromEntries(Object.keys(FEATURES).map((name) => [name, sources[name]]));
   const invocation = {
     argv: [],
@@ -95,6 +99,8 @@ async function pages() {
   return {
     "slipway.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
     "slipway-yaml.md": sources.projectReference(schema),
+    "platform.schema.json": `${JSON.stringify(platform, null, 2)}\n`,
+    "platform-yaml.md": sources.platformReference(platform),
     "access.md": await accessPage(sources, [
       ...Object.keys({ ...FEATURES, ...MORE_ROUTES }).map((name) => sources[name]),
       (app, deps) => sources.mlflowRoutes(app, sources.workspaceRoutes(deps), deps),

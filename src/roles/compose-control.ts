@@ -89,6 +89,7 @@ import { openPredictionLog } from "./open-prediction-log.ts";
 import { policyDefaults } from "./policy-defaults.ts";
 import { predictionRoutes } from "./prediction-routes.ts";
 import { platformRoutes } from "./platform-routes.ts";
+import { platformSchema } from "./platform-schema.ts";
 import { projectReader } from "./project-at.ts";
 import { requestSources } from "./request-sources.ts";
 import { whySources } from "./why-sources.ts";
@@ -298,7 +299,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     services: () => db.read(selectServices),
   });
   consoleRoutes(app, { assetsDir: join(dirname(config.mainFile), "console") });
-  specRoutes(app);
+  specRoutes(app, { platformSchema });
   trackingRoutes(app, {
     db,
     clock,

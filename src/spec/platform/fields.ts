@@ -65,7 +65,7 @@ export function objectName() {
             "lower-case letters, digits, hyphens and dots, beginning and ending with a letter or digit",
         });
     })
-    .meta({ title: "object's name", pattern: SUBDOMAIN.source });
+    .meta({ title: "name of an object", pattern: SUBDOMAIN.source });
 }
 
 /** A host name below which others can lie. */
@@ -99,7 +99,10 @@ export function image() {
             "a name with a digest or a tag other than latest, such as registry.example.com/slipway@sha256:…",
         });
     })
-    .meta({ title: "image with a tag or digest", examples: ["registry.example.com/slipway:1.2.0"] });
+    .meta({
+      title: "container image with a tag or digest",
+      examples: ["registry.example.com/slipway:1.2.0"],
+    });
 }
 
 /** A key of a Secret in the namespace of whoever uses it. Its value never stands in a file. */

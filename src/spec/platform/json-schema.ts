@@ -23,24 +23,47 @@ export function platformJsonSchema(components: readonly ComponentSpec[]): JsonSc
 function overlaySchema(file: JsonSchema): JsonSchema {
   const fixed: readonly string[] = FIXED_KEYS;
   const properties = Object.entries(file.properties ?? {}).filter(([key]) => !fixed.includes(key));
-  return partial({ ...file, properties: Object.fromEntries(properties) }, true);
+  return partial({ ...file, properties: Object.fromEntries(properties) });
 }
 
-function partial(schema: JsonSchema, isWhole = false): JsonSchema {
-  const { $schema: _, required: __, default: ___, ...rest } = schema;
-  const inner: JsonSchema = {
+function partial(schema: JsonSchema): JsonSchema {
+  const {
+    $schema: _,
+    required: __,
+    default: ___,
+    properties,
+    items,
+    additionalProperties,
+    anyOf,
+    ...rest
+  } = schema;
+  return {
     ...rest,
-    ...(rest.properties === undefined
-      ? {}
-      : { properties: mapValues(rest.properties, (one) => partial(one)) }),
+    ...(anyOf === undefined ? {} : { anyOf: anyOf.map(partial) }),
+    ...(properties === undefined ? {} : { properties: mapValues(properties, overlaid) }),
     // Items are merged by name, so that an item says what differs only; the name says which item it is.
-    ...(rest.items === undefined ? {} : { items: { ...partial(rest.items, true), ...nameOnly(rest.items) } }),
-    ...(typeof rest.additionalProperties === "object"
-      ? { additionalProperties: partial(rest.additionalProperties) }
-      : {}),
+    ...(items === undefined ? {} : { items: { ...partial(items), ...nameOnly(items) } }),
+    ...(additionalProperties === undefined
+      ? {}
+      : {
+          additionalProperties:
+            typeof additionalProperties === "object" ? overlaid(additionalProperties) : additionalProperties,
+        }),
   };
-  if (isWhole || inner.properties === undefined || inner.type !== "object") return inner;
-  return { ...inner, type: ["object", "null"] };
+}
+
+function overlaid(value: JsonSchema): JsonSchema {
+  return nullable(partial(value));
+}
+
+function nullable(schema: JsonSchema): JsonSchema {
+  if (schema.const !== undefined) return schema;
+  if (schema.anyOf !== undefined) return { ...schema, anyOf: [...schema.anyOf, { type: "null" }] };
+  return {
+    ...schema,
+    ...(schema.enum === undefined ? {} : { enum: [...schema.enum, null] }),
+    ...(schema.type === undefined ? {} : { type: [schema.type, "null"].flat() }),
+  };
 }
 
 function nameOnly({ properties }: JsonSchema): { required?: string[] } {

@@ -455,6 +455,10 @@ export const CATALOGUE = {
     status: 409,
     hint: "Restore the ConfigMap from a backup, or delete it and apply with --adopt.",
   },
+  WIRING_BROKEN: {
+    status: 422,
+    hint: "`slipway platform plan` shows both ends of each; correct platform.yaml there.",
+  },
   ENVIRONMENT_NOT_WRITTEN: {
     status: 409,
     hint: "Read git's words, correct the repository or the rights to it, and try again.",

@@ -1,3 +1,4 @@
+import type { ClusterChoice } from "../cli/cluster-tools.ts";
 import type { KubernetesTools, RenderedView } from "../cli/kubernetes-tools.ts";
 import { parsePlatform } from "../spec/platform/parse.ts";
 import { NO_CHARTS } from "../targets/kubernetes/charts/chart-source.ts";
@@ -20,6 +21,10 @@ export function createKubernetesTools(): KubernetesTools {
     render,
     writeFolder: (rendered, folder) => writeFolder(folder, renderedFiles(rendered as Rendered)),
     yaml: ({ objects }: RenderedView) => objects.map(({ object }) => `---\n${toYaml(object)}`).join(""),
+    cluster: async (choice: ClusterChoice) => {
+      const { createClusterTools } = await import("./cluster-tools.ts");
+      return createClusterTools(choice, render(choice.at));
+    },
     lock: (versions) => {
       const rows = new Map<string, LockEntry>();
       for (const at of versions) for (const entry of render(at).locked) rows.set(entry.row, entry);

@@ -2,8 +2,13 @@ import type { Command } from "commander";
 import type { AddCommand, CliContext } from "../../context.ts";
 import { withHelp } from "../../context.ts";
 import { exitCodesHelp } from "../../exit.ts";
+import { addPlatformApply } from "./apply.ts";
+import { addPlatformDestroy } from "./destroy.ts";
 import { addPlatformInit } from "./init.ts";
 import { addPlatformLock } from "./lock.ts";
+import { addPlatformDiff, addPlatformDoctor, addPlatformStatus, addPlatformVerify } from "./look.ts";
+import { addPlatformPause, addPlatformResume } from "./pause.ts";
+import { addPlatformPlan } from "./plan.ts";
 import { addPlatformPromote } from "./promote.ts";
 import { addPlatformRender } from "./render.ts";
 
@@ -13,6 +18,15 @@ const COMMANDS: readonly AddCommand[] = [
   addPlatformRender,
   addPlatformLock,
   addPlatformPromote,
+  addPlatformPlan,
+  addPlatformApply,
+  addPlatformStatus,
+  addPlatformDiff,
+  addPlatformVerify,
+  addPlatformPause,
+  addPlatformResume,
+  addPlatformDestroy,
+  addPlatformDoctor,
 ];
 
 /** `slipway platform …`: a whole platform on Kubernetes, out of one file. */

@@ -220,17 +220,14 @@ export class ClusterClient {
     return answer.status?.allowed === true;
   }
 
-  /** The log of a pod's container, at most its last lines. */
-  async log(namespace: string, pod: string, tailLines: number): Promise<string> {
-    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/log`;
-    const { status, body } = await this.#send({
-      method: "GET",
-      path,
-      query: { tailLines: String(tailLines) },
-    });
-    if (status !== 200)
-      throw apiError(statusOf(status, body), { verb: "get", resource: "pods/log", namespace, name: pod });
-    return typeof body === "string" ? body : ((body as { message?: string } | undefined)?.message ?? "");
+  /** GETs JSON of a Service in the cluster, by way of the API server. */
+  async through(
+    { namespace, name, port }: { namespace: string; name: string; port: number },
+    path: string,
+  ): Promise<unknown> {
+    const service = `/api/v1/namespaces/${encodeURIComponent(namespace)}/services/${encodeURIComponent(`${name}:${port}`)}`;
+    const attempt = { verb: "get", resource: "services/proxy", namespace, name };
+    return this.#ask({ method: "GET", path: `${service}/proxy${path}` }, attempt);
   }
 
   async #resource({ group, kind }: ObjectIdentity, version?: string): Promise<ApiResource | undefined> {

@@ -28,6 +28,8 @@ export interface Surroundings {
   names: ReadonlyMap<string, ReadonlySet<string>>;
   /** Paths at which the containers of this object mount something. */
   mounts: readonly string[];
+  /** Names of the parts of this object. */
+  locals: ReadonlySet<string>;
 }
 
 /** Sees one place at a time; generic over kinds wherever it can be. */

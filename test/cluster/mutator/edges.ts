@@ -1,16 +1,16 @@
 import { identityKey, identityOf, type KubernetesObject } from "../../../src/targets/kubernetes/object.ts";
 import type { Edge, Rule, Surroundings } from "./edge.ts";
-import { isObject, pathText, places, type Json, type JsonObject } from "./json.ts";
+import { pathText, places, type Json, type JsonObject } from "./json.ts";
 import { keys } from "./rules/keys.ts";
 import { selectors, templates } from "./rules/labels.ts";
 import { queries, scaling } from "./rules/metrics.ts";
-import { hosts, mounts, ownNamespace, references, values } from "./rules/names.ts";
+import { buckets, hosts, locals, mounts, ownNamespace, references, values } from "./rules/names.ts";
 import { files, policies, requests } from "./rules/paths.ts";
 import { ports } from "./rules/ports.ts";
 import { rights } from "./rules/verbs.ts";
 import { apiVersions, images, revisions } from "./rules/versions.ts";
 
-const NAMES: readonly Rule[] = [references, mounts, ownNamespace, hosts, values];
+const NAMES: readonly Rule[] = [references, mounts, ownNamespace, hosts, values, locals, buckets];
 const CONTENTS: readonly Rule[] = [ports, keys, selectors, templates, queries, scaling];
 const REST: readonly Rule[] = [policies, requests, files, rights, apiVersions, images, revisions];
 const RULES = [...NAMES, ...CONTENTS, ...REST];
@@ -31,7 +31,8 @@ export function findEdges(objects: readonly KubernetesObject[]): Edge[] {
       kind: object.kind,
       apiVersion: object.apiVersion,
       names,
-      mounts: mountPaths(json),
+      mounts: textsAt(json, "mountPath").filter((path) => path !== "/"),
+      locals: new Set(textsAt(json, "name")),
     };
     const found = [...places(json)].flatMap((place) => RULES.flatMap((rule) => rule(place, around)));
     const unique = new Map(found.map((it) => [`${pathText(it.path)} ${JSON.stringify(it.broken)}`, it]));
@@ -39,9 +40,9 @@ export function findEdges(objects: readonly KubernetesObject[]): Edge[] {
   });
 }
 
-function mountPaths(object: Json): string[] {
+/** Texts of a field, wherever it is but in the object's own metadata. */
+function textsAt(object: Json, field: string): string[] {
   return [...places(object)]
-    .filter(({ path }) => path.at(-1) === "mountPath")
-    .flatMap(({ value }) => (typeof value === "string" ? [value] : []))
-    .filter((path) => isObject(object) && path !== "/");
+    .filter(({ path }) => path.at(-1) === field && path[0] !== "metadata")
+    .flatMap(({ value }) => (typeof value === "string" ? [value] : []));
 }

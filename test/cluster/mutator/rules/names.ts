@@ -3,7 +3,7 @@ import { isObject, type Json, type Place, type Step } from "../json.ts";
 
 /** Fields that hold the name of another object, in any kind. */
 const NAMED =
-  /^(serviceAccount|secret|configMap|claim|storageClass|gatewayClass|ingressClass|priorityClass|runtimeClass|service|volume|bucket|section|existingSecret|existingClaim|credential)Name$|^storageClass$/;
+  /^(serviceAccount|secret|configMap|claim|storageClass|gatewayClass|ingressClass|priorityClass|runtimeClass|service|volume|bucket|section|existingSecret|existingClaim|credential|policy|barmanObject)Name$|^storageClass$/;
 /** Objects that point at another one by `name`, `kind`, `namespace`. */
 const REFERENCE = /(Ref|Refs|Reference|subjects|parentRefs|secret|configMap)$/;
 /** Places where a name is only the object's own. */
@@ -108,3 +108,32 @@ function found(rule: string, path: Place["path"], value: string): Found {
 function broken(path: readonly Step[], value: string): string {
   return path.at(-1) === "kind" ? `${value}Gone` : `${value}-gone`;
 }
+
+/** A text that is the name of another part of the same object: a template, a receiver, a dependency. */
+export const locals: Rule = (place, surroundings) => {
+  const { path, value } = place;
+  const key = path.at(-1);
+  if (typeof value !== "string" || key === "name" || path[0] === "metadata") return [];
+  if (path.some((step) => LABELS.has(step)) || references(place, surroundings).length > 0) return [];
+  return surroundings.locals.has(value) && isNaming(path) ? [found("name of a part", path, value)] : [];
+};
+
+const LABELS: ReadonlySet<Step> = new Set(["labels", "matchLabels", "selector", "ports", "annotations"]);
+/** Lists of names, and fields that aren't the type of something. */
+const PARTS = /^(entrypoint|onExit|template|templateName|receiver|dependencies|depends|runtime|stepName)$/;
+
+function isNaming(path: readonly Step[]): boolean {
+  const word = typeof path.at(-1) === "number" ? path.at(-2) : path.at(-1);
+  return typeof word === "string" && PARTS.test(word);
+}
+
+const BUCKET = /\bs3:\/\/([a-z0-9][a-z0-9.-]+)/g;
+
+/** Buckets in addresses. */
+export const buckets: Rule = ({ path, value }) => {
+  if (typeof value !== "string" || path.includes("annotations")) return [];
+  return [...value.matchAll(BUCKET)].map((match): Found => {
+    const end = match.index + match[0].length;
+    return { ...found("bucket", path, value), broken: `${value.slice(0, end)}-gone${value.slice(end)}` };
+  });
+};

@@ -13,6 +13,7 @@ export interface RequestFacts {
 const MOST_DATASETS = 4;
 const MOST_STEPS = 4;
 const SHORT_DIGEST = 16;
+const SHORT_COMMIT = 8;
 const VALUE_LINE = 200;
 
 /** What is known of a request; without it what is kept. */
@@ -65,19 +66,19 @@ export function explainRequest(facts: RequestFacts): WhyAnswer {
 function requestLink(request: WhyRequest): WhyLink {
   const { id, at, service, version, arm, status, latencyMs, values } = request;
   const role = request.isDirect ? "asked for by itself" : arm;
+  const by = `environment commit ${request.commit.slice(0, SHORT_COMMIT)}`;
   const took =
     latencyMs === null ? "" : ` in ${latencyMs < 10 ? latencyMs.toFixed(1) : Math.round(latencyMs)} ms`;
   const before =
     request.fallbackVersion === null ? "" : `, after version ${request.fallbackVersion} had failed it`;
   const verb = status < 400 ? "answered" : "failed";
-  const kept = values === null ? "; its inputs and outputs weren't sampled" : "";
+  const kept = values === null ? "; its inputs and outputs aren't kept" : "";
   return {
     kind: "request",
     name: id,
     state: String(status),
-    message: `version ${version} of ${service} (${role}) ${verb}${took}${before}${kept}`,
+    message: `version ${version} of ${service} (${role}, ${by}) ${verb}${took}${before}${kept}`,
     at,
-    commit: request.commit,
     ...(values !== null && { log: valueLines(request) }),
   };
 }

@@ -80,6 +80,7 @@ const VERSION: WhyVersion = {
   aliases: [],
   pipelineRunId: "pr-1",
   commit: "c0ffee",
+  runsAs: null,
 };
 const ROLLOUT: WhyRollout = {
   id: "ro-1",
@@ -312,7 +313,13 @@ test("a request: the version that answered it, what made that, and the data it w
   expect(
     body.chain.map(({ kind, name, state, message, commit }) => [kind, name, state, message, commit]),
   ).toEqual([
-    ["request", "order-17", "200", "version 2 of digits (challenger) answered in 3.1 ms", "e0e0e0"],
+    [
+      "request",
+      "order-17",
+      "200",
+      "version 2 of digits (challenger, environment commit e0e0e0) answered in 3.1 ms",
+      undefined,
+    ],
     ["version", "digits/2", "registered", "made by pipeline run pr-1", "c0ffee"],
     ["run", "pr-1", "succeeded", "project digits: made version 2 of digits", "c0ffee"],
     ["tracking-run", "tr-1", "in digits", '"forest" logged by ana', "c0ffee"],
@@ -320,7 +327,9 @@ test("a request: the version that answered it, what made that, and the data it w
     ["data", "inputs of run/pr-1", "as committed", "step train read data/raw.csv", "c0ffee"],
   ]);
   expect(body.chain[0]?.log).toEqual(["input   x_0 1, x_1 2", "output  label 8", "(the first of 2 rows)"]);
-  expect(body.rootCause).toBe("nothing is wrong: version 2 of digits (challenger) answered in 3.1 ms");
+  expect(body.rootCause).toBe(
+    "nothing is wrong: version 2 of digits (challenger, environment commit e0e0e0) answered in 3.1 ms",
+  );
   expect(body.request).toMatchObject({ id: "order-17", pipelineRunId: "pr-1", origin: { runId: "tr-1" } });
 });
 
@@ -329,7 +338,7 @@ test("a request that failed says why; one that wasn't sampled says so", async ()
   const { body } = await ask({ requests: [failed] }, "request/order-17");
   expect(body.chain).toHaveLength(1);
   expect(body.chain[0]?.message).toBe(
-    "version 2 of digits (challenger) failed; its inputs and outputs weren't sampled",
+    "version 2 of digits (challenger, environment commit e0e0e0) failed; its inputs and outputs aren't kept",
   );
   expect(body.rootCause).toBe("request/order-17 is 503: too much at once");
 });

@@ -122,7 +122,9 @@ async function filesOf(
 ): Promise<{ files: Omit<LogFile, "segment">[] }> {
   const files = await reader.files(service);
   return {
-    files: files.filter(({ from, to }) => to >= since && from < until).map(({ segment: _, ...file }) => file),
+    files: files
+      .filter(({ from, to }) => to >= since && from < until)
+      .map(({ name, date, from, to, bytes }) => ({ name, date, from, to, bytes })),
   };
 }
 

@@ -70,7 +70,11 @@ export function adminHandlers(router: Router): AdminHandlers {
     }),
     figures: async () => servingFigures(router),
     predictions: ({ cursor, limit }) => router.log.readAll(cursor, Math.min(Math.max(1, limit), MAX_PAGE)),
-    prediction: ({ requestId }) => router.log.find(requestId),
+    async prediction({ requestId }) {
+      // Whoever asks for a request may ask the log's reader next.
+      await router.samples.flush();
+      return router.log.find(requestId);
+    },
     async "roll-log"() {
       await router.samples.roll();
       return null;

@@ -76,6 +76,11 @@ export class SampleLog {
     return [...this.#counters.values()].map((counter) => ({ ...counter }));
   }
 
+  /** Resolves when what was added before can be read, or is lost. */
+  flush(): Promise<void> {
+    return this.#spool.flush();
+  }
+
   /** All that was added before is handed over: in a segment that may be taken. */
   roll(): Promise<void> {
     return this.#spool.roll();

@@ -2,6 +2,7 @@ import type { Events } from "../base/events.ts";
 import type { Pipelines } from "../pipelines/pipelines.ts";
 import type { Registry } from "../registry/registry.ts";
 import { selectContracts, selectRollout, selectRollouts, selectService } from "../rollout/rows.ts";
+import { runText } from "../rollout/run-as.ts";
 import type { Rollout } from "../rollout/state.ts";
 import type { ServingBackend } from "../serving/backend.ts";
 import type { Database, ReadTx } from "../store/database.ts";
@@ -50,6 +51,7 @@ export function whySources(deps: WhySourcesDeps): WhySources {
         aliases: found.aliases,
         pipelineRunId: found.tags["slipway.pipeline_run"] ?? null,
         commit: found.tags["slipway.commit"] ?? null,
+        runsAs: runText(found.tags) ?? null,
       };
     },
     rollout: (id) =>

@@ -127,7 +127,10 @@ function versionLink(version: WhyVersion, facts: WhyFacts): WhyLink {
     name: `${version.model}/${version.version}`,
     state: version.aliases.length === 0 ? "registered" : version.aliases.join(", "),
     // What became of it is told by its rollout.
-    message: origin + (facts.rollout === undefined ? trouble(facts, "version") : ""),
+    message:
+      origin +
+      (version.runsAs === null ? "" : `; ${version.runsAs}`) +
+      (facts.rollout === undefined ? trouble(facts, "version") : ""),
     at: version.createdAt,
     ...(version.commit !== null && { commit: version.commit }),
   };

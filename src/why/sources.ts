@@ -56,6 +56,8 @@ export interface WhyVersion {
   pipelineRunId: string | null;
   /** Of the project's repository. */
   commit: string | null;
+  /** What it runs as and why, in a clause; null before it was prepared. */
+  runsAs: string | null;
 }
 
 export interface WhyRollout {

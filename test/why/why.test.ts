@@ -81,6 +81,7 @@ const VERSION: WhyVersion = {
   pipelineRunId: "pr-1",
   commit: "c0ffee",
   runsAs: null,
+  runsAs: null,
 };
 const ROLLOUT: WhyRollout = {
   id: "ro-1",
@@ -351,4 +352,10 @@ test("of an id that isn't kept it says what is, and since when", async () => {
     message:
       'no prediction with the id "order-18" is kept: ids are kept since 2026-11-21T00:00:00Z, no inputs and outputs yet',
   });
+});
+
+test("a version tells what it runs as, and why", async () => {
+  const runsAs = "runs in Python, not compiled to ONNX: it takes columns of text";
+  const { body } = await ask({ versions: [{ ...VERSION, runsAs }] }, "version/digits/2");
+  expect(body.chain[0]?.message).toBe(`made by pipeline run pr-1; ${runsAs}`);
 });

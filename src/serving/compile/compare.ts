@@ -29,7 +29,8 @@ export function compareTensors(original: Tensor, compiled: Tensor): Comparison {
     const wanted = datatype.plain(original.data, original.start + at);
     const given = datatype.plain(compiled.data, compiled.start + at);
     if (Object.is(wanted, given)) continue;
-    if (isFloat && typeof wanted === "number" && typeof given === "number") {
+    // Nothing is near to infinity.
+    if (isFloat && Number.isFinite(wanted) && typeof wanted === "number" && typeof given === "number") {
       const apart = Math.abs(given - wanted);
       if (apart <= TOLERANCE.absolute + TOLERANCE.relative * Math.abs(wanted)) {
         largest = Math.max(largest, apart);

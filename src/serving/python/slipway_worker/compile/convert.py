@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import sys
 
-from .native import Native, final_of, module_of, trees_of
+from .native import Native, final_of, is_classifier, module_of, trees_of
 from .table import Features, kind_of
 
 OPSET = 17
 ML_OPSET = 3
+# The newest that the converters of boosters know.
+BOOSTER_OPSET = 15
 SKLEARN_TREES = ("sklearn.tree", "sklearn.ensemble._forest", "sklearn.ensemble._gb")
 # Of float32 inside, as scikit-learn's own trees compare; of XGBoost everything is.
 SINGLE, DOUBLE, DOUBLE_ROUNDED = "float32", "float64", "float64, rounded to float32 before trees"
@@ -77,7 +79,7 @@ def _convert(native: Native, features: Features, is_matrix: bool, precision: str
         ]
     final = final_of(native.model)
     options = {}
-    if hasattr(final, "predict_proba") or getattr(final, "_estimator_type", "") == "classifier":
+    if is_classifier(final):
         options[id(final)] = {"zipmap": False}
     if native.function == "decision_function":
         options.setdefault(id(final), {})["raw_scores"] = True
@@ -102,10 +104,10 @@ def _convert_booster(model, features: int, precision: str):
     initial = [("X", FloatTensorType([None, features]))]
     if module_of(model) == "xgboost":
         return onnxmltools.convert_xgboost(
-            _unnamed(model), initial_types=initial, target_opset={"": 15, "ai.onnx.ml": ML_OPSET}
+            _unnamed(model), initial_types=initial, target_opset=BOOSTER_OPSET
         )
     written = onnxmltools.convert_lightgbm(
-        model, initial_types=initial, target_opset={"": 15, "ai.onnx.ml": ML_OPSET}, zipmap=False
+        model, initial_types=initial, target_opset=BOOSTER_OPSET, zipmap=False
     )
     if precision == DOUBLE:
         from .trees import in_double

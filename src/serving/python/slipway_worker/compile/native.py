@@ -52,6 +52,17 @@ def final_of(model):
     return model
 
 
+def is_classifier(model) -> bool:
+    """True for an estimator that answers labels; a booster without scikit-learn's interface is none."""
+    if hasattr(model, "predict_proba"):
+        return True
+    if "sklearn" not in sys.modules or not hasattr(model, "get_params"):
+        return False
+    from sklearn.base import is_classifier as known
+
+    return bool(known(model))
+
+
 def module_of(model) -> str:
     return type(model).__module__.split(".")[0]
 

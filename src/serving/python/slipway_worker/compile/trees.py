@@ -6,6 +6,8 @@ import numpy as np
 from onnx import TensorProto, helper
 
 ENSEMBLES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
+# Operator set of ai.onnx.ml.
+DOUBLES_SINCE = 3
 TREE_LISTS = {"TreeEnsembleRegressor": "target", "TreeEnsembleClassifier": "class"}
 
 
@@ -84,6 +86,9 @@ def in_double(model, booster) -> None:
             node.attribute.append(helper.make_attribute(f"{name}_as_tensor", tensor))
     for port in model.graph.input:
         port.type.tensor_type.elem_type = TensorProto.DOUBLE
+    for opset in model.opset_import:
+        if opset.domain == "ai.onnx.ml":
+            opset.version = max(opset.version, DOUBLES_SINCE)
 
 
 def _thresholds_of(booster) -> dict[tuple[int, int, np.float32], set[float]]:

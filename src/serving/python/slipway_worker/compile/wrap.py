@@ -6,7 +6,7 @@ import onnx
 from onnx import TensorProto, compose, helper
 
 from .convert import Converted
-from .native import Native
+from .native import Native, final_of, is_classifier
 from .table import Features
 
 ELEMENTS = {
@@ -35,7 +35,7 @@ def answers_of(converted: Converted, native: Native, port) -> list[Answer]:
     if len(outputs) == 1:
         return [Answer(outputs[0])]
     label, scores = outputs[0], outputs[1]
-    if native.function == "predict" and hasattr(native.model, "predict_proba"):
+    if native.function == "predict" and is_classifier(final_of(native.model)):
         return [Answer(label)]
     if native.function != "predict":
         if native.function not in ("predict_proba", "decision_function"):

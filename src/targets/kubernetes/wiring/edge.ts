@@ -19,6 +19,8 @@ export type Target =
   | { is: "definition"; apiVersion: string; kind: string }
   | { is: "resource"; group: string; resource: string }
   | { is: "bucket"; name: string }
+  /** A metric that must be emitted, or a label that it must carry. */
+  | { is: "metric"; name: string; label: string | undefined }
   /** `served`: something answers requests for it; `listened`: a listener for it is enough. */
   | { is: "host"; name: string; how: "served" | "listened" }
   /** One of the names that stand elsewhere in the same object, or in one that is known already. */
@@ -51,13 +53,16 @@ export const EDGE_CODES = [
   "cluster",
   "config-key",
   "container-port",
+  "data-source",
   "definition",
   "disruption-budget",
+  "expression",
   "gateway",
   "gateway-class",
   "gateway-listener",
   "host",
   "image-pull-secret",
+  "metric",
   "monitor-selector",
   "namespace",
   "network-policy-pods",

@@ -6,6 +6,7 @@ import { engineEdges } from "./engine-edges.ts";
 import { Field } from "./field.ts";
 import { gatewayEdges } from "./gateway-edges.ts";
 import { hostEdges } from "./host-edges.ts";
+import { metricEdges } from "./metric-edges.ts";
 import { monitoringEdges } from "./monitoring-edges.ts";
 import { admissionEdges, autoscalerEdges, certificateEdges, roleEdges } from "./platform-edges.ts";
 import { serviceEdges } from "./service-edges.ts";
@@ -24,6 +25,7 @@ const EXTRACTORS: readonly InWorld[] = [
   admissionEdges,
   roleEdges,
   monitoringEdges,
+  metricEdges,
   engineEdges,
   textEdges,
   hostEdges,

@@ -7,6 +7,7 @@ import type { Finding } from "./finding.ts";
 import { lockFindings } from "./lock-proof.ts";
 import { networkFindings } from "./network-proof.ts";
 import { resolve } from "./resolve.ts";
+import { scrapeFindings } from "./scrape-proof.ts";
 import { World } from "./world.ts";
 
 /**
@@ -21,6 +22,7 @@ export function proveWiring(rendered: Rendered, kubernetesVersion: string): Find
     ...networkFindings(world),
     ...accessFindings(world),
     ...lockFindings(world),
+    ...scrapeFindings(world),
   ]);
 }
 

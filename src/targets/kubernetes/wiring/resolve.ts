@@ -32,6 +32,8 @@ export function resolve(world: World, { target }: Edge): Outcome {
       return resolveResource(world, target);
     case "bucket":
       return among(`the bucket ${target.name}`, target.name, buckets(world));
+    case "metric":
+      return resolveMetric(world, target);
     case "host":
       return resolveHost(world, target);
     case "oneOf":
@@ -164,6 +166,17 @@ function resolveResource(world: World, { group, resource }: Of<"resource">): Out
     ),
     undefined,
   );
+}
+
+function resolveMetric(world: World, { name, label }: Of<"metric">): Outcome {
+  const known = world.metrics.get(name);
+  if (known === undefined)
+    return {
+      state: "missing",
+      message: `nothing emits the metric ${name}, and it isn't given${didYouMean(name, world.metrics.keys())}`,
+    };
+  if (label === undefined || known.labels === "any") return FOUND;
+  return among(`label "${label}" of the metric ${name}`, label, [...known.labels]);
 }
 
 /** A wildcard answers the names one label below it (RFC 6125), and counts as answered when one of those is. */

@@ -10,6 +10,8 @@ import type { KeyHolder, ServicePorts } from "./derived.ts";
 import { Field } from "./field.ts";
 import { servedKinds } from "./kinds.ts";
 import type { ServedKind } from "./kinds.ts";
+import { metricIndex } from "./metric-index.ts";
+import type { KnownMetric } from "./metric-index.ts";
 
 /** In every cluster. */
 const SYSTEM_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
@@ -23,6 +25,10 @@ export class World {
   readonly services: readonly ServicePorts[];
   readonly kinds: readonly ServedKind[];
   readonly serviceAccounts: ReadonlySet<string>;
+  /** By the name of the series. */
+  readonly metrics: ReadonlyMap<string, KnownMetric>;
+  /** Identifiers of Grafana's data sources that are rendered. */
+  readonly dataSources: readonly string[];
   private readonly objects = new Map<string, RenderedObject>();
   private readonly holders = new Map<string, KeyHolder["keys"]>();
 
@@ -52,6 +58,8 @@ export class World {
         ...given.serviceAccounts,
       ].map(({ namespace, name }) => `${namespace}/${name}`),
     );
+    this.metrics = metricIndex(rendered);
+    this.dataSources = objects.flatMap(dataSourcesOf);
     for (const object of objects) this.hold(object);
     for (const one of derived.secrets) this.add("Secret", one);
     for (const one of given.secrets) this.add("Secret", one);
@@ -137,4 +145,16 @@ function readService(object: KubernetesObject): ServicePorts {
 
 export function labelsOf({ metadata }: KubernetesObject): Labels {
   return metadata.labels ?? {};
+}
+
+/** `uid:` of every data source that a provisioning file of Grafana names. */
+function dataSourcesOf(object: KubernetesObject): string[] {
+  if (object.kind !== "ConfigMap" && object.kind !== "Secret") return [];
+  const root = new Field(object);
+  const files = ["data", "stringData"].flatMap((part) =>
+    root.at(part).entries.map(([, file]) => file.text ?? ""),
+  );
+  return files
+    .filter((text) => text.includes("datasources:") || text.includes('"datasources"'))
+    .flatMap((text) => [...text.matchAll(/["']?\buid["']?:\s*["']?([\w-]+)/g)].map(([, uid = ""]) => uid));
 }

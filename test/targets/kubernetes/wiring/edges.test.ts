@@ -14,9 +14,9 @@ test("a platform whose every reference leads somewhere has no findings", () => {
   expect(proveWiring(WHOLE, "1.36").map(({ message }) => message)).toEqual([]);
 });
 
-test("every kind of edge stands in it", () => {
+test("every kind of edge stands in it; only a text that is no expression has one of that name", () => {
   const codes = new Set(edges(WHOLE).map(({ code }) => code));
-  expect(EDGE_CODES.filter((code) => !codes.has(code))).toEqual([]);
+  expect(EDGE_CODES.filter((code) => !codes.has(code))).toEqual(["expression"]);
 });
 
 test("every edge, broken on its own, is found", () => {
@@ -85,13 +85,13 @@ function broken(rendered: Rendered, edge: Edge): Rendered {
   const objects = rendered.objects.map((one) => {
     if (one !== edge.object) return one;
     const object = structuredClone(one.object);
-    change(object, edge.at);
+    change(object, edge.at, inner(edge));
     return { ...one, object };
   });
   return { ...rendered, objects };
 }
 
-function change(root: unknown, path: Path): void {
+function change(root: unknown, path: Path, find: string | undefined): void {
   const holder = path
     .slice(0, -1)
     .reduce((value, key) => (value as Record<string, unknown>)[key], root as unknown);
@@ -99,7 +99,14 @@ function change(root: unknown, path: Path): void {
   const fields = holder as Record<string | number, unknown>;
   const value = fields[last];
   if (typeof value === "number") fields[last] = value + 1;
+  else if (typeof value === "string" && find !== undefined) fields[last] = value.replaceAll(find, `${find}x`);
   else if (typeof value === "string")
     fields[last] = value.includes("//") ? value.replace(/\/\/\w/, "//x") : `${value}x`;
   else throw new Error(`nothing to change at ${formatPath(path)}`);
+}
+
+/** What stands inside of a longer text, and isn't all of it. */
+function inner({ code, target }: Edge): string | undefined {
+  if (target.is === "metric") return target.label ?? target.name;
+  return code === "data-source" && target.is === "oneOf" ? `"uid":"${target.name}` : undefined;
 }

@@ -77,6 +77,17 @@ const KINDS: [apiVersion: string, ...kinds: string[]][] = [
 export function whole(): Rendered {
   const text = readFileSync(new URL("whole.yaml", import.meta.url), "utf8");
   return renderedOf(objectsOf(text), {
+    emits: [
+      {
+        component: "slipway",
+        pods: { namespace: "apps", labels: { app: "web" } },
+        port: "metrics",
+        metrics: [
+          { name: "web_requests_total", type: "counter", labels: ["code"] },
+          { name: "web_seconds", type: "histogram", labels: [] },
+        ],
+      },
+    ],
     given: {
       ...NOTHING_GIVEN,
       secrets: [

@@ -293,3 +293,51 @@ test("versions of APIs that the stated Kubernetes doesn't serve", () => {
   expect(messages(young, "1.35")).toHaveLength(1);
   expect(messages(young, "1.36")).toEqual([]);
 });
+
+test("metrics that nothing emits, labels that they don't carry, and what emits to nobody", () => {
+  const rule = (expr: string) =>
+    objectsOf(`
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: { name: web, namespace: default }
+spec: { groups: [{ name: web, rules: [{ record: "web:errors", expr: "up" }, { alert: Slow, expr: '${expr}' }] }] }
+`);
+  const definitions = ["PrometheusRule", "PodMonitor"].map((kind) => ({
+    apiVersion: "monitoring.coreos.com/v1",
+    kind,
+  }));
+  const given = { ...NOTHING_GIVEN, definitions, metrics: ["node_load1"] };
+  const metrics = [{ name: "web_seconds", type: "histogram", labels: ["code"] }] as const;
+  const emits = [
+    {
+      component: "slipway",
+      pods: { namespace: "default", labels: { app: "web" } },
+      port: "metrics",
+      metrics,
+    },
+  ];
+  const messages = (expr: string) =>
+    proveWiring(renderedOf(rule(expr), { given, emits }), "1.36").map(({ message }) =>
+      message.replace(/^.*there: /, ""),
+    );
+  expect(
+    messages('rate(web_seconds_bucket{code="500", le="1", pod=~"a"}[5m]) > on () web:errors + node_load1'),
+  ).toEqual([]);
+  expect(messages("web_second_count > 1")).toEqual([
+    "nothing emits the metric web_second_count, and it isn't given; did you mean web_seconds_count?",
+  ]);
+  expect(messages("web_seconds > 1")).toHaveLength(1);
+  expect(messages('web_seconds_count{cod="500"}')[0]).toMatch(
+    /^there is no label "cod" of the metric web_seconds_count; did you mean code\?/,
+  );
+  expect(messages("rate(web_seconds_count[5m)")[0]).toMatch(/^there is no PromQL expression near/);
+  const [monitor] = objectsOf(`
+apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata: { name: other, namespace: default }
+spec: { namespaceSelector: { any: true }, selector: { matchLabels: { app: other } }, podMetricsEndpoints: [{ port: metrics }] }
+`);
+  expect(proveWiring(renderedOf([monitor as KubernetesObject], { given, emits }), "1.36")).toMatchObject([
+    { code: "metric-not-scraped" },
+  ]);
+});

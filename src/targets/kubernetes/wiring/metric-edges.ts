@@ -1,0 +1,87 @@
+import { metricsOf } from "../promql/metrics-of.ts";
+import { edge } from "./edge.ts";
+import type { Edge, Source } from "./edge.ts";
+import { Field } from "./field.ts";
+import { rulesOf } from "./metric-index.ts";
+import type { World } from "./world.ts";
+
+/** Everything that reads a metric: rules, boards, autoscalers, and whatever has its expression from a component. */
+export function* metricEdges(source: Source, world: World): Iterable<Edge> {
+  for (const rule of rulesOf(source.object.object)) yield* ofExpression(source, rule.at("expr"));
+  yield* ofAutoscaler(source);
+  if (source.kind === "ConfigMap") yield* ofBoards(source, world);
+}
+
+function* ofExpression(source: Source, at: Field, text = at.text): Iterable<Edge> {
+  if (text === undefined) return;
+  const read = metricsOf(text);
+  if (!read.ok) {
+    yield edge(source, "expression", at, {
+      is: "oneOf",
+      what: "PromQL expression near",
+      name: read.near,
+      among: [],
+    });
+    return;
+  }
+  for (const { name, labels } of read.metrics) {
+    // A selector by a pattern means what there is.
+    if (name === "") continue;
+    yield edge(source, "metric", at, { is: "metric", name, label: undefined });
+    for (const label of labels) yield edge(source, "metric", at, { is: "metric", name, label });
+  }
+}
+
+function* ofAutoscaler(source: Source): Iterable<Edge> {
+  const spec = source.root.at("spec");
+  if (source.kind === "HorizontalPodAutoscaler")
+    for (const metric of spec.at("metrics").items)
+      for (const kind of ["pods", "object", "external"]) {
+        const name = metric.at(kind, "metric", "name");
+        if (name.text !== undefined)
+          yield edge(source, "metric", name, { is: "metric", name: name.text, label: undefined });
+      }
+  if (source.kind === "ScaledObject")
+    for (const trigger of spec.at("triggers").items)
+      if (trigger.at("type").text === "prometheus")
+        yield* ofExpression(source, trigger.at("metadata", "query"));
+}
+
+/** Boards are files of ConfigMaps: whatever JSON has panels is one. */
+function* ofBoards(source: Source, world: World): Iterable<Edge> {
+  for (const [key, file] of source.root.at("data").entries) {
+    if (!key.endsWith(".json") || file.text?.includes('"panels"') !== true) continue;
+    const board = parsed(file.text);
+    if (board === undefined) {
+      yield edge(source, "expression", file, {
+        is: "oneOf",
+        what: "JSON of a board in",
+        name: key,
+        among: [],
+      });
+      continue;
+    }
+    const uids = world.dataSources;
+    for (const target of targetsOf(new Field(board))) {
+      yield* ofExpression(source, file, target.at("expr").text);
+      const uid = target.at("datasource", "uid").text;
+      // A variable of the board is chosen by who looks.
+      if (uid !== undefined && uids.length > 0 && !uid.startsWith("$") && !uid.startsWith("-- "))
+        yield edge(source, "data-source", file, { is: "oneOf", what: "data source", name: uid, among: uids });
+    }
+  }
+}
+
+function* targetsOf(panel: Field): Iterable<Field> {
+  yield* panel.at("targets").items;
+  for (const inner of [...panel.at("panels").items, ...panel.at("templating", "list").items])
+    yield* targetsOf(inner);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

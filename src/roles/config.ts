@@ -1,6 +1,7 @@
 import type { WebhookSettings } from "../registry/webhooks/settings.ts";
 import type { SignInOptions } from "../cli/sign-in-options.ts";
 import type { LivingWorker } from "../serving/router/worker-host.ts";
+import type { TracingSettings } from "../serving/tracing/settings.ts";
 import type { WorkerConfig } from "../serving/worker/config.ts";
 import type { ArtifactSettings, ControlSecrets } from "./artifact-settings.ts";
 import type { FromChild, ToChildLater } from "../targets/local/supervisor/messages.ts";
@@ -67,7 +68,13 @@ export const SOCKETS = {
   predict: "predict.sock",
 } as const;
 
-/** What the supervisor says to its children; `worker` goes to workers only, `living` to serve only, `secrets` to control only. */
+/** What the serve process alone is told: the headers of a collector may hold its key. */
+export interface ServeSecrets {
+  /** undefined: no traces are made. */
+  tracing?: TracingSettings;
+}
+
+/** What the supervisor says to its children; `worker` goes to workers only, `living` and `serveSecrets` to serve only, `secrets` to control only. */
 export type ToChild =
   | {
       type: "start";
@@ -75,6 +82,7 @@ export type ToChild =
       worker?: WorkerConfig;
       living?: LivingWorker[];
       secrets?: ControlSecrets;
+      serveSecrets?: ServeSecrets;
     }
   | ToChildLater;
 export type { FromChild };

@@ -14,7 +14,8 @@ import { createRouter } from "../serving/router/router.ts";
 import type { Router } from "../serving/router/router.ts";
 import { createIpcWorkerHost } from "../targets/local/ipc-worker-host.ts";
 import { SOCKETS } from "./config.ts";
-import type { FromChild, ToChild } from "./config.ts";
+import type { Tracer } from "../serving/tracing/tracer.ts";
+import type { FromChild, ServeSecrets, ToChild } from "./config.ts";
 
 const MAX_CONNECTIONS = 4_096;
 const MAX_PIPED = 1_024;
@@ -23,6 +24,8 @@ const IDLE_MS = 15 * 60_000;
 /** With a supervisor that waits, and without one. */
 const DRAIN_MS = 7_000;
 const ORPHANED_MS = 1_000;
+/** For the spans that haven't left yet. */
+const TRACES_MS = 500;
 
 type Start = Extract<ToChild, { type: "start" }>;
 
@@ -50,7 +53,7 @@ export async function serveRole(): Promise<void> {
 }
 
 async function composeServe(
-  { config, living }: Start,
+  { config, living, serveSecrets }: Start,
   handle: unknown,
   grpcHandle: unknown,
 ): Promise<{ drain(withinMs: number): Promise<void> }> {
@@ -61,7 +64,10 @@ async function composeServe(
   const socket = (name: keyof typeof SOCKETS) => join(config.runDir, SOCKETS[name]);
   const forward = createForward(socket("control"), IDLE_MS);
   const guard = createGuard(config);
+  const { version } = config;
+  const tracer = await openTracer(serveSecrets, version);
   const router = await createRouter({
+    tracer,
     serveDir: join(config.dataDir, "serve"),
     runDir: config.runDir,
     modelsRoot: join(config.dataDir, "models"),
@@ -99,13 +105,21 @@ async function composeServe(
       front.server.close();
       await Promise.all([drained(router, withinMs), grpc.drain(withinMs)]);
       router.copies.endAll();
-      await Promise.all([router.log.flush(), router.samples.roll()]);
+      await Promise.all([router.log.flush(), router.samples.roll(), tracer?.close(TRACES_MS)]);
       front.close();
       forward.close();
       router.variants.detach();
       router.seen.close();
     },
   };
+}
+
+/** Loaded only where traces are made. */
+async function openTracer(secrets: ServeSecrets | undefined, version: string): Promise<Tracer | undefined> {
+  const settings = secrets?.tracing;
+  if (settings === undefined) return undefined;
+  const { createTracer } = await import("../serving/tracing/tracer.ts");
+  return createTracer({ settings, version, clock: systemClock, note: (line) => console.error(line) });
 }
 
 /** Waits until every request under way is answered. */

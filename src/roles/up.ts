@@ -10,6 +10,7 @@ import { sourcePattern } from "../registry/source-pattern.ts";
 import { webhookSettings } from "../registry/webhooks/settings.ts";
 import { isLoopback } from "../http/guard.ts";
 import { systemProcessTable } from "../targets/local/engine/process-table.ts";
+import { readTracing } from "../serving/tracing/settings.ts";
 import { openDataFolder } from "../targets/local/supervisor/data-folder.ts";
 import { bindPublicAddress } from "../targets/local/supervisor/public-address.ts";
 import type { BoundAddress } from "../targets/local/supervisor/public-address.ts";
@@ -31,6 +32,8 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
   if (postgres?.password !== undefined) process.title = "slipway up";
   const gitFound = checkGit(stepEnv["PATH"] ?? "");
   gitFound.catch(() => undefined);
+  const { settings: tracing, warnings } = readTracing(invocation.env);
+  for (const line of warnings) process.stderr.write(`slipway: ${line}\n`);
   const { dataDir, host } = options;
   const version = ownVersion(invocation.packageDir);
   const folder = await openDataFolder({
@@ -64,6 +67,7 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
         ...(postgres === undefined ? {} : { postgres }),
         ...signInSecrets(invocation.env, options.signIn),
       },
+      serveSecrets: tracing === undefined ? {} : { tracing },
       publicHandle: address.handle,
       grpcHandle: grpcAddress.handle,
       env: stepEnv,

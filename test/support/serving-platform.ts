@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TrafficRule, VariantSpec } from "../../src/serving/backend.ts";
+import type { TracingSettings } from "../../src/serving/tracing/settings.ts";
 import { createLocalServingBackend } from "../../src/targets/local/serving-backend.ts";
 import { bindPublicAddress } from "../../src/targets/local/supervisor/public-address.ts";
 import { startSupervisor } from "../../src/targets/local/supervisor/supervisor.ts";
@@ -26,7 +27,9 @@ export interface ServingPlatform {
   close(): Promise<void>;
 }
 
-export async function startServingPlatform(options: { tokenSha256?: string } = {}): Promise<ServingPlatform> {
+export async function startServingPlatform(
+  options: { tokenSha256?: string; tracing?: TracingSettings } = {},
+): Promise<ServingPlatform> {
   const dataDir = await mkdtemp(join(tmpdir(), "slipway-srv-"));
   const runDir = join(dataDir, "run");
   await mkdir(runDir, { mode: 0o700 });
@@ -52,6 +55,7 @@ export async function startServingPlatform(options: { tokenSha256?: string } = {
       internalToken: "internal",
       version: "0.0.0",
     },
+    serveSecrets: options.tracing === undefined ? {} : { tracing: options.tracing },
     publicHandle: address.handle,
     grpcHandle: grpcAddress.handle,
     env: { PATH: "/usr/bin:/bin" },

@@ -13,6 +13,7 @@ export function servingFigures(router: Router): ServingFigures {
       name,
       isReady: poolOf(name, undefined, router)?.isReady === true,
     })),
+    ...(router.tracer === undefined ? {} : { spans: router.tracer.counts() }),
     variants: [...variants.pools()].map(({ spec: { service, version }, meter, ends }) => ({
       service,
       version,

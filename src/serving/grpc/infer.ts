@@ -11,9 +11,12 @@ import { REQUEST_ID } from "../request-id.ts";
 import type { Call } from "./call.ts";
 import { readInferRequest } from "./infer-request.ts";
 import { writeInferResponse } from "./infer-response.ts";
+import type { PredictionTrace } from "../tracing/prediction-trace.ts";
+import { SERVICE } from "./messages.ts";
 import { codeOfHttp } from "./status.ts";
 import { Malformed } from "./wire/malformed.ts";
 
+const METHOD = `${SERVICE}/ModelInfer`;
 const RETRY_SECONDS = 1;
 const VERSION = /^[1-9]\d{0,8}$/;
 
@@ -22,17 +25,25 @@ export function infer(call: Call, message: Buffer, deps: PredictionDeps): void {
   const given = call.headers["x-slipway-request-id"];
   const requestId = typeof given === "string" && REQUEST_ID.test(given) ? given : deps.newRequestId();
   call.tell("x-slipway-request-id", requestId);
-  const request = readInferRequest(message);
+  const trace = deps.tracer?.begin(
+    { requestId, protocol: "grpc", route: METHOD, host: call.headers[":authority"] },
+    call.headers,
+  );
+  const request = readRequest(message, trace);
   const { model, version, isTyped, body } = request;
   const target: InferTarget = { protocol: "v2", model, isGrpc: true };
   const rule = deps.rules.find(model)?.rule;
   const refusal = takeVersion(target, version) ?? refuseTarget(target, rule, deps) ?? tooLarge(message, rule);
   if (refusal !== undefined) {
     deps.requests.count(target, undefined, refusal.status, rule !== undefined);
+    trace?.end(refusal.status);
     return failAs(call, refusal.status, refusal.message);
   }
   const timeoutMs = callerTimeout(call.headers);
-  if (timeoutMs === "malformed") throw new Malformed("grpc-timeout can't be read");
+  if (timeoutMs === "malformed") {
+    trace?.end(400);
+    throw new Malformed("grpc-timeout can't be read");
+  }
   return Unit.begin(
     new GrpcReply(call, isTyped),
     {
@@ -42,9 +53,22 @@ export function infer(call: Call, message: Buffer, deps: PredictionDeps): void {
       body,
       headers: call.headers,
       timeoutMs,
+      trace,
     },
     deps,
   );
+}
+
+function readRequest(
+  message: Buffer,
+  trace: PredictionTrace | undefined,
+): ReturnType<typeof readInferRequest> {
+  try {
+    return readInferRequest(message);
+  } catch (error) {
+    trace?.end(400);
+    throw error;
+  }
 }
 
 /** Into the target; a refusal when it can't be one. */

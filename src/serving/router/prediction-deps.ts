@@ -6,6 +6,7 @@ import type { RuleBook } from "./rule-book.ts";
 import type { SampleLog } from "./sample-log.ts";
 import type { SeenCallers } from "./seen-callers.ts";
 import type { ShadowCounters } from "./shadow-counters.ts";
+import type { Tracer } from "../tracing/tracer.ts";
 import type { Variants } from "./variants.ts";
 
 /** What answering predictions needs. */
@@ -19,6 +20,8 @@ export interface PredictionDeps {
   log: PredictionLog;
   samples: SampleLog;
   requests: RequestCounts;
+  /** undefined: no traces are made. */
+  tracer?: Tracer | undefined;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Milliseconds of a clock that never goes back. */

@@ -12,12 +12,15 @@ import { refuseTarget } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import { HttpReply } from "./reply.ts";
 import { CLIENT_LEFT } from "./request-counts.ts";
+import type { TracedRequest } from "../tracing/prediction-trace.ts";
+import { routeTemplate } from "../tracing/route-template.ts";
 import { Unit } from "./unit.ts";
 
 type InferRoute = Extract<PredictionRoute, { kind: "infer" }>;
 
 /** A larger body than this isn't read to its end only to be thrown away. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+const TOO_LARGE = 413;
 const RETRY_SOON = { "retry-after": "1" };
 
 /** Answers one inference request: chooses the variant, forwards the body, counts what became of it. */
@@ -30,9 +33,11 @@ export function handleInfer(
   const given = req.headers["x-slipway-request-id"];
   const requestId = typeof given === "string" && REQUEST_ID.test(given) ? given : deps.newRequestId();
   const reply = new HttpReply(res, route.protocol, requestId);
+  const trace = deps.tracer?.begin(tracedRequest(req, route, requestId), req.headers);
   const target = targetOf(route, deps);
   if ("status" in target) {
     deps.requests.count({ protocol: route.protocol, model: "" }, undefined, target.status, false);
+    trace?.end(target.status);
     return reply.fail(target.status, target.message, {});
   }
   const rule = deps.rules.find(target.model)?.rule;
@@ -40,16 +45,31 @@ export function handleInfer(
   if ("status" in head || rule === undefined) {
     const { status, message } = "status" in head ? head : { status: 404, message: "unknown" };
     deps.requests.count(target, undefined, status, rule !== undefined);
+    trace?.end(status);
     return reply.fail(status, message, status === 503 ? RETRY_SOON : {});
   }
   const { kind, prefix, timeoutMs } = head;
   const taken = (read: BodyRead) => {
     const body = usableBody(read, rule, reply);
-    if (body === undefined)
-      return deps.requests.count(target, undefined, read === "aborted" ? CLIENT_LEFT : 413);
-    return Unit.begin(reply, { target, requestId, kind, body, headers: req.headers, timeoutMs }, deps);
+    if (body === undefined) {
+      const status = read === "aborted" ? CLIENT_LEFT : TOO_LARGE;
+      trace?.end(status);
+      return deps.requests.count(target, undefined, status);
+    }
+    return Unit.begin(reply, { target, requestId, kind, body, headers: req.headers, timeoutMs, trace }, deps);
   };
   return readBody(req, rule.maxBodyBytes, taken, prefix);
+}
+
+function tracedRequest(req: IncomingMessage, route: InferRoute, requestId: string): TracedRequest {
+  const [path] = (req.url ?? "").split("?");
+  return {
+    requestId,
+    protocol: route.protocol,
+    route: routeTemplate(route),
+    path,
+    host: req.headers.host,
+  };
 }
 
 /** MLflow's scoring server serves one model, so its path may name none. */

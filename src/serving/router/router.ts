@@ -27,6 +27,7 @@ import { RuleBook } from "./rule-book.ts";
 import { ShadowCounters } from "./shadow-counters.ts";
 import { secretFile } from "./secret-file.ts";
 import { SnapshotFile } from "./snapshot.ts";
+import type { Tracer } from "../tracing/tracer.ts";
 import { Variants } from "./variants.ts";
 import type { WorkerHost } from "./worker-host.ts";
 
@@ -44,6 +45,8 @@ export interface RouterDeps {
   /** Who may ask for predictions. */
   callers: CallerBook;
   version: string;
+  /** Makes traces of predictions. */
+  tracer?: Tracer | undefined;
   /** Answers requests that aren't predictions on connections that began with one; undefined: 404. */
   forward?: (req: IncomingMessage, res: ServerResponse) => void;
 }
@@ -83,6 +86,7 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     logsDir: deps.logsDir,
     outcomes: new OutcomeCounters(incarnation, () => performance.now()),
     requests: new RequestCounts(),
+    tracer: deps.tracer,
     copies: new CopiesUnderWay(),
     shadows: new ShadowCounters(incarnation),
     seen: seenCallers(join(deps.serveDir, "callers"), rules),

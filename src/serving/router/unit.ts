@@ -12,6 +12,7 @@ import { CLIENT_LEFT } from "./request-counts.ts";
 import { ShadowPair } from "./shadow-pair.ts";
 import { SingleOutcome } from "./unit-outcome.ts";
 import type { DrawnUnit, UnitOutcome } from "./unit-outcome.ts";
+import type { PredictionTrace } from "../tracing/prediction-trace.ts";
 import type { PoolAnswer, PoolRequest } from "./variant-pool.ts";
 
 /** A prediction that a caller asks for, whatever it speaks. */
@@ -24,6 +25,8 @@ export interface UnitRequest {
   headers: IncomingHttpHeaders;
   /** Milliseconds until the caller stops waiting; the service's own deadline holds as well. */
   timeoutMs?: number | undefined;
+  /** Where it is sampled. */
+  trace?: PredictionTrace | undefined;
 }
 
 /** What came of one try: a worker's answer, or why there is none. */
@@ -45,6 +48,7 @@ export class Unit {
   readonly #outcome: UnitOutcome;
   /** It goes to the prediction log. */
   readonly #sample: Sample | undefined;
+  readonly #trace: PredictionTrace | undefined;
   readonly #startedAt: number;
   readonly #timer: NodeJS.Timeout;
   /** Asked now; the one that answers in the end. */
@@ -57,7 +61,7 @@ export class Unit {
     reply: Reply,
     drawn: DrawnUnit,
     { rule }: RuleInForce,
-    { body, timeoutMs, requestId, headers }: UnitRequest,
+    { body, timeoutMs, requestId, headers, trace }: UnitRequest,
     deps: PredictionDeps,
   ) {
     this.#reply = reply;
@@ -66,6 +70,8 @@ export class Unit {
     this.#rule = rule;
     this.#body = body;
     this.#startedAt = deps.ticks();
+    this.#trace = trace;
+    trace?.assigned(drawn.target.model, drawn.assignment.arm);
     this.#sample = deps.samples.take(rule, requestId, headers);
     this.#timeoutMs = timeoutMs === undefined ? rule.timeoutMs : Math.min(timeoutMs, rule.timeoutMs);
     this.#timer = setTimeout(() => this.#timeOut(), this.#timeoutMs);
@@ -90,6 +96,7 @@ export class Unit {
     const inForce = deps.rules.find(target.model);
     if (inForce === undefined) {
       deps.requests.count(target, undefined, 404, false);
+      request.trace?.end(404);
       return reply.fail(404, `service ${JSON.stringify(target.model)} was removed`, {});
     }
     const drawn =
@@ -107,12 +114,18 @@ export class Unit {
       const error = `version ${this.#version} of ${JSON.stringify(target.model)} ${why}`;
       return this.#tried({ status: 503, error, headers: RETRY_SOON });
     }
-    this.#request = pool.request(kind, this.#body, this.#timeoutMs, (answer) => this.#tried(triedOf(answer)));
+    this.#trace?.asked(this.#version);
+    this.#request = pool.request(kind, this.#body, this.#timeoutMs, (answer) => {
+      if (answer !== "lost") this.#trace?.answered(answer.status, answer);
+      this.#tried(triedOf(answer));
+    });
     return undefined;
   }
 
   #tried(tried: Tried): void {
     if (this.#isDone) return;
+    // Timers count whole milliseconds.
+    if (this.#timeoutMs < 1 && this.#deps.ticks() - this.#startedAt > this.#timeoutMs) return this.#timeOut();
     if (tried.status >= 400 && this.#canFallBack()) {
       this.#fallback = { version: this.#version, status: tried.status };
       this.#version = this.#rule.champion;
@@ -138,6 +151,7 @@ export class Unit {
     if ("error" in tried) this.#reply.fail(tried.status, tried.error, { ...headers, ...tried.headers });
     else this.#reply.answer(tried.status, tried.body, headers, tried.isBinary);
     this.#deps.requests.count(this.#drawn.target, this.#version, tried.status);
+    this.#trace?.end(tried.status);
     const milliseconds = this.#deps.ticks() - this.#startedAt;
     this.#outcome.answered({
       version: this.#version,
@@ -180,6 +194,7 @@ export class Unit {
     clearTimeout(this.#timer);
     this.#request?.cancel();
     this.#deps.requests.count(this.#drawn.target, this.#version, CLIENT_LEFT);
+    this.#trace?.end(CLIENT_LEFT);
     this.#outcome.left(this.#deps.ticks() - this.#startedAt, this.#fallback !== undefined);
   }
 }

@@ -62,6 +62,20 @@ export class WireWriter {
     this.#length = this.#buffer.writeDoubleLE(value, this.#length);
   }
 
+  /** @param value unsigned */
+  fixed64(field: number, value: bigint): void {
+    this.tag(field, WIRE.fixed64);
+    this.#room(8);
+    this.#length = this.#buffer.writeBigUInt64LE(value, this.#length);
+  }
+
+  /** @param value unsigned */
+  fixed32(field: number, value: number): void {
+    this.tag(field, WIRE.fixed32);
+    this.#room(4);
+    this.#length = this.#buffer.writeUInt32LE(value, this.#length);
+  }
+
   string(field: number, text: string): void {
     this.tag(field, WIRE.bytes);
     const bytes = Buffer.byteLength(text);

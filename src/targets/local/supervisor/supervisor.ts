@@ -15,6 +15,8 @@ export interface SupervisorOptions {
   config: unknown;
   /** Passed on to control alone. */
   controlSecrets?: unknown;
+  /** Passed on to serve alone. */
+  serveSecrets?: unknown;
   /** The bound socket of the public address; it stays open here while serve comes and goes. */
   publicHandle: unknown;
   /** The one of gRPC's address, likewise. */
@@ -85,7 +87,9 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
           start: {
             type: "start",
             config,
-            ...(name === "serve" ? { living: workers.living() } : { secrets: options.controlSecrets }),
+            ...(name === "serve"
+              ? { living: workers.living(), serveSecrets: options.serveSecrets }
+              : { secrets: options.controlSecrets }),
           },
           ...(name === "serve" ? { handle: options.publicHandle, grpcHandle: options.grpcHandle } : {}),
           onMessage: messages,

@@ -1,3 +1,4 @@
+import type { Position } from "../document.ts";
 import { formatPath } from "../issue.ts";
 import type { Issue, Path } from "../issue.ts";
 
@@ -35,14 +36,20 @@ export function findClearSecrets(data: unknown): ClearSecrets {
   return found;
 }
 
-/** A text with every secret in it made unreadable, line breaks kept, so that positions still fit. */
-export function maskSecrets(text: string, secrets: readonly string[]): string {
-  // A secret over several lines stands in the file with an indentation of its own.
-  const parts = secrets.flatMap((secret) => secret.split(/\r?\n/)).filter((part) => part.trim() !== "");
-  parts.sort((a, b) => b.length - a.length);
-  let masked = text;
-  for (const part of new Set(parts)) masked = masked.replaceAll(part, "•".repeat(part.length));
-  return masked;
+/**
+ * A file's text with every secret in it made unreadable, each character by one, so that positions still fit: the rest
+ * of the line in which it begins, however it is quoted there, and its words wherever they stand.
+ */
+export function maskSecrets(text: string, secrets: readonly string[], starts: readonly Position[]): string {
+  const lines = text.split("\n");
+  for (const { line, column } of starts) {
+    const source = lines[line - 1] ?? "";
+    lines[line - 1] = source.slice(0, column - 1) + "•".repeat(Math.max(0, source.length - column + 1));
+  }
+  // Two letters would be found all over the file, and give nothing away.
+  const words = new Set(secrets.flatMap((secret) => secret.split(/\s+/)).filter((word) => word.length > 2));
+  const longestFirst = [...words].sort((a, b) => b.length - a.length);
+  return longestFirst.reduce((now, word) => now.replaceAll(word, "•".repeat(word.length)), lines.join("\n"));
 }
 
 function look(value: unknown, path: Path, found: ClearSecrets): unknown {

@@ -85,7 +85,11 @@ export function parsePlatform(
   return {
     ok: false,
     problems: locate([...issues.values()], document, file),
-    text: maskSecrets(text, secrets.texts),
+    text: maskSecrets(
+      text,
+      secrets.texts,
+      secrets.issues.map(({ path }) => document.position(path, "value")),
+    ),
   };
 }
 

@@ -163,6 +163,17 @@ tenants: [ { ${TENANT}, password: hunter3 } ]
     expect(shown).not.toMatch(/hunter/);
   });
 
+  test.each([
+    ['"hun\\u0074er2 more"', /er2/],
+    ["|\n  hunter2\n  second", /hunter2/],
+    ["'hunter2\n  second', namespace: [x]", /hunter|second/],
+  ])("however they are written: %s", (written, leak) => {
+    const result = parse(`tenants: { password: ${written} }\n`);
+    expect(result.ok).toBe(false);
+    if (result.ok) return;
+    expect(formatProblems(result.problems, result.text)).not.toMatch(leak);
+  });
+
   test("aren't seen where a Secret is named", () => {
     expect(problemsOf("components: { postgresql: { url: { secret: database, key: password } } }\n")).toEqual(
       [],

@@ -24,12 +24,7 @@ export interface RenderDeps {
 export function renderPlatform({ platform, environment, position }: PlatformAt, deps: RenderDeps): Rendered {
   const { registry } = deps;
   const chosen = registry.components.filter(({ name }) => Object.hasOwn(platform.components, name));
-  const facts: Partial<Facts> = {};
-  for (const component of chosen)
-    Object.assign(
-      facts,
-      component.publish?.({ platform, ...optionsOf(component, platform), locked: rows(component, registry) }),
-    );
+  const facts = publishedFacts(chosen, platform, registry);
 
   const parts: Part[] = chosen.map((component) => ({
     component: component.name,
@@ -66,6 +61,27 @@ export function renderPlatform({ platform, environment, position }: PlatformAt, 
     locked: lockedRows(chosen, charts, registry),
     given: platform.given,
   };
+}
+
+/** What the components publish for one another. Two that publish the same must exclude each other. */
+function publishedFacts(
+  chosen: readonly Component<unknown>[],
+  platform: PlatformAt["platform"],
+  registry: Registry,
+): Partial<Facts> {
+  const owners = new Map<string, string>();
+  const facts: Partial<Facts> = {};
+  for (const component of chosen) {
+    const context = { platform, ...optionsOf(component, platform), locked: rows(component, registry) };
+    const published = component.publish?.(context) ?? {};
+    for (const name of Object.keys(published)) {
+      const other = owners.get(name);
+      if (other !== undefined) throw new Error(`${other} and ${component.name} both publish ${name}`);
+      owners.set(name, component.name);
+    }
+    Object.assign(facts, published);
+  }
+  return facts;
 }
 
 type Part = Owned<{ output: ComponentOutput }>;

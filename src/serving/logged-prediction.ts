@@ -1,4 +1,4 @@
-import { joinBuffers } from "../base/bytes.ts";
+import { bytesOf } from "../base/bytes.ts";
 import type { FrameKind } from "./frames.ts";
 
 /** What is told of a request whose values are logged. */
@@ -46,13 +46,18 @@ const LENGTH = 4;
  * answer. Integers are little-endian.
  */
 export function encodeLogged(head: LoggedHead, request: Buffer, answer: Buffer): Buffer {
-  const text = Buffer.from(JSON.stringify(head));
-  const before = Buffer.allocUnsafe(2 * LENGTH);
-  before.writeUInt32LE(2 * LENGTH + text.length + request.length + answer.length, 0);
-  before.writeUInt32LE(text.length, LENGTH);
-  const between = Buffer.allocUnsafe(LENGTH);
-  between.writeUInt32LE(request.length, 0);
-  return joinBuffers([before, text, between, request, answer]);
+  const text = JSON.stringify(head);
+  const headBytes = Buffer.byteLength(text);
+  const requestAt = 2 * LENGTH + headBytes;
+  const record = Buffer.allocUnsafe(requestAt + LENGTH + request.length + answer.length);
+  record.writeUInt32LE(record.length - LENGTH, 0);
+  record.writeUInt32LE(headBytes, LENGTH);
+  record.write(text, 2 * LENGTH);
+  record.writeUInt32LE(request.length, requestAt);
+  const into = bytesOf(record);
+  into.set(bytesOf(request), requestAt + LENGTH);
+  into.set(bytesOf(answer), requestAt + LENGTH + request.length);
+  return record;
 }
 
 /**

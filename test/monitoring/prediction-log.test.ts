@@ -277,3 +277,37 @@ test("a segment that can't be converted is set aside; on a full disk it waits", 
   expect(calls).toEqual([[path], [path]]);
   expect(defects).toHaveLength(2);
 });
+
+test("files are found by their own names only", async () => {
+  await convertSegment(await spool(SEGMENT, one("a")), root);
+  await writeFile(join(root, "digits", "2026-11-21", "secret.parquet"), "x");
+  const [file] = await reader().files("digits");
+  expect(await reader().files("digits")).toHaveLength(1);
+  expect(await reader().path("digits", file?.name ?? "")).toBe(join(root, "digits", file?.name ?? ""));
+  for (const name of ["2026-11-21/secret.parquet", `../digits/${file?.name}`, "2026-11-21/..", ""])
+    expect(await reader().path("digits", name)).toBeUndefined();
+  expect(await reader().path("..", file?.name ?? "")).toBeUndefined();
+});
+
+test("removes what is due, and the folder of a day that has nothing left", async () => {
+  await convertSegment(await spool(SEGMENT, one("a"), one("b", { at: AT + 1_000 })), root);
+  const stopping = new AbortController();
+  const writer = createPredictionLogWriter({
+    clock: {
+      now: () => AT + 1_000 + 3_600_000,
+      sleep: () => {
+        stopping.abort();
+        return Promise.resolve();
+      },
+    },
+    root,
+    spoolDir,
+    roll: () => Promise.resolve(),
+    services: () => Promise.resolve([{ name: "digits", log: { keep: 3_600_000 } }]),
+    logDefect: (error) => expect(error).toBeUndefined(),
+    convert: () => Promise.resolve({ converted: [], failures: [] }),
+  });
+  await writer.run(stopping.signal);
+  expect(await readdir(join(root, "digits"))).toEqual(["2026-11-22"]);
+  expect(await reader().since()).toBe(AT + 1_000);
+});

@@ -372,6 +372,10 @@ export const CATALOGUE = {
     status: 422,
     hint: "Export the model with an older opset or IR version, such as target_opset=21, and push again.",
   },
+  MODEL_EXTERNAL_DATA: {
+    status: 422,
+    hint: "Log the whole folder that the model was saved into, or save it with its weights inside: onnx.save(model, path, save_as_external_data=False).",
+  },
   MODEL_OUT_OF_MEMORY: { status: 507, hint: "Raise the memory of a worker, or serve a smaller model." },
   VARIANT_NOT_READY: { status: 409, hint: "`slipway logs service/<model>` shows its workers' last lines." },
   VARIANT_IN_USE: { status: 409, hint: "Route the service elsewhere first." },

@@ -10,6 +10,7 @@ import type { ModelEnvironments } from "./model-environments.ts";
 import { compiledDir, readVerdict } from "./compile/compilation.ts";
 import type { ModelCompiler } from "./compile/compiler.ts";
 import type { Compile, ModelCopy, ModelStore } from "./model-store.ts";
+import { checkOnnx } from "./onnx/check-onnx.ts";
 import { ensurePythonContract } from "./python-contract.ts";
 
 /** Begins the names of copies and jobs that aren't finished. */
@@ -84,6 +85,7 @@ class FolderModelStore implements ModelStore {
     try {
       await mkdir(temporary);
       const sha256 = await copyAll(blobs, sources, temporary, maxBytes);
+      if (await isFile(join(temporary, MODEL_FILE))) await checkOnnx(temporary, MODEL_FILE);
       const modelDir = join(modelsRoot, sha256);
       await moveWhole(temporary, modelDir);
       await flushFolder(modelsRoot);

@@ -3,7 +3,7 @@ import { SlipwayError } from "../../../http/errors.ts";
 import { withHelp } from "../../context.ts";
 import type { CliContext } from "../../context.ts";
 import { exitCodesHelp } from "../../exit.ts";
-import { onCluster, printAnswer, readTimeout, withCluster } from "./with-cluster.ts";
+import { isAgreed, onCluster, printAnswer, readTimeout, withCluster } from "./with-cluster.ts";
 import type { ClusterOptions } from "./with-cluster.ts";
 
 interface DestroyOptions extends ClusterOptions {
@@ -45,7 +45,7 @@ function destroy(context: CliContext, options: DestroyOptions): Promise<number> 
     if (options.dryRun === true) return planned;
     if (isAsked) {
       printAnswer(context, options, planned);
-      if (!(await isAgreed(context)))
+      if (!(await isAgreed(context, "destroy this for good?")))
         return { json: { ok: false }, lines: ["nothing was touched"], isWell: false };
     }
     return cluster.destroy({ deleteVolumes, timeoutMs });
@@ -57,14 +57,4 @@ function refuseWithoutPerson({ terminal }: CliContext, { json }: DestroyOptions)
   throw new SlipwayError("USAGE", "nobody is there to be asked, so nothing was touched", {
     allowed: "--yes to destroy, --dry-run to see what would go",
   });
-}
-
-async function isAgreed({ terminal }: CliContext): Promise<boolean> {
-  terminal.writeError("destroy this for good? [y/N] ");
-  let typed = "";
-  for await (const chunk of terminal.stdin) {
-    typed += new TextDecoder().decode(chunk);
-    if (typed.includes("\n") || typed.length > 100) break;
-  }
-  return /^\s*y(es)?\s*$/i.test(typed.split("\n", 1)[0] ?? "");
 }

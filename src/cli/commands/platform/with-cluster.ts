@@ -63,3 +63,14 @@ export function readTimeout(text: string): number {
     allowed: "such as 90s, 10m or 1h",
   });
 }
+
+/** Asks a person on the terminal. */
+export async function isAgreed({ terminal }: CliContext, question: string): Promise<boolean> {
+  terminal.writeError(`${question} [y/N] `);
+  let typed = "";
+  for await (const chunk of terminal.stdin) {
+    typed += new TextDecoder().decode(chunk);
+    if (typed.includes("\n") || typed.length > 100) break;
+  }
+  return /^\s*y(es)?\s*$/i.test(typed.split("\n", 1)[0] ?? "");
+}

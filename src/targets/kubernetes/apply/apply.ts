@@ -6,6 +6,7 @@ import type { ClusterClient } from "../cluster/client.ts";
 import type { Owned } from "../inventory/entry.ts";
 import { readInventory, union, without, writeInventory } from "../inventory/inventory.ts";
 import type { Inventory, KeptInventory } from "../inventory/inventory.ts";
+import { ADOPTED } from "../inventory/owner.ts";
 import { refuseOtherVersion, refusePaused } from "../inventory/versions.ts";
 import { identityKey, identityOf } from "../object.ts";
 import type { KubernetesObject } from "../object.ts";
@@ -71,9 +72,9 @@ export async function applyPlatform(
   if (options.replace !== true) refuseReplacing(planned);
 
   const run = new ApplyRun(rendered, options, deps, before);
-  await run.makeHome();
-  await run.write("applying");
   const changing = new Map(planned.map((one) => [one.key, one]));
+  await run.makeHome(changing);
+  await run.write("applying");
   for (const { object } of rendered.objects) await run.object(object, changing.get(keyOf(object)));
   await run.prune(planned);
   await run.write("applied");
@@ -114,12 +115,13 @@ class ApplyRun {
   }
 
   /** The namespace in which the inventory lies must be there before anything can be written down. */
-  async makeHome(): Promise<void> {
+  async makeHome(planned: ReadonlyMap<string, PlannedObject>): Promise<void> {
     const { namespace } = this.#rendered.platform;
     const home = this.#rendered.objects.find(
       ({ object }) => object.kind === "Namespace" && object.metadata.name === namespace,
     );
     if (home !== undefined) {
+      await this.#adopt(home.object, planned.get(keyOf(home.object)));
       await this.#apply(home.object);
       return;
     }
@@ -154,6 +156,7 @@ class ApplyRun {
     if (planned?.action === "keep") return;
     const isReplaced = planned?.action === "replace";
     if (isReplaced) await this.#remove(object);
+    await this.#adopt(object, planned);
     await this.#apply(object);
     const key = keyOf(object);
     (isReplaced ? this.#replaced : this.#applied).push(key);
@@ -175,6 +178,18 @@ class ApplyRun {
       pruned: this.#pruned,
       unchanged: this.#rendered.objects.length - this.#applied.length - this.#replaced.length,
     };
+  }
+
+  /** Notes that it was there before, ahead of our labels: a run that is killed in between doesn't make it ours. */
+  async #adopt(
+    { apiVersion, kind, metadata }: KubernetesObject,
+    planned: PlannedObject | undefined,
+  ): Promise<void> {
+    if (planned?.isAdopted !== true) return;
+    const resource = await this.#deps.client.discovery.find(apiVersion, kind);
+    if (resource === undefined) return;
+    const patch = { metadata: { annotations: { [ADOPTED]: "true" } } };
+    await this.#deps.client.merge(resource, metadata.namespace, metadata.name, patch);
   }
 
   async #remove(object: KubernetesObject): Promise<void> {

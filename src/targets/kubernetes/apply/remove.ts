@@ -2,7 +2,7 @@ import type { Clock } from "../../../base/clock.ts";
 import type { ClusterClient, LiveObject } from "../cluster/client.ts";
 import { mapLimited } from "../cluster/parallel.ts";
 import type { Owned } from "../inventory/entry.ts";
-import { ownerOf } from "../inventory/owner.ts";
+import { ADOPTED, isAdopted, ownerOf } from "../inventory/owner.ts";
 import { identityKey } from "../object.ts";
 import { rankOf } from "../render/order.ts";
 import type { Report } from "./progress.ts";
@@ -78,8 +78,23 @@ async function removeOne(one: Owned, { client, platform, report }: RemoveDeps): 
     report({ step: "kept", key: identityKey(one.identity), why: `it is of ${whose} now` });
     return false;
   }
+  if (isAdopted(live)) {
+    await giveBack(live, client);
+    report({ step: "kept", key: identityKey(one.identity), why: "it was there before" });
+    return false;
+  }
   const uid = String(live.metadata["uid"] ?? "");
   return client.delete(one.identity, uid === "" ? {} : { uid }, one.version);
+}
+
+/** Applying nothing but its name takes away every field that only we set. */
+async function giveBack({ apiVersion, kind, metadata }: LiveObject, client: ClusterClient): Promise<void> {
+  const { name, namespace } = metadata;
+  const bare = { apiVersion, kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }) } };
+  await client.apply(bare, { force: true });
+  const resource = await client.discovery.find(apiVersion, kind);
+  if (resource === undefined) return;
+  await client.merge(resource, namespace, name, { metadata: { annotations: { [ADOPTED]: null } } });
 }
 
 /** Waits until they are gone; answers those that aren't in time, with what holds them. */

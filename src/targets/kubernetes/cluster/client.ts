@@ -137,7 +137,7 @@ export class ClusterClient {
     const conflicts = conflictsOf(answer);
     if (conflicts.length > 0) return { result: "conflict", conflicts };
     if (status === 404 && /^namespaces? "/.test(answer.message)) return { result: "no-namespace" };
-    if (status === 404 && /could not find the requested resource/.test(answer.message))
+    if (status === 404 && /could not find the requested resource|404 page not found/.test(answer.message))
       return { result: "no-kind" };
     if (isRefusal(answer)) return { result: "refused", status: answer };
     throw apiError(answer, attemptOf("patch", resource, namespace, name));
@@ -251,7 +251,9 @@ function isRefusal({ code, message }: ApiStatus): boolean {
   if (code === 400 || code === 404 || code === 422) return true;
   if (code === 403)
     return /exceeded quota|denied the request|violates PodSecurity|is being terminated/.test(message);
-  return code === 500 && /failed calling webhook|conversion webhook/.test(message);
+  return (
+    code === 500 && /failed calling webhook|conversion webhook|failed to create typed patch/.test(message)
+  );
 }
 
 function addressOf(

@@ -13,6 +13,7 @@ import {
   writeInventory,
 } from "../inventory/inventory.ts";
 import type { KeptInventory } from "../inventory/inventory.ts";
+import { isAdopted } from "../inventory/owner.ts";
 import { identityKey, identityOf } from "../object.ts";
 import type { KubernetesObject } from "../object.ts";
 import type { Rendered } from "../render/rendered.ts";
@@ -51,7 +52,7 @@ interface Gathered {
   inventory: KeptInventory | undefined;
   /** Without namespaces. */
   objects: readonly Owned[];
-  /** Those that go. */
+  /** Those that go, and those that are given back. */
   namespaces: readonly string[];
 }
 
@@ -118,17 +119,19 @@ async function gather(
     entries.filter(isNamespace),
     labelled.map(({ metadata }) => namespaceOwned(metadata.name)),
   ).map(({ identity }) => identity.name);
-  const { going, kept, lost } = await sortNamespaces(client, rendered, namespaces, deleteVolumes);
+  const adopted = labelled.filter(isAdopted).map(({ metadata }) => metadata.name);
+  const made = namespaces.filter((name) => !adopted.includes(name));
+  const { going, kept, lost } = await sortNamespaces(client, rendered, made, deleteVolumes);
   const objects = entries.filter((one) => !isNamespace(one));
   const ordered = [...stagesOf(objects).flat(), ...going.map(namespaceOwned)];
   return {
     inventory,
     objects,
-    namespaces: going,
+    namespaces: [...going, ...adopted],
     plan: {
       platform: platform.name,
       objects: ordered.map(({ identity }) => identityKey(identity)),
-      kept,
+      kept: [...adopted.map((namespace) => ({ namespace, why: "was there before" })), ...kept],
       stays: await whatStays(client, rendered, namespaces),
       losses: [...lost, ...definitionLosses(objects)],
     },

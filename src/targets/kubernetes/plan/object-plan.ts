@@ -29,6 +29,8 @@ export interface PlannedObject {
   note?: string;
   /** Fields that others own and that ours wants otherwise. */
   conflicts: readonly FieldConflict[];
+  /** A namespace that somebody made before: it gets our labels, and stays when the platform goes. */
+  isAdopted?: true;
   /** What stands in the way of a `blocked` one; why a `replace` can't be a change. */
   problem?: { code: ErrorCode; message: string };
 }
@@ -76,7 +78,19 @@ export async function planObject(
   if (answer.result === "no-namespace") return { ...facts, ...(await planElsewhere(client, object, scope)) };
   if (answer.result === "no-kind") return { ...facts, ...withoutKind(object, scope) };
   if (answer.result === "refused") return { ...facts, ...refusal(answer.status, live) };
-  return { ...facts, ...decide(live, answer) };
+  const adopted = live !== undefined && isUnclaimedNamespace(live, scope) ? ADOPTION : {};
+  return { ...facts, ...decide(live, answer), ...adopted };
+}
+
+const ADOPTION = {
+  isAdopted: true,
+  note: "was there before: it gets our labels, and stays when the platform is destroyed",
+} as const;
+
+/** Whoever makes a Secret before the first apply makes its namespace too. */
+function isUnclaimedNamespace(live: LiveObject, { platform }: PlanScope): boolean {
+  const owner = ownerOf(live, platform);
+  return live.kind === "Namespace" && owner.kind === "foreign" && !owner.isClaimed;
 }
 
 /** Plans what left the file; undefined when it is gone already, or isn't ours any more. */
@@ -116,6 +130,7 @@ function decide(
 
 function strangerOf(live: LiveObject, key: string, scope: PlanScope): PlannedObject["problem"] {
   const owner = ownerOf(live, scope.platform);
+  if (isUnclaimedNamespace(live, scope)) return undefined;
   if (owner.kind === "ours" || scope.adopt || (scope.owned.has(key) && owner.kind !== "platform"))
     return undefined;
   return { code: "OBJECT_NOT_OURS", message: `it exists and is of ${ownerWords(owner)}` };

@@ -58,13 +58,19 @@ function scalar(value: unknown, indent: string): string {
   return JSON.stringify(value);
 }
 
-/** Begins with a letter, `/` or `_`, so that it is no number, date or mark; `: `, ` #` and a colon at the end are out. */
-const PLAIN = /^[A-Za-z/_](?:[\w./,()'"%&*+<>=@;!?$~-]|:(?=[^\s])| (?=[^\s#]))*$/;
+/** Begins with a letter, `/` or `_`, so that it is no number, date or mark. */
+const PLAIN = /^[A-Za-z/_][\w ./,()'"%&*+<>=@;!?$~:-]*$/;
+/** What ends a plain text, or is lost at its end. */
+const ENDS = /: |:$| #|  | $/;
 /** What either version of YAML takes for something else than text, in any case. */
 const RESERVED = new Set(["true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf"]);
 
+function isReserved(value: string): boolean {
+  return value.length <= 5 && RESERVED.has(value.toLowerCase());
+}
+
 function text(value: string): string {
-  return PLAIN.test(value) && !RESERVED.has(value.toLowerCase()) ? value : quoted(value);
+  return PLAIN.test(value) && !ENDS.test(value) && !isReserved(value) ? value : quoted(value);
 }
 
 /** JSON's form, with what YAML doesn't take unescaped. */

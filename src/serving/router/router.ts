@@ -64,7 +64,7 @@ const SEGMENT_BYTES = 8 * 1024 * 1024;
 const LOG_BYTES = 256 * 1024 * 1024;
 /** Of what nobody has made Parquet files of yet. */
 const SPOOL_BYTES = 256 * 1024 * 1024;
-const SPOOL_MS = 5 * 60_000;
+const SPOOL_MS = 15 * 60_000;
 
 /** Builds the router from what the last one left: same rules, same weights, the workers that still live. */
 export async function createRouter(deps: RouterDeps): Promise<Router> {

@@ -81,7 +81,6 @@ const VERSION: WhyVersion = {
   pipelineRunId: "pr-1",
   commit: "c0ffee",
   runsAs: null,
-  runsAs: null,
 };
 const ROLLOUT: WhyRollout = {
   id: "ro-1",

@@ -11,7 +11,16 @@ export function predictionRoutes(app: FastifyInstance, socketPath: string): void
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
-    for (const path of ["/v1/*", "/v2", "/v2/*", "/endpoints/*", "/invocations", "/ping"]) {
+    for (const path of [
+      "/v1/*",
+      "/v2",
+      "/v2/*",
+      "/endpoints/*",
+      "/invocations",
+      "/ping",
+      "/ready",
+      "/ready/*",
+    ]) {
       scope.all(path, { schema: { hide: true }, config: { access: "predict" } }, (request, reply) => {
         // Serve hands on what it doesn't take for a prediction: the two must agree, or a request goes round for ever.
         if (!isPredictionPath(request.raw.url ?? "/")) return reply.callNotFound();

@@ -1,4 +1,5 @@
 import { request as send } from "node:http";
+import { connect } from "node:net";
 import type { OutgoingHttpHeaders } from "node:http";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -171,6 +172,35 @@ describe("bad input over REST", () => {
     });
     expect(answered.status).toBe(413);
     mustBeProtocol("", answered);
+  });
+
+  it("is given up when it goes on for a gigabyte without saying so", async () => {
+    const before = (await platform.backend.figures()).process.residentBytes;
+    const { port } = platform;
+    const socket = connect(port, "127.0.0.1");
+    let answered = "";
+    socket.setEncoding("latin1").on("data", (text) => (answered += String(text)));
+    socket.on("error", () => undefined);
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    socket.write(
+      `POST /v2/models/digits/infer HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ntransfer-encoding: chunked\r\n\r\n`,
+    );
+    const chunk = Buffer.concat([
+      Buffer.from("100000\r\n"),
+      Buffer.alloc(0x100000, "a"),
+      Buffer.from("\r\n"),
+    ] as unknown as Uint8Array[]);
+    let sent = 0;
+    while (sent < 1024 && !socket.destroyed) {
+      if (!socket.write(chunk as unknown as Uint8Array))
+        await Promise.race([new Promise((resolve) => socket.once("drain", resolve)), closed]);
+      sent += 1;
+    }
+    await closed;
+    expect(answered).toMatch(/^HTTP\/1\.1 413 /);
+    expect(sent).toBeLessThan(200);
+    const { residentBytes } = (await platform.backend.figures()).process;
+    expect(residentBytes - before).toBeLessThan(64 * 1024 * 1024);
   });
 
   it.each([

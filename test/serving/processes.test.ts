@@ -119,6 +119,9 @@ describe("the way of a prediction", () => {
     expect((await get("/v2")).status).toBe(200);
     expect((await get("/v2/health/live")).status).toBe(200);
     expect((await get("/v2/health/ready")).status).toBe(200);
+    const ready = await get("/ready");
+    expect([ready.status, await ready.json()]).toMatchObject([200, { ready: true, notReady: 0 }]);
+    expect((await get("/ready/nobody")).status).toBe(404);
     expect((await get("/v2/models/digits/ready")).status).toBe(200);
     expect((await get("/v2/models/nobody/ready")).status).toBe(404);
     expect((await get("/v1/models/digits")).status).toBe(200);

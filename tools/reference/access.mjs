@@ -23,7 +23,12 @@ Made from the routes by \`node tools/reference.mjs --write\`.
 
 /** Answered by the process at the public address, by the list of tokens that it was told. */
 const SERVE = [
-  ["GET", "/v2/health/live, /v2/health/ready, /health/live, /ping, /endpoints/…/ping", "open", ""],
+  [
+    "GET",
+    "/v2/health/live, /v2/health/ready, /health/live, /ready, /ready/…, /ping, /endpoints/…/ping",
+    "open",
+    "",
+  ],
   ["GET", "/v2, /v2/models, /v2/models/…, /v1/models, /v1/models/…", "predict", "default"],
   ["POST", "/v2/models/…/infer, /v1/models/…:predict", "predict", "default"],
   ["POST", "/endpoints/…/invocations, /invocations", "predict", "default"],
@@ -31,7 +36,7 @@ const SERVE = [
 ];
 
 /** What control hands on to that process. */
-const PREDICTIONS = /^\/(v1\/\*|v2.*|endpoints\/\*|invocations|ping)$/;
+const PREDICTIONS = /^\/(v1\/\*|v2.*|endpoints\/\*|invocations|ping|ready.*)$/;
 
 /** Stands for whatever a route's dependencies are: nothing is called that would need a real one. */
 const anything = new Proxy(function () {}, {

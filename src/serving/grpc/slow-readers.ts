@@ -9,15 +9,18 @@ export class SlowReaders {
   readonly #timer: NodeJS.Timeout;
 
   constructor(withinMs: number) {
-    this.#timer = setInterval(() => {
-      const oldest = performance.now() - withinMs;
-      for (const [stream, since] of this.#since) {
-        // In the order in which they began.
-        if (since > oldest) return;
-        this.#since.delete(stream);
-        stream.close(constants.NGHTTP2_CANCEL);
-      }
-    }, LOOK_EVERY_MS);
+    this.#timer = setInterval(
+      () => {
+        const oldest = performance.now() - withinMs;
+        for (const [stream, since] of this.#since) {
+          // In the order in which they began.
+          if (since > oldest) return;
+          this.#since.delete(stream);
+          stream.close(constants.NGHTTP2_CANCEL);
+        }
+      },
+      Math.min(LOOK_EVERY_MS, withinMs),
+    );
     this.#timer.unref();
   }
 

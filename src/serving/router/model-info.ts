@@ -8,6 +8,7 @@ import { load, refuseUnload, sendIndex } from "./repository.ts";
 export type InfoRoute = Exclude<PredictionRoute, { kind: "infer" }>;
 type InfoDeps = FactDeps & { version: string };
 
+const RETRY_SOON = { "retry-after": "1" };
 /** Of Open Inference, by the names that Triton gave them. */
 const EXTENSIONS = ["binary_tensor_data", "model_repository"];
 
@@ -37,6 +38,8 @@ export function handleInfo(
       return sendJson(res, 200, '{"live":true}');
     case "ready":
       return sendReady(res, deps);
+    case "services-ready":
+      return sendServicesReady(res, route.model, deps);
     case "models":
       return sendJson(res, 200, JSON.stringify({ models: deps.rules.services() }));
     case "model-ready":
@@ -58,6 +61,20 @@ export function handleInfo(
 function sendReady(res: ServerResponse, deps: InfoDeps): void {
   const ready = isServerReady(deps);
   sendJson(res, ready ? 200 : 503, JSON.stringify({ live: true, ready }));
+}
+
+/** Without names: whoever looks after the platform asks without a token. */
+function sendServicesReady(res: ServerResponse, model: string | undefined, deps: InfoDeps): void {
+  const isReady = (service: string) => poolOf(service, undefined, deps)?.isReady === true;
+  const services = deps.rules.services();
+  if (model === undefined) {
+    const notReady = services.filter((service) => !isReady(service)).length;
+    const body = JSON.stringify({ ready: notReady === 0, services: services.length, notReady });
+    return sendJson(res, notReady === 0 ? 200 : 503, body, notReady === 0 ? {} : RETRY_SOON);
+  }
+  if (!services.includes(model)) return sendProtocolError(res, 404, unknownModel(model, undefined));
+  const ready = isReady(model);
+  return sendJson(res, ready ? 200 : 503, JSON.stringify({ name: model, ready }), ready ? {} : RETRY_SOON);
 }
 
 /** As MLflow's scoring server: an empty line, and the status that says it. */

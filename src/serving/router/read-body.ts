@@ -1,11 +1,15 @@
 import type { IncomingMessage } from "node:http";
 import { joinBuffers } from "../../base/bytes.ts";
 
+/** More than this isn't read on only to be thrown away. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+
 export type BodyRead = { body: Buffer } | { tooLarge: number } | "aborted";
 
 /**
- * Reads a whole body of at most `maxBytes`; keeps none of a larger one. What is read begins with `prefix`, if there is one. Every connection's time to send a
- * request is bounded by the server's own requestTimeout.
+ * Reads a whole body of at most `maxBytes`; keeps none of a larger one. What is read begins with `prefix`, if there is
+ * one. Every connection's time to send a request is bounded by the server's own requestTimeout; a body that goes on and
+ * on behind its refusal ends its connection.
  */
 export function readBody(
   req: IncomingMessage,
@@ -25,7 +29,10 @@ export function readBody(
   };
   req.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
-    if (isDone) return;
+    if (isDone) {
+      if (bytes > maxBytes + MAX_DISCARDED_BYTES) req.destroy();
+      return;
+    }
     if (bytes > maxBytes) {
       chunks.length = 0;
       finish({ tooLarge: bytes });

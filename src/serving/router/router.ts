@@ -129,7 +129,7 @@ function newIncarnation(now: number): string {
 
 /** Whether it lives is told to whoever looks after it. */
 function isHealth({ kind }: PredictionRoute): boolean {
-  return kind === "live" || kind === "ready" || kind === "ping";
+  return kind === "live" || kind === "ready" || kind === "ping" || kind === "services-ready";
 }
 
 function createPredictionServer(deps: RouterDeps, router: () => Router): Server {

@@ -12,6 +12,8 @@ export type PredictionRoute =
   | { kind: "server" }
   | { kind: "live" }
   | { kind: "ready" }
+  /** Ours, for probes that know no protocol: of one service, or of all. */
+  | { kind: "services-ready"; model?: string }
   | { kind: "models"; protocol: "v1" | "v2" }
   | { kind: "unimplemented"; what: string }
   | { kind: "wrong-method"; allowed: string }
@@ -23,7 +25,8 @@ export function isPredictionPath(path: string): boolean {
     path.startsWith("/v2/") ||
     path.startsWith("/v1/models/") ||
     path.startsWith("/endpoints/") ||
-    /^\/(?:v2|v1\/models|health\/live|invocations|ping)\/?(?:\?|$)/.test(path)
+    path.startsWith("/ready/") ||
+    /^\/(?:v2|v1\/models|health\/live|invocations|ping|ready)\/?(?:\?|$)/.test(path)
   );
 }
 
@@ -36,6 +39,7 @@ export function parseRoute(method: string, url: string): PredictionRoute {
   if (root === "health") return get(method, { kind: "live" });
   if (root === "v2") return parseV2(method, rest);
   if (root === "endpoints") return parseEndpoint(method, rest);
+  if (root === "ready") return parseReady(method, rest);
   if (root === "ping" && rest.length === 0) return get(method, { kind: "ping" });
   if (root === "invocations" && rest.length === 0)
     return post(method, { kind: "infer", protocol: "invocations", model: undefined });
@@ -58,6 +62,13 @@ export function createRouteReader(): typeof parseRoute {
     known.set(url, route);
     return route;
   };
+}
+
+function parseReady(method: string, [encoded, ...more]: string[]): PredictionRoute {
+  if (encoded === undefined) return get(method, { kind: "services-ready" });
+  const model = decode(encoded);
+  if (model === undefined || more.length > 0) return { kind: "unknown" };
+  return get(method, { kind: "services-ready", model });
 }
 
 function parseV2(method: string, [area, ...rest]: string[]): PredictionRoute {

@@ -92,7 +92,8 @@ export class FakeApi {
     const isDry = url.searchParams.get("dryRun") !== null;
     this.calls.push(`${method} ${url.pathname}${isDry ? "?dryRun" : ""}`);
     const given = this.intercept(method, url.pathname + (isDry ? "?dryRun" : ""), body);
-    const { status, body: answer } = given ?? this.#route(method, url, body);
+    const isMerge = request.headers["content-type"]?.includes("merge-patch") === true;
+    const { status, body: answer } = given ?? this.#route(isMerge ? "MERGE" : method, url, body);
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer ?? {}));
   }
 
@@ -157,6 +158,11 @@ export class FakeApi {
         ? failure(404, "NotFound", `${kind.plural} "${name}" not found`)
         : { status: 200, body: live };
     if (method === "DELETE") return this.#delete(key, live, body);
+    if (method === "MERGE") {
+      if (live === undefined) return failure(404, "NotFound", "not found");
+      patch(live, body);
+      return { status: 200, body: this.#stamp(live, live) };
+    }
     if (namespace !== undefined && this.find("Namespace", namespace) === undefined)
       return failure(404, "NotFound", `namespaces "${namespace}" not found`);
     return this.#apply(url, live, body as Stored, key);
@@ -305,4 +311,14 @@ function remove(target: Fields, path: string): void {
   if (rest.length === 0) delete target[first];
   else if (typeof target[first] === "object" && target[first] !== null)
     remove(target[first] as Fields, rest.join("."));
+}
+
+/** RFC 7386: null takes a key away. */
+function patch(target: Fields, source: Fields): void {
+  for (const [key, value] of Object.entries(source)) {
+    if (value === null) delete target[key];
+    else if (typeof value === "object" && !Array.isArray(value))
+      patch((target[key] ??= {}) as Fields, value as Fields);
+    else target[key] = value;
+  }
 }

@@ -18,8 +18,29 @@ export interface KubernetesTools {
   yaml(rendered: RenderedView): string;
   /** The lock of a platform: rows of every environment's components. */
   lock(versions: readonly PlatformAt[]): readonly LockRow[];
+  /** NOT_FOUND when an end isn't rendered; USAGE when a port is missing or isn't there. */
+  can(at: PlatformAt, charts: ChartFolder, from: string, to: string): readonly CanAnswerView[];
   /** What works on its cluster. CLUSTER_CONFIG_* when there is none to be found. */
   cluster(choice: ClusterChoice): Promise<ClusterTools>;
+}
+
+/** What the network policies say to one caller, one called end and one port. */
+export interface CanAnswerView {
+  from: string;
+  to: string;
+  port: number;
+  protocol: string;
+  answer: "open" | "closed" | "depends";
+  egress: CanSideView;
+  ingress: CanSideView;
+}
+
+export interface CanSideView {
+  answer: "open" | "closed" | "depends";
+  /** Policies that isolate this end; none: everything passes. */
+  isolating: readonly string[];
+  /** Rules that let it through. */
+  letBy: readonly string[];
 }
 
 /** Absolute path of the folder with the output of `helm template`; it needn't exist. */

@@ -3,6 +3,7 @@ import type { KubernetesTools, RenderedView } from "../cli/kubernetes-tools.ts";
 import { parsePlatform } from "../spec/platform/parse.ts";
 import { NO_CHARTS } from "../targets/kubernetes/charts/chart-source.ts";
 import type { LockEntry } from "../targets/kubernetes/lock.ts";
+import { can } from "../targets/kubernetes/network/can.ts";
 import { REGISTRY } from "../targets/kubernetes/registry.ts";
 import { renderedFiles } from "../targets/kubernetes/render/files.ts";
 import { compareText } from "../targets/kubernetes/render/order.ts";
@@ -10,6 +11,7 @@ import { renderPlatform } from "../targets/kubernetes/render/render.ts";
 import type { Rendered } from "../targets/kubernetes/render/rendered.ts";
 import { writeFolder } from "../targets/kubernetes/render/write-folder.ts";
 import { toYaml } from "../targets/kubernetes/render/yaml.ts";
+import { namedEnds } from "../targets/kubernetes/wiring/named-ends.ts";
 
 /** Wires the Kubernetes target to the commands of `slipway platform`. */
 export function createKubernetesTools(): KubernetesTools {
@@ -21,6 +23,7 @@ export function createKubernetesTools(): KubernetesTools {
     render,
     writeFolder: (rendered, folder) => writeFolder(folder, renderedFiles(rendered as Rendered)),
     yaml: ({ objects }: RenderedView) => objects.map(({ object }) => `---\n${toYaml(object)}`).join(""),
+    can: (at, _charts, from, to) => can(namedEnds(render(at)), from, to),
     cluster: async (choice: ClusterChoice) => {
       const { createClusterTools } = await import("./cluster-tools.ts");
       return createClusterTools(choice, render(choice.at));

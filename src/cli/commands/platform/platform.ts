@@ -3,6 +3,7 @@ import type { AddCommand, CliContext } from "../../context.ts";
 import { withHelp } from "../../context.ts";
 import { exitCodesHelp } from "../../exit.ts";
 import { addPlatformApply } from "./apply.ts";
+import { addPlatformCan } from "./can.ts";
 import { addPlatformDestroy } from "./destroy.ts";
 import { addPlatformInit } from "./init.ts";
 import { addPlatformLock } from "./lock.ts";
@@ -23,6 +24,7 @@ const COMMANDS: readonly AddCommand[] = [
   addPlatformStatus,
   addPlatformDiff,
   addPlatformVerify,
+  addPlatformCan,
   addPlatformPause,
   addPlatformResume,
   addPlatformDestroy,

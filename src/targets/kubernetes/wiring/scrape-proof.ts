@@ -59,9 +59,7 @@ function reads(
       pods.some((pod) =>
         selects({ matchLabels: spec.at("selector").as<Record<string, string>>() ?? {} }, pod.labels),
       ) &&
-      spec
-        .at("ports")
-        .items.some((port) => ports.has(port.at("name").text) && leadsTo(port, source, pods))
+      spec.at("ports").items.some((port) => ports.has(port.at("name").text) && leadsTo(port, source, pods))
     );
   });
 }

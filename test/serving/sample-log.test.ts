@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FRAME_KIND } from "../../src/serving/frames.ts";
 import { decodeLogged } from "../../src/serving/logged-prediction.ts";
+import { PredictionLog } from "../../src/serving/router/prediction-log.ts";
 import { isSampled, SampleLog } from "../../src/serving/router/sample-log.ts";
 import type { SampleLogOptions } from "../../src/serving/router/sample-log.ts";
+import { FakeServing } from "../support/fake-serving.ts";
 import { ruleFor } from "../support/serving-platform.ts";
 
 let dir: string;
@@ -129,4 +131,72 @@ test("callers are hashed by the sticky header, else by their token, and never to
   const basic = Buffer.from("ana:slipway_secret").toString("base64");
   expect(caller({ authorization: `Basic ${basic}` })).toBe(caller(token));
   expect(log.take(ruleFor("s"), "id", {})).toBeUndefined();
+});
+
+test("a sampled unit is told as it ended: by which version, in what time, after which failure", async () => {
+  const rule = ruleFor("s", {
+    challenger: 2,
+    share: 0.5,
+    fallback: true,
+    sticky: { header: "x-user" },
+    log: { sample: 1, values: true },
+  });
+  const serving = new FakeServing(rule);
+  const log = open("a");
+  Object.assign(serving.deps, { samples: log });
+  const body = Buffer.from('{"inputs":[]}');
+  serving.randoms = [0];
+  serving.send({ body });
+  serving.ticks = 30;
+  serving.pool(2).answer(500);
+  serving.ticks = 50;
+  serving.pool(1).answer(200);
+  serving.send({ version: 1, body });
+  serving.pool(1).answer("lost");
+  serving.send({ body }).leave();
+  await log.roll();
+  const told = { id: "id", at: 1_000, service: "s", version: 1, commit: "c1", kind: FRAME_KIND.v2 };
+  expect(await recorded("a-00000001.spool")).toEqual([
+    {
+      ...told,
+      arm: "challenger",
+      status: 200,
+      ms: 50,
+      fallback: 2,
+      request: body,
+      answer: Buffer.from("200"),
+    },
+    {
+      ...told,
+      arm: "champion",
+      status: 500,
+      ms: 0,
+      direct: true,
+      error: "the model's worker died on this request, twice",
+      request: body,
+      answer: Buffer.alloc(0),
+    },
+  ]);
+});
+
+test("an id is found in the log of all requests, whichever segment has it, and the newest of several", async () => {
+  const log = new PredictionLog({ dir, incarnation: "a", segmentBytes: 200, totalBytes: 10_000 });
+  const record = (requestId: string, version: number) => ({
+    requestId,
+    at: version,
+    service: "s",
+    version,
+    epoch: "c",
+    share: 0,
+    arm: "champion" as const,
+    status: 200,
+  });
+  expect(await log.find("x")).toEqual({ since: null });
+  for (const [place, id] of ["x", "y", "x", "z", "w"].entries()) {
+    log.add(record(id, place + 1), '["{\\"requestId\\":\\"v\\","]');
+    if (place % 2 === 1) await log.flush();
+  }
+  expect((await log.find("x")).record).toMatchObject({ requestId: "x", version: 3 });
+  expect((await log.find("y")).record).toMatchObject({ version: 2 });
+  expect(await log.find("v")).toEqual({ since: 1 });
 });

@@ -44,13 +44,13 @@ export async function readSpec(given: string, cwd: string, fileName = "slipway.y
   }
 }
 
-/** Writes slipway.yaml beside a `.ts` file, whole or not at all; answers its name. */
-export async function writeYaml(spec: SpecFile): Promise<string> {
+/** Writes slipway.yaml (or platform.yaml) beside a `.ts` file, whole or not at all; answers its name. */
+export async function writeYaml(spec: SpecFile, fileName = "slipway.yaml"): Promise<string> {
   if (!spec.isTypeScript)
     throw new SlipwayError("USAGE", "--write is for .ts files: this file is YAML already", {
       given: spec.name,
     });
-  const target = join(dirname(spec.path), "slipway.yaml");
+  const target = join(dirname(spec.path), fileName);
   const temporary = `${target}.${process.pid}.tmp`;
   try {
     await writeFile(temporary, spec.yaml);
@@ -58,7 +58,7 @@ export async function writeYaml(spec: SpecFile): Promise<string> {
   } finally {
     await rm(temporary, { force: true });
   }
-  return "slipway.yaml";
+  return fileName;
 }
 
 /** The default export of a TypeScript file, bundled with all that it imports; `slipway` gives defineProject. */

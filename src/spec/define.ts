@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import type { PlatformInput } from "./platform/schema.ts";
 import type { ProjectInput } from "./schema.ts";
 
 export type { ProjectInput } from "./schema.ts";
@@ -11,7 +12,12 @@ export function defineProject(input: ProjectInput): ProjectInput {
   return input;
 }
 
+/** For a platform: `export default definePlatform({ … })` in platform.ts, and `slipway validate platform.ts --write`. */
+export function definePlatform(input: PlatformInput): PlatformInput {
+  return input;
+}
+
 /** The YAML that is committed and pushed: the platform never evaluates TypeScript. */
-export function projectToYaml(input: ProjectInput): string {
+export function projectToYaml(input: ProjectInput | PlatformInput): string {
   return stringify(input, { lineWidth: 110, aliasDuplicateObjects: false, version: "1.2" });
 }

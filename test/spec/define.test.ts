@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { defineProject, projectToYaml } from "../../src/spec/define.ts";
+import { definePlatform, defineProject, projectToYaml } from "../../src/spec/define.ts";
 import { projectJsonSchema } from "../../src/spec/json-schema.ts";
 import { parseProject } from "../../src/spec/parse.ts";
+import { parsePlatform } from "../../src/spec/platform/parse.ts";
 
 test("a project written in TypeScript is the project that its YAML gives", () => {
   const gate = { metric: "accuracy", min: 0.9 };
@@ -21,6 +22,21 @@ test("a project written in TypeScript is the project that its YAML gives", () =>
     timeout: 1_800_000,
   });
   expect(parsed.ok && parsed.value.model?.gate).toEqual([gate, gate]);
+});
+
+test("a platform may be written in TypeScript too", () => {
+  const yaml = projectToYaml(
+    definePlatform({
+      apiVersion: "slipway/v1",
+      kind: "Platform",
+      name: "delivery",
+      kubernetes: { version: "1.36" },
+      domain: "ml.example.com",
+      tenants: [{ name: "team-a", quota: { cpu: 8, memory: "16Gi" } }],
+    }),
+  );
+  const parsed = parsePlatform(yaml, "platform.yaml", []);
+  expect(parsed.ok && parsed.value.base.platform.tenants[0]?.quota.cpu).toBe("8");
 });
 
 test("the JSON Schema carries defaults and documentation to the editor", () => {

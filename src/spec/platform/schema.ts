@@ -7,7 +7,7 @@ import { tenantSchema } from "./tenant-schema.ts";
 
 const VERSION = /^1\.\d{1,3}$/;
 
-const kubernetes: z.ZodType<KubernetesFacts> = z.strictObject({
+const kubernetes = z.strictObject({
   version: z
     .string()
     .superRefine((text, ctx) => {
@@ -41,7 +41,7 @@ const kubernetes: z.ZodType<KubernetesFacts> = z.strictObject({
     })
     .prefault({})
     .describe("Who answers DNS."),
-});
+}) satisfies z.ZodType<KubernetesFacts>;
 
 const keys = z.strictObject({
   namespace: label(),
@@ -49,7 +49,7 @@ const keys = z.strictObject({
   keys: z.array(z.string().min(1).max(253)).min(1).max(100).describe("Keys that it has; never their values."),
 });
 
-const given: z.ZodType<GivenThings> = z.strictObject({
+const given = z.strictObject({
   namespaces: z.array(label()).max(500).default([]).describe("Namespaces."),
   secrets: z.array(keys).max(500).default([]).describe("Secrets that a person or another program makes."),
   configMaps: z.array(keys).max(500).default([]).describe("ConfigMaps."),
@@ -96,7 +96,7 @@ const given: z.ZodType<GivenThings> = z.strictObject({
     .describe("Metrics that something else emits."),
   buckets: z.array(z.string().min(3).max(63)).max(100).default([]).describe("Buckets of the object store."),
   hosts: z.array(domain()).max(500).default([]).describe("Host names that something else answers."),
-});
+}) satisfies z.ZodType<GivenThings>;
 
 /** Keys that name the platform: the same in every environment. */
 export const FIXED_KEYS = ["apiVersion", "kind", "name", "environments"] as const;
@@ -126,6 +126,11 @@ export function platformSchema(components: readonly ComponentSpec[]) {
 
 /** What stands in platform.yaml, before the keys that only tell files apart are left out. */
 export type PlatformFile = z.output<ReturnType<typeof platformSchema>>;
+
+/** What a person writes: options of components are checked when the file is read. */
+export type PlatformInput = Omit<z.input<ReturnType<typeof platformSchema>>, "components"> & {
+  components?: Record<string, unknown>;
+};
 
 /** The platform that a file describes. */
 export function platformOf(file: PlatformFile): Platform {

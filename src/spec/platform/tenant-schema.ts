@@ -148,7 +148,7 @@ const alerts = z.strictObject({
 });
 
 /** One tenant, as it is written in platform.yaml. */
-export const tenantSchema: z.ZodType<Tenant> = z.strictObject({
+export const tenantSchema = z.strictObject({
   name: label().describe("Namespace, and workspace in tracking."),
   description: z.string().max(500).exactOptional().describe("What it is for."),
   people: people.prefault({}).describe("Who may do what."),

@@ -92,6 +92,9 @@ export default definePlatform({ apiVersion: "slipway/v1", kind: "Platform", name
     const { code, out } = await run(["platform", "render", "-f", "platform.ts", "--json"], { cwd });
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ ok: true, platform: { name: "typed" } });
+    const checked = await run(["validate", "platform.ts", "--write"], { cwd });
+    expect(checked.out).toContain("is valid: platform typed, 0 components, 0 tenants, 0 environments");
+    expect(parse(await text("platform.yaml"))).toMatchObject({ name: "typed" });
   });
 
   test("is locked, and the lock is checked", async () => {

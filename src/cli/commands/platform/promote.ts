@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
 import { SlipwayError } from "../../../http/errors.ts";
+import { formatPart } from "../../../spec/platform/differences.ts";
 import type { Difference, PartPath } from "../../../spec/platform/differences.ts";
 import type { Promotion } from "../../../spec/platform/promote.ts";
 import { printJson, withHelp } from "../../context.ts";
@@ -113,16 +114,14 @@ async function carry(
   }
   await writeFile(spec.path, promotion.text);
   if (!options.commit) return undefined;
-  const rows = promotion.carried.map((one) => `- ${nameOf(one)}: ${shown(one.to)} -> ${shown(one.from)}`);
+  const rows = promotion.carried.map(
+    (one) => `- ${formatPart(one.path)}: ${shown(one.to)} -> ${shown(one.from)}`,
+  );
   const message = [`Promote ${from} to ${to}`, "", ...rows, "", `Slipway-Promotion: ${from} -> ${to}`].join(
     "\n",
   );
   await call("commit", "commit", "--quiet", "--message", message, "--", file);
   return (await call("rev-parse", "rev-parse", "HEAD")).trim();
-}
-
-function nameOf({ path }: Difference): string {
-  return path.join(".");
 }
 
 function shown(value: unknown): string {
@@ -143,7 +142,7 @@ function report({ from, to, promotion, commit, isWritten }: Report): string {
   const rows = (list: readonly Difference[]) =>
     table(
       ["PART", to.toUpperCase(), from.toUpperCase()],
-      list.map((one) => [tame(nameOf(one)), shown(one.to), shown(one.from)]),
+      list.map((one) => [tame(formatPart(one.path)), shown(one.to), shown(one.from)]),
     );
   const verb = isWritten ? "carried" : "would be carried";
   const blocks = [

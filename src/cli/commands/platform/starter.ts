@@ -23,8 +23,8 @@ domain: ml.example.com
 given:
   storageClasses: [standard]
 
-components:
-  {}
+# What the platform is made of. In place of {}, one key for each that is wanted:
+components: {}
 ${lines.join("\n")}
 
 tenants:

@@ -43,13 +43,14 @@ export function createPredictionLog(
   const asked = new Set<string>();
   let isSeeded = false;
   let prunedAt = 0;
+  let skipped: Skipped | undefined;
   let nextReading: Promise<void> | undefined;
 
   async function read(): Promise<void> {
     if (!isSeeded) for (const service of await servicesWithStoredLabels(deps.db)) asked.add(service);
     isSeeded = true;
     const { wanted, longestWait } = await servicesWithLabels(deps.db, asked);
-    await readPages(deps, wanted);
+    skipped = await readPages(deps, wanted, skipped);
     const now = deps.clock.now();
     // Both ways: a clock that was set back must not end it.
     if (Math.abs(now - prunedAt) < PRUNE_EVERY_MS) return;
@@ -83,21 +84,33 @@ export function createPredictionLog(
   };
 }
 
+/** Where the log was read up to without finding anything to keep: not worth a transaction. */
+interface Skipped {
+  /** The stored cursor from which it was read. */
+  from: string;
+  to: string;
+}
+
 async function readPages(
   { db, backend, log }: Pick<RolloutDeps, "db" | "backend" | "log">,
   wanted: ReadonlySet<string>,
-): Promise<void> {
+  before: Skipped | undefined,
+): Promise<Skipped | undefined> {
+  let skipped = before;
   for (let i = 0; i < MOST_PAGES; i++) {
-    const from = await db.read((tx) =>
+    const stored = await db.read((tx) =>
       tx.get<{ prediction_cursor: string }>("SELECT prediction_cursor FROM rollout_environment WHERE id = 1"),
     );
-    const cursor = from?.prediction_cursor ?? "";
-    const page = await backend.predictions(cursor, PAGE);
+    const from = stored?.prediction_cursor ?? "";
+    const cursor = skipped?.from === from ? skipped.to : from;
+    const page = await backend.predictions(cursor, PAGE, [...wanted]);
     if (page.gap && cursor !== "") log("predictions were dropped before they were read", undefined);
     const records = page.records.filter((record) => wanted.has(record.service));
-    if (page.cursor !== cursor) await db.write(ingestPredictions, { from: cursor, to: page.cursor, records });
-    if (page.records.length < PAGE) return;
+    if (records.length === 0) skipped = { from, to: page.cursor };
+    else await db.write(ingestPredictions, { from, to: page.cursor, records });
+    if (page.isEnd) break;
   }
+  return skipped;
 }
 
 /** Services whose predictions are kept, and the longest that a metric of theirs waits for labels (milliseconds). */

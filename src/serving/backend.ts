@@ -100,8 +100,11 @@ export interface ServingBackend {
   /** What is in force and which variants are prepared, for reconciling after a restart. */
   state(): Promise<{ rules: TrafficRule[]; variants: VariantState[] }>;
   outcomes(): Promise<OutcomeReport>;
-  /** Predictions after the cursor ("" is the oldest kept), for joining with labels. */
-  predictions(cursor: string, limit: number): Promise<PredictionPage>;
+  /**
+   * Predictions of these services after the cursor ("" is the oldest kept), for joining with labels. A page may have fewer
+   * than `limit` although it isn't the end: those of other services are passed over.
+   */
+  predictions(cursor: string, limit: number, services: readonly string[]): Promise<PredictionPage>;
   /** Last lines of a variant's workers. */
   logs(ref: VariantRef, lines: number): Promise<string[]>;
 }

@@ -136,6 +136,8 @@ export interface PredictionPage {
   cursor: string;
   /** True when older records than the cursor's were dropped before they were read. */
   gap: boolean;
+  /** Nothing was left behind this page when it was read. */
+  isEnd: boolean;
 }
 
 /** What is known of a request by its id. */

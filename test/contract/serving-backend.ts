@@ -353,12 +353,17 @@ export function servingBackendContract(name: string, open: () => Promise<Serving
       let cursor = "";
       const deadline = Date.now() + 5_000;
       while (found.length < ids.length && Date.now() < deadline) {
-        const page = await world.backend.predictions(cursor, 2);
+        const page = await world.backend.predictions(cursor, 2, ["logged"]);
         expect(page.records.length).toBeLessThanOrEqual(2);
         cursor = page.cursor;
-        found.push(...page.records.flatMap((own) => (own.service === "logged" ? [own.requestId] : [])));
+        found.push(...page.records.map((own) => own.requestId));
       }
       expect(found).toEqual(ids);
+      const others = await world.backend.predictions("", 100, ["another"]);
+      expect(others).toMatchObject({ records: [], isEnd: true });
+      const none = await world.backend.predictions("", 100, []);
+      expect(none).toMatchObject({ records: [], isEnd: true });
+      expect((await world.backend.predictions(none.cursor, 100, ["logged"])).records).toEqual([]);
     });
 
     it("removes what no rule names, and refuses what one does", async () => {

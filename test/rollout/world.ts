@@ -222,10 +222,16 @@ class FakeBackend implements ServingBackend {
     };
   }
 
-  async predictions(cursor: string, limit: number): ReturnType<ServingBackend["predictions"]> {
+  async predictions(
+    cursor: string,
+    limit: number,
+    services: readonly string[],
+  ): ReturnType<ServingBackend["predictions"]> {
     const from = Number(cursor === "" ? 0 : cursor);
-    const records = this.log.slice(from, from + limit);
-    return { records, cursor: String(from + records.length), gap: false };
+    const read = this.log.slice(from, from + limit);
+    const records = read.filter(({ service }) => services.includes(service));
+    const end = from + read.length;
+    return { records, cursor: String(end), gap: false, isEnd: end >= this.log.length };
   }
 
   async logs(): Promise<string[]> {

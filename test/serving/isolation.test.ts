@@ -28,7 +28,8 @@ async function serve(
   rule: Partial<TrafficRule> = {},
 ): Promise<void> {
   await platform.backend.prepare({ ...variantFor(service, 1, modelDir), ...more }, NEVER);
-  await platform.backend.route(ruleFor(service, rule));
+  // Longer than a machine that others keep busy takes to start a worker.
+  await platform.backend.route(ruleFor(service, { timeoutMs: 15_000, ...rule }));
 }
 
 async function remove(...services: string[]): Promise<void> {

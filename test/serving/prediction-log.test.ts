@@ -41,7 +41,7 @@ it("reads across restarts in order, each record once", async () => {
   expect(ids(rest.records)).toEqual(["3", "4"]);
   expect(rest.gap).toBe(false);
   const none = await second.read(rest.cursor, 10);
-  expect(none).toEqual({ records: [], cursor: rest.cursor, gap: false });
+  expect(none).toEqual({ records: [], cursor: rest.cursor, gap: false, isEnd: true });
   second.add(record("5"));
   await second.flush();
   expect(ids((await second.read(none.cursor, 10)).records)).toEqual(["5"]);
@@ -111,4 +111,22 @@ it("reads all that was added before the reading, written or not, each record onc
   expect(ids((await log.readAll("", 2)).records)).toEqual(["1", "2"]);
   expect(ids((await log.readAll(page.cursor, 10)).records)).toEqual(["4"]);
   expect((await log.readAll(page.cursor, 1)).records).toHaveLength(1);
+});
+
+it("passes over what other services answered", async () => {
+  const log = open("a");
+  for (const id of ["1", "2", "3"]) log.add({ ...record(id), service: id === "2" ? "other" : "iris" });
+  // A name inside of a value isn't the service's.
+  log.add(record("4"), JSON.stringify(['"service":"other",']));
+  await log.flush();
+  const page = await log.readAll("", 10, ["other"]);
+  expect(ids(page.records)).toEqual(["2"]);
+  expect(page.isEnd).toBe(true);
+  expect(await log.readAll("", 10, [])).toEqual({
+    records: [],
+    cursor: page.cursor,
+    gap: false,
+    isEnd: true,
+  });
+  expect((await log.readAll("", 1, ["iris", "other"])).isEnd).toBe(false);
 });

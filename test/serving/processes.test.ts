@@ -151,7 +151,9 @@ describe("the way of a prediction", () => {
     expect(response.headers.get("x-slipway-variant")).toBe("2");
     expect(await counters("digits")).toEqual(before);
     const record = await eventually("the record", async () =>
-      (await platform.backend.predictions("", 10_000)).records.find((own) => own.requestId === "direct.1"),
+      (await platform.backend.predictions("", 10_000, ["digits"])).records.find(
+        (own) => own.requestId === "direct.1",
+      ),
     );
     expect(record).toMatchObject({ version: 2, direct: true, status: 200 });
     expect(record.prediction).toHaveLength(1);

@@ -14,7 +14,10 @@ export interface AdminCalls {
   state: { request: null; answer: { rules: TrafficRule[]; variants: VariantState[] } };
   outcomes: { request: null; answer: OutcomeReport };
   figures: { request: null; answer: ServingFigures };
-  predictions: { request: { cursor: string; limit: number }; answer: PredictionPage };
+  predictions: {
+    request: { cursor: string; limit: number; services: readonly string[] };
+    answer: PredictionPage;
+  };
   /** Of an id, and since when ids are kept. */
   prediction: { request: { requestId: string }; answer: FoundPrediction };
   /** Hands what the prediction log has over, for its files. */

@@ -69,7 +69,8 @@ export function adminHandlers(router: Router): AdminHandlers {
       logs: router.samples.report(),
     }),
     figures: async () => servingFigures(router),
-    predictions: ({ cursor, limit }) => router.log.readAll(cursor, Math.min(Math.max(1, limit), MAX_PAGE)),
+    predictions: ({ cursor, limit, services }) =>
+      router.log.readAll(cursor, Math.min(Math.max(1, limit), MAX_PAGE), services),
     async prediction({ requestId }) {
       // Whoever asks for a request may ask the log's reader next.
       await router.samples.flush();

@@ -61,7 +61,7 @@ export function createLocalServingBackend(options: LocalServingOptions): LocalSe
     stopChallenger: async (service, version) => void (await call("stop-challenger", { service, version })),
     state: () => call("state", null),
     outcomes: () => call("outcomes", null),
-    predictions: (cursor, limit) => call("predictions", { cursor, limit }),
+    predictions: (cursor, limit, services) => call("predictions", { cursor, limit, services }),
     logs: (ref, lines) => call("logs", { ...ref, lines }),
     figures: () => call("figures", null, { timeoutMs: FIGURES_MS }),
     prediction: (requestId) => call("prediction", { requestId }),

@@ -120,7 +120,7 @@ describe("ModelInfer", () => {
     const after = await counters("iris");
     expect(after.finished - before.finished).toBe(2);
     expect(after.failed - before.failed).toBe(1);
-    const { records } = await platform.backend.predictions("", 1_000);
+    const { records } = await platform.backend.predictions("", 1_000, ["iris"]);
     const record = records.find(({ requestId }) => requestId === "logged");
     expect(record).toMatchObject({ service: "iris", version: 1, status: 200, arm: "champion" });
     expect(record?.prediction).toBeDefined();

@@ -132,6 +132,37 @@ describe("a scikit-learn model with a column of text, logged and registered by t
     const { output } = await slipway(["logs", "service/leaves", "--url", platform.url]);
     expect(output).toContain("the model's Python process ended by signal SIGKILL");
   });
+
+  test("is compiled where its file doesn't say never, and its callers can't tell", async () => {
+    const spec = `${SPEC.replace("compile: never", "compile: auto")}rollout: { kind: instant }\n`;
+    writeFileSync(join(work, "slipway.yaml"), spec);
+    expect((await git(work, "commit", "-am", "compiled")).code).toBe(0);
+    const pushed = await run("git", ["push", `${platform.gitUrl}/leaves.git`, "main"], {
+      cwd: work,
+      timeoutMs: 170_000,
+    });
+    expect(pushed.code, pushed.output).toBe(0);
+    expect(pushed.output).toContain("compiled to ONNX, which is proven to answer as the model itself");
+    const { body } = await call("/v2/models/leaves");
+    expect(body).toMatchObject({
+      platform: "onnxruntime_onnx",
+      inputs: [
+        { name: "plan", datatype: "BYTES", shape: [-1] },
+        { name: "months", datatype: "FP64", shape: [-1] },
+      ],
+      outputs: [{ name: "output-0", datatype: "INT64", shape: [-1] }],
+    });
+    expect((await call("/v1/models/leaves:predict", { instances: rows })).body).toEqual({
+      predictions: predicted,
+    });
+    const invocations = "/endpoints/leaves/invocations";
+    expect((await call(invocations, { dataframe_records: rows })).body).toEqual({ predictions: predicted });
+    const { output } = await slipway(["why", "version/leaves/2", "--url", platform.url]);
+    expect(output.replaceAll(/\s+/g, " ")).toContain(
+      "runs in ONNX Runtime, compiled from Python: DecisionTreeClassifier of scikit-learn",
+    );
+    expect(readdirSync(join(data, "cache", "environments"))).toEqual(["tests"]);
+  }, 240_000);
 });
 
 function textOf(pid: number, file: "cmdline" | "environ"): string {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { copyFile, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { parse } from "yaml";
 import { z } from "zod";
 import { SlipwayError } from "../../http/errors.ts";
 import { madeContractFile } from "../contract.ts";
@@ -34,6 +35,12 @@ export interface ModelCompilerDeps {
 const COMPILE_MS = 5 * 60_000;
 /** Of reasons that another try may not have, nothing is written down. */
 const PASSING = new Set(["ENVIRONMENT_BUILD_FAILED", "STORE_FULL"]);
+
+/** Others aren't even loaded for it. */
+const COMPILED = new Set(["mlflow.sklearn", "mlflow.xgboost", "mlflow.lightgbm"]);
+const loaderSchema = z.object({
+  flavors: z.object({ python_function: z.object({ loader_module: z.string() }) }),
+});
 
 const anyOutcome = z.union([leftSchema, writtenSchema]);
 
@@ -86,6 +93,8 @@ async function attempt(
   let written: Written;
   let proof: Proof;
   try {
+    const loader = await loaderOf(modelDir);
+    if (!COMPILED.has(loader)) return { isProven: false, reason: `models of ${loader} aren't compiled` };
     const packages = await environments.converters(modelDir, python);
     const outcome = anyOutcome.parse(
       await runOnce({
@@ -109,6 +118,12 @@ async function attempt(
   return { isProven: true, reason: provenBy(written, proof.proven) };
 }
 
+/** Module of MLflow that loads a model, which tells its framework. */
+async function loaderOf(modelDir: string): Promise<string> {
+  const model = loaderSchema.safeParse(parse(await readFile(join(modelDir, MLFLOW_FILE), "utf8")));
+  return model.data?.flavors.python_function.loader_module ?? "an unknown framework";
+}
+
 function failed(error: unknown): CompileVerdict & { isPassing: boolean } {
   const { message } = error as Error;
   const code = error instanceof SlipwayError ? error.code : "";
@@ -125,7 +140,7 @@ function differenceIn({ framework }: Written, { different }: Proof): string {
 
 function provenBy(written: Written, proven: NonNullable<Proof["proven"]>): string {
   const { framework, estimator, converters, cases } = written;
-  const numbers = `numbers within ${TOLERANCE.absolute} + ${TOLERANCE.relative} of their size (at most ${proven.largest.toExponential(1)} apart), all else exactly`;
+  const numbers = `numbers within ${TOLERANCE.absolute.toExponential()} + ${TOLERANCE.relative.toExponential()} of their size (at most ${proven.largest.toExponential(1)} apart), all else exactly`;
   const rows = cases.map(({ name, rows: count }) => `${count} ${name}`).join(", ");
   const tools = Object.entries(converters).map(([name, version]) => `${name} ${version}`);
   return `${estimator} of ${framework}, equal on ${proven.rows} rows (${rows}): ${numbers}; written by ${tools.join(", ")} as ${proven.name}`;

@@ -20,7 +20,7 @@ export async function readInvocationForm(
   if (!found?.isFile() || found.size > MAX_BYTES) return undefined;
   try {
     // Most models of a worker have none, and needn't hold the parser.
-    const { parse } = await import("yaml");
+    const { parse } = await import("../../base/yaml.ts");
     const model: unknown = parse(await readFile(file, "utf8"));
     if (!isObject(model)) return undefined;
     const columns = columnsOf(model["signature"]);

@@ -22,6 +22,8 @@ const OLDEST = {
   "onnxconverter-common": "1.14.0",
   "ml-dtypes": "0.2.0",
 };
+const BOOSTERS = ["xgboost", "xgboost-cpu", "lightgbm"];
+const FOR_BOOSTERS = new Set(["onnxmltools", "onnxconverter-common"]);
 const NEW_PROTOBUF = [6, 31] as const;
 
 /**
@@ -30,8 +32,9 @@ const NEW_PROTOBUF = [6, 31] as const;
  */
 export function missingConverters({ python, packages }: EnvironmentContent): string[] {
   const has = new Map(Object.entries(packages).map(([name, version]) => [normal(name), version]));
+  const hasBooster = BOOSTERS.some((name) => has.has(name));
   return Object.entries(pinsFor(Number(python.split(".")[1]), has.get("protobuf")))
-    .filter(([name]) => !has.has(name))
+    .filter(([name]) => !has.has(name) && (hasBooster || !FOR_BOOSTERS.has(name)))
     .map(([name, version]) => `${name}==${version}`);
 }
 

@@ -15,7 +15,7 @@ import { planObjects, refuseBlocked } from "../plan/plan.ts";
 import type { Rendered } from "../render/rendered.ts";
 import type { Report } from "./progress.ts";
 import { removeObjects } from "./remove.ts";
-import { versionOf, waitReady, watchedOf } from "./wait-ready.ts";
+import { versionOf, waitReady, waitedFor } from "./wait-ready.ts";
 
 export interface ApplyOptions {
   /** Takes over objects that somebody else made. */
@@ -79,7 +79,7 @@ export async function applyPlatform(
   await run.prune(planned);
   await run.write("applied");
   if (options.wait !== false)
-    await waitReady(client, watchedOf(rendered), { ...deps, timeoutMs: options.timeoutMs });
+    await waitReady(client, waitedFor(rendered), { ...deps, timeoutMs: options.timeoutMs });
   return run.result();
 }
 

@@ -52,6 +52,15 @@ export function watchedOf({ objects, health }: Rendered): Watched[] {
   return [...found.values()];
 }
 
+/** Without what a chart would make whose objects aren't known here: we don't make them, so there is nothing to wait for. */
+export function waitedFor(rendered: Rendered): Watched[] {
+  const made = new Set(rendered.objects.map(({ object }) => identityKey(identityOf(object))));
+  const unread = new Set(
+    rendered.charts.filter(({ state }) => state === "reference").map(({ component }) => component),
+  );
+  return watchedOf(rendered).filter(({ key, component }) => made.has(key) || !unread.has(component));
+}
+
 function identityOfCheck({ apiVersion, kind, namespace, name }: HealthCheck): ObjectIdentity {
   return { group: groupOf(apiVersion), kind, namespace, name };
 }

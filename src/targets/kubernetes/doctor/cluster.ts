@@ -2,6 +2,7 @@ import { SlipwayError } from "../../../http/errors.ts";
 import type { ClusterClient, LiveObject } from "../cluster/client.ts";
 import type { ApiResource } from "../cluster/discovery.ts";
 import { mapLimited } from "../cluster/parallel.ts";
+import { listInventories } from "../inventory/inventory.ts";
 import { ownerOf } from "../inventory/owner.ts";
 import { groupOf } from "../object.ts";
 import type { KubernetesObject } from "../object.ts";
@@ -20,7 +21,7 @@ const DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class";
 export async function checkCluster(client: ClusterClient, rendered: Rendered): Promise<Check[]> {
   const version = await client.version().catch(asCheck);
   if ("result" in version) return [version];
-  const parts = [checkNodes, checkStorage, checkDefinitions, checkRights];
+  const parts = [checkNodes, checkStorage, checkDefinitions, checkPlatforms, checkRights];
   const checks = await mapLimited(parts, 1, (part) =>
     part(client, rendered).catch((error: unknown) => [asCheck(error)]),
   );
@@ -128,6 +129,17 @@ async function checkDefinitions(client: ClusterClient, { platform, objects }: Re
   if (foreign.length === 0) return [passed("definitions of others", "none that ours would meet")];
   const hint = "Leave that component out and name its kinds under given.definitions, or apply with --adopt.";
   return [failed("definitions of others", foreign.join("; "), hint)];
+}
+
+/** Platforms of ours that are there already: of other names, or of another version of slipway. */
+async function checkPlatforms(client: ClusterClient, { platform }: Rendered): Promise<Check[]> {
+  const others = (await listInventories(client)).filter(({ platform: name }) => name !== platform.name);
+  const names = others.map(
+    ({ platform: name, namespace, slipway }) => `${name} in ${namespace} (slipway ${slipway})`,
+  );
+  if (names.length === 0) return [passed("other platforms", "none")];
+  const hint = "They may share the cluster as long as none names an object of the other.";
+  return [{ name: "other platforms", result: "warning", says: names.join(", "), hint }];
 }
 
 interface Right {

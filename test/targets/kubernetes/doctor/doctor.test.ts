@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { applyPlatform } from "../../../../src/targets/kubernetes/apply/apply.ts";
 import { checkCluster } from "../../../../src/targets/kubernetes/doctor/cluster.ts";
 import { checkMachine } from "../../../../src/targets/kubernetes/doctor/machine.ts";
 import { FakeApi, failure } from "../cluster/fake-api.ts";
@@ -50,6 +51,22 @@ test("names a definition that somebody else brought", async () => {
   expect((await look()).get("definitions of others")).toMatchObject({
     result: "failed",
     says: "things.example.com of Helm release things",
+  });
+});
+
+test("names other platforms of ours", async () => {
+  const other = renderedOf([namespace("slipway")], "other");
+  const ids = { hex: () => "run", sortable: (prefix: string) => prefix };
+  const clock = new FakeClock();
+  const client = clientOf(url, clock);
+  await applyPlatform(
+    other,
+    { timeoutMs: 1000, wait: false },
+    { client, clock, ids, report: () => {}, slipway: "0.1.0" },
+  );
+  expect((await look()).get("other platforms")).toMatchObject({
+    result: "warning",
+    says: "other in slipway (slipway 0.1.0)",
   });
 });
 

@@ -1,14 +1,18 @@
 // What those do who call models and look after them, on one real platform where callers need a token.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 // @ts-expect-error a plain module, shared with the tools that run without a build
 import { ensureEnginePython } from "../../tools/python.mjs";
 import { METRICS } from "../../src/monitoring/metrics-table.ts";
 import type { MetricRow } from "../../src/monitoring/metrics-table.ts";
+import { startOtlpReceiver } from "../support/otlp-receiver.ts";
+import type { OtlpReceiver } from "../support/otlp-receiver.ts";
 import { readPrometheusPage } from "../support/prometheus-page.ts";
 import type { PrometheusPage } from "../support/prometheus-page.ts";
 import { runSnippet } from "../support/run-snippet.ts";
-import { git, newFolder, removeFolder, run, slipway, startPlatform } from "./platform.ts";
+import { eventually, git, newFolder, removeFolder, run, slipway, startPlatform } from "./platform.ts";
 import type { TestPlatform } from "./platform.ts";
 
 const TABLE: Record<string, MetricRow> = METRICS;
@@ -20,6 +24,7 @@ describe("operating a platform", () => {
   const python = (ensureEnginePython as (name: string) => string)("kserve");
   let platform: TestPlatform & { token?: string };
   let token = "";
+  let receiver: OtlpReceiver;
 
   const command = (...args: string[]) =>
     run(process.execPath, ["bin/slipway", ...args, "--url", platform.url], {
@@ -34,7 +39,13 @@ describe("operating a platform", () => {
   };
 
   beforeAll(async () => {
-    platform = await startPlatform(data, 0, {}, ["--auth", "required"]);
+    receiver = await startOtlpReceiver();
+    const tracing = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+      OTEL_EXPORTER_OTLP_HEADERS: "x-collector-key=abc",
+      OTEL_BSP_SCHEDULE_DELAY: "20",
+    };
+    platform = await startPlatform(data, 0, tracing, ["--auth", "required"]);
     token = platform.token ?? "";
     const work = join(outer, "digits");
     await slipway(["init", work, "--template", "digits"]);
@@ -46,6 +57,7 @@ describe("operating a platform", () => {
   });
   afterAll(async () => {
     await platform.stop();
+    await receiver.close();
     for (const folder of [data, outer, home]) removeFolder(folder);
   });
 
@@ -127,6 +139,43 @@ describe("operating a platform", () => {
     );
     expect(failing.code).toBe(1);
     expect(failing.output).toMatch(/status 400 +\d/);
+  });
+
+  test("a load test that is interrupted shows what it has", async () => {
+    const told = (page: PrometheusPage) =>
+      page.samples
+        .filter(({ name }) => name === "slipway_predictions_finished_total")
+        .reduce((sum, { value }) => sum + value, 0);
+    const before = told(await scrape());
+    const args = ["load", "digits", "--rate", "100", "--for", "10m", "--warm-up", "0", "--json"];
+    const child = spawn(process.execPath, ["bin/slipway", ...args, "--url", platform.url], {
+      env: { ...process.env, SLIPWAY_TOKEN: token, HOME: home, XDG_CONFIG_HOME: home },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let out = "";
+    child.stdout.on("data", (bytes) => (out += String(bytes)));
+    await eventually("some predictions", async () => (told(await scrape()) > before + 20 ? true : undefined));
+    child.kill("SIGINT");
+    await once(child, "close");
+    const { requests, seconds } = JSON.parse(out) as { requests: { good: number }; seconds: number };
+    expect(requests.good).toBeGreaterThan(10);
+    expect(seconds).toBeLessThan(300);
+  });
+
+  test("predictions are traced as the environment's variables of OpenTelemetry say", async () => {
+    const sent = JSON.parse((await command("call", "digits", "--send", "--json")).output) as {
+      requestId: string;
+    };
+    const span = await eventually("its span", async () =>
+      receiver.spans.find(({ attributes }) => attributes["slipway.request.id"] === sent.requestId),
+    );
+    expect(span.resource["service.name"]).toBe("slipway");
+    expect(receiver.requests[0]?.headers["x-collector-key"]).toBe("abc");
+    const { samples } = await scrape();
+    const exported = samples.find(
+      ({ name, labels }) => name === "slipway_trace_spans_total" && labels["result"] === "exported",
+    );
+    expect(exported?.value).toBeGreaterThan(3);
   });
 
   test("what is scraped is what the table says, both ways", async () => {

@@ -50,7 +50,7 @@ function measure(file, kubeconfig) {
     const renders = Array.from({ length: RUNS }, () => call("render", "--out", out));
     const [plan, apply, again, destroy] = [
       call("plan", "--json"),
-      call("apply", "--yes", "--no-wait"),
+      call("apply", "--no-wait"),
       call("plan"),
       call("destroy", "--yes"),
     ];

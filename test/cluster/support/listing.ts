@@ -38,6 +38,30 @@ export function differences(before: Listing, after: Listing): string[] {
   return [...gone, ...come, ...changed];
 }
 
+/** What controllers make of what was applied, and the notes that we keep: nobody asked for these. */
+const FOLLOWS: readonly RegExp[] = [
+  /^v1 (Pod|Endpoints) /,
+  /^v1 ConfigMap \S+\/(kube-root-ca\.crt|slipway-inventory-\S+)$/,
+  /^apps\/v1 (ReplicaSet|ControllerRevision) /,
+  /^discovery\.k8s\.io\/v1 EndpointSlice /,
+];
+
+/** The objects that somebody made, changed or deleted in between, named as in plans, in order. */
+export function changesBetween(before: Listing, after: Listing): string[] {
+  return differences(before, after)
+    .map((line) => line.split("\n")[0]!.replace(/^\w+: /, ""))
+    .filter((name) => !FOLLOWS.some((pattern) => pattern.test(name)))
+    .map(planKey)
+    .sort();
+}
+
+/** `apps/v1 Deployment slipway/control` is `Deployment.apps/slipway/control`. */
+function planKey(line: string): string {
+  const [apiVersion = "", kind = "", name = ""] = line.split(" ");
+  const group = apiVersion.includes("/") ? `.${apiVersion.split("/")[0]}` : "";
+  return `${kind}${group}/${name}`;
+}
+
 /** The server makes one for every group that it serves, and takes it away with it. */
 function isSomebodys(kind: string, { metadata }: KubernetesObject): boolean {
   return (

@@ -18,6 +18,8 @@ export type Target =
     }
   | { is: "definition"; apiVersion: string; kind: string }
   | { is: "resource"; group: string; resource: string }
+  /** A label that at least one of these metrics must carry. */
+  | { is: "grouping"; label: string; metrics: readonly string[] }
   | { is: "bucket"; name: string }
   /** A metric that must be emitted, or a label that it must carry. */
   | { is: "metric"; name: string; label: string | undefined }

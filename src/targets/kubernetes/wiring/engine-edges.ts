@@ -235,6 +235,13 @@ function* ofFlux(source: Source): Iterable<Edge> {
     yield* toKey(source, "Secret", secret);
   for (const values of spec.at("valuesFrom").items) {
     const kind = values.at("kind").text === "Secret" ? "Secret" : "ConfigMap";
+    if (values.at("kind").text !== undefined)
+      yield edge(source, "config-key", values.at("kind"), {
+        is: "oneOf",
+        what: "source of values",
+        name: values.at("kind").text ?? "",
+        among: ["ConfigMap", "Secret"],
+      });
     const name = values.at("name");
     if (name.text === undefined || values.at("optional").value === true) continue;
     const key = values.at("valuesKey").text ?? "values.yaml";

@@ -30,6 +30,8 @@ function* ofExpression(source: Source, at: Field, text = at.text): Iterable<Edge
     yield edge(source, "metric", at, { is: "metric", name, label: undefined });
     for (const label of labels) yield edge(source, "metric", at, { is: "metric", name, label });
   }
+  for (const { labels, metrics } of read.groupings)
+    for (const label of labels) yield edge(source, "metric", at, { is: "grouping", label, metrics });
 }
 
 function* ofAutoscaler(source: Source): Iterable<Edge> {

@@ -84,6 +84,12 @@ export function* autoscalerEdges(source: Source, world: World): Iterable<Edge> {
   const version = target.at("apiVersion").text ?? (isScaler ? "v1" : "apps/v1");
   const group = version.includes("/") ? (version.split("/")[0] ?? "") : "";
   yield* measured(source, world, group, target);
+  if (target.at("apiVersion").text !== undefined)
+    yield edge(source, "definition", target.at("apiVersion"), {
+      is: "definition",
+      apiVersion: version,
+      kind: target.at("kind").text ?? "Deployment",
+    });
   yield* toObject(
     source,
     "autoscaler-target",

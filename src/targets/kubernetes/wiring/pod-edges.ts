@@ -72,7 +72,9 @@ function* probeEdges(source: Source, container: Field): Iterable<Edge> {
     for (const way of ["httpGet", "tcpSocket", "grpc"]) {
       const port = hook.at(way, "port");
       // A container that lists no ports may listen anywhere: the list is for people, but one that is there is meant.
-      if (port.port === undefined || (typeof port.port === "number" && among.length === 0)) continue;
+      // Charts list the ports of their Services alone, and probe others.
+      const isFree = among.length === 0 || source.object.chart !== undefined;
+      if (port.port === undefined || (typeof port.port === "number" && isFree)) continue;
       yield edge(source, "container-port", port, {
         is: "oneOf",
         what: "port of the container",

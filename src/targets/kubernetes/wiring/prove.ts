@@ -45,11 +45,15 @@ export function nameOf({ object }: RenderedObject): string {
   return identityKey(identityOf(object));
 }
 
-/** Two labels of one selector, or an address that stands twice in a text, are one finding. */
+/**
+ * Two labels of one selector, or an address that stands twice in a text, are one finding; so is all that counts on the
+ * same thing that can't be known.
+ */
 function unique(findings: readonly Finding[]): Finding[] {
   const seen = new Map<string, Finding>();
   for (const finding of findings) {
-    const key = `${finding.code} ${finding.message}`;
+    const cause = finding.severity === "error" ? finding.message : finding.message.replace(/^.*there: /, "");
+    const key = `${finding.code} ${cause}`;
     if (!seen.has(key)) seen.set(key, finding);
   }
   return [...seen.values()];

@@ -34,6 +34,8 @@ export function resolve(world: World, { target }: Edge): Outcome {
       return among(`the bucket ${target.name}`, target.name, buckets(world));
     case "metric":
       return resolveMetric(world, target);
+    case "grouping":
+      return resolveGrouping(world, target);
     case "host":
       return resolveHost(world, target);
     case "oneOf":
@@ -177,6 +179,14 @@ function resolveMetric(world: World, { name, label }: Of<"metric">): Outcome {
     };
   if (label === undefined || known.labels === "any") return FOUND;
   return among(`label "${label}" of the metric ${name}`, label, [...known.labels]);
+}
+
+function resolveGrouping(world: World, { label, metrics }: Of<"grouping">): Outcome {
+  const known = metrics.map((name) => world.metrics.get(name)?.labels ?? "any");
+  // One that is chosen by a pattern, or that nobody emits: the latter has a finding of its own.
+  if (known.length === 0 || known.some((labels) => labels === "any" || labels.has(label))) return FOUND;
+  const names = known.flatMap((labels) => (labels === "any" ? [] : [...labels]));
+  return among(`label "${label}" of the metrics ${metrics.join(", ")}`, label, names);
 }
 
 /** A wildcard answers the names one label below it (RFC 6125), and counts as answered when one of those is. */

@@ -107,6 +107,7 @@ function change(root: unknown, path: Path, find: string | undefined): void {
 
 /** What stands inside of a longer text, and isn't all of it. */
 function inner({ code, target }: Edge): string | undefined {
+  if (target.is === "grouping") return target.label;
   if (target.is === "metric") return target.label ?? target.name;
   return code === "data-source" && target.is === "oneOf" ? `"uid":"${target.name}` : undefined;
 }

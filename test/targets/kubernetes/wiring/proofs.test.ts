@@ -330,6 +330,13 @@ spec: { groups: [{ name: web, rules: [{ record: "web:errors", expr: "up" }, { al
   expect(messages('web_seconds_count{cod="500"}')[0]).toMatch(
     /^there is no label "cod" of the metric web_seconds_count; did you mean code\?/,
   );
+  expect(messages("sum by (cod) (web_seconds_count) > 1")[0]).toMatch(
+    /^there is no label "cod" of the metrics web_seconds_count/,
+  );
+  expect(messages('sum by (cod) (label_replace(web_seconds_count, "cod", "$1", "code", "(.)")) > 1')).toEqual(
+    [],
+  );
+  expect(messages("sum without (cod) (web_seconds_count * on (code) web:errors) > 1")).toEqual([]);
   expect(messages("rate(web_seconds_count[5m)")[0]).toMatch(/^there is no PromQL expression near/);
   const [monitor] = objectsOf(`
 apiVersion: monitoring.coreos.com/v1

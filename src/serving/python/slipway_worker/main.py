@@ -53,6 +53,8 @@ def _load(folder: str):
 
 
 def _compiled(model, folder: str, job: str, overlay: str = "") -> dict:
+    # Below everything that serves.
+    os.nice(10)
     # Behind the model's own environment, whose packages come first.
     if overlay:
         sys.path.append(overlay)

@@ -101,9 +101,6 @@ export interface Source {
   kind: string;
 }
 
-/** Reads the edges out of one object; each extractor knows a family of kinds and gives nothing for the others. */
-export type Extractor = (source: Source) => Iterable<Edge>;
-
 export function edge(source: Source, code: EdgeCode, field: Field, target: Target): Edge {
   return { code, object: source.object, at: field.path, target };
 }

@@ -1,3 +1,4 @@
+import { NAMESPACE_NAME_LABEL } from "../network/view.ts";
 import { groupOf } from "../object.ts";
 import { makesCertificates } from "./derived.ts";
 import { edge, toObject } from "./edge.ts";
@@ -104,7 +105,7 @@ function letsIn(listener: Listener, source: Source, world: World, home: string):
   if (from === "All") return true;
   if (from === "Same") return source.namespace === home;
   const own = world.find("", "Namespace", undefined, source.namespace)?.object.metadata.labels ?? {};
-  const labels: Record<string, string> = { ...own, "kubernetes.io/metadata.name": source.namespace };
+  const labels: Record<string, string> = { ...own, [NAMESPACE_NAME_LABEL]: source.namespace };
   return Object.entries(selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
 }
 

@@ -1,5 +1,6 @@
 import { selects } from "../label-selector.ts";
 import type { LabelSelector } from "../label-selector.ts";
+import { NAMESPACE_NAME_LABEL } from "../network/view.ts";
 import { edge, toKey, toObject } from "./edge.ts";
 import type { Edge, Source } from "./edge.ts";
 import type { Field } from "./field.ts";
@@ -119,7 +120,7 @@ function* pickedUp(source: Source, world: World): Iterable<Edge> {
     const isHere =
       where === undefined
         ? object.metadata.namespace === source.namespace
-        : selects(where, { ...namespace, "kubernetes.io/metadata.name": source.namespace });
+        : selects(where, { ...namespace, [NAMESPACE_NAME_LABEL]: source.namespace });
     // An absent selector picks up nothing, an empty one everything.
     return isHere && spec[field] !== undefined && selects(spec[field], labels);
   });

@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
+import { SlipwayError } from "../../src/http/errors.ts";
+import type { ErrorCode } from "../../src/http/errors.ts";
 import { Placement } from "../../src/serving/router/placement.ts";
 import { Variants } from "../../src/serving/router/variants.ts";
-import type { WorkerHost, WorkerHostEvents } from "../../src/serving/router/worker-host.ts";
+import type { WorkerExit, WorkerHost, WorkerHostEvents } from "../../src/serving/router/worker-host.ts";
 import type { WorkerConfig } from "../../src/serving/worker/config.ts";
 import { eventually, variantFor } from "../support/serving-platform.ts";
 
@@ -32,9 +34,10 @@ function variantsOf(modelBytes: number) {
     modelBytes: () => modelBytes,
   });
   made.push(variants);
-  const crash = (...workers: WorkerConfig[]) =>
-    events?.exited(workers.map(({ id }) => ({ id, code: null, signal: "SIGSEGV" })));
-  return { variants, spawned, crash };
+  const end = (exit: Omit<WorkerExit, "id">, ...workers: WorkerConfig[]) =>
+    events?.exited(workers.map(({ id }) => ({ id, ...exit })));
+  const crash = (...workers: WorkerConfig[]) => end({ code: null, signal: "SIGSEGV" }, ...workers);
+  return { variants, spawned, crash, end };
 }
 
 describe("workers of a variant", () => {
@@ -57,6 +60,23 @@ describe("workers of a variant", () => {
     await expect(pool.ready(new AbortController().signal)).rejects.toMatchObject({
       code: "VARIANT_NOT_READY",
     });
+  });
+
+  it("are counted by how they ended", async () => {
+    const { variants, spawned, end } = variantsOf(1_000);
+    const { pool } = variants.prepare(variantFor("brittle", 1, "/model"));
+    const error = (code: ErrorCode) => new SlipwayError(code, "it ended").toJSON();
+    const exits = [
+      { code: 1, signal: null, error: error("MODEL_OUT_OF_MEMORY") },
+      { code: 1, signal: null, error: error("MODEL_MISSING") },
+      { code: 7, signal: null },
+      { code: null, signal: "SIGSEGV" as const },
+    ];
+    for (const [i, exit] of exits.entries()) {
+      await eventually(`worker ${i}`, () => spawned.length === i + 1);
+      end(exit, spawned.at(-1) as WorkerConfig);
+    }
+    expect(Object.fromEntries(pool.ends)).toEqual({ "over-memory": 1, "load-failed": 1, exit: 1, signal: 1 });
   });
 
   it("live alone when the model is large, or has a limit of its own", () => {

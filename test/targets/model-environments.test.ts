@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import type { ModelEnvironments } from "../../src/serving/model-environments.ts";
 import { trimEnvironments } from "../../src/targets/local/engine/environments/trim.ts";
+import { missingConverters } from "../../src/targets/local/model-environments/converters.ts";
 import { readDeclaration } from "../../src/targets/local/model-environments/declaration.ts";
 import { createModelEnvironments } from "../../src/targets/local/model-environments/model-environments.ts";
 import { exactPins, satisfies } from "../../src/targets/local/model-environments/pins.ts";
@@ -81,6 +82,23 @@ describe("an environment that was built before", () => {
       satisfies({ python: "3.11.2", packages: { ...packages, "scikit-learn": "1.9.1.post1" } }, "3.11", pins),
     ).toBe(false);
     expect(satisfies({ python: "3.11.2", packages: { "scikit-learn": "1.9.1" } }, "3.11", pins)).toBe(false);
+  });
+});
+
+describe("what converts a model to ONNX", () => {
+  const missing = (python: string, packages: Record<string, string>) =>
+    missingConverters({ python, packages: { typing_extensions: "4.1", ...packages } });
+
+  it("goes with the environment's Python and protobuf, and is only what it lacks", () => {
+    expect(missing("3.11.7", { protobuf: "7.36.2", onnx: "1.20.0", ml_dtypes: "0.5" })).toEqual([
+      "skl2onnx==1.20.0",
+    ]);
+    expect(missing("3.11.7", { protobuf: "5.29.0" })).toContain("onnx==1.17.0");
+    expect(missing("3.13.0", { protobuf: "6.30.2" })).toContain("onnx==1.19.1");
+    expect(missing("3.12.0", { protobuf: "6.31.1" })).toContain("onnx==1.23.2");
+    expect(missing("3.8.18", { protobuf: "3.20.3" })).toContain("skl2onnx==1.17.0");
+    expect(missing("3.11.7", { protobuf: "7.0.0" }).join()).not.toContain("onnxmltools");
+    expect(missing("3.11.7", { protobuf: "7.0.0", lightgbm: "4.7.0" })).toContain("onnxmltools==1.16.0");
   });
 });
 

@@ -4,5 +4,3 @@ export const DEFINITION_SETS: readonly string[];
 export function sourceOf(name: string): { module: string; version: string };
 /** Files with the definitions of a set (YAML; some hold other things too). Throws with what is missing. */
 export function definitionFiles(name: string): string[];
-/** Folder of a set's chart, as `helm template` takes it. Throws for one that has none. */
-export function chartFolder(name: string): string;

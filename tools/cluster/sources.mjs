@@ -1,4 +1,4 @@
-// What the cluster tests take from others' releases: definitions of kinds (CRDs) and charts, out of their Go modules at
+// What the cluster tests take from others' releases: definitions of kinds (CRDs), out of their Go modules at
 // exact versions with their hashes. Kinds in the order of names; `definitions` are files or folders inside the module.
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +23,6 @@ const SOURCES = {
     version: "v1.21.1",
     sum: "h1:0LttV37Q5c2CBNoHkjuI8sLKTXWZDC2SwQkxrBMKV9w=",
     definitions: ["deploy/crds"],
-    chart: "deploy/charts/cert-manager",
   },
   "cloudnative-pg": {
     module: "github.com/cloudnative-pg/cloudnative-pg",
@@ -36,7 +35,6 @@ const SOURCES = {
     version: "v1.9.0",
     sum: "h1:PaOpud15v3kDCl3L5yc1TdYzggCMpRm1yRjNKmLkzHA=",
     definitions: ["charts/gateway-helm/charts/crds/crds/generated"],
-    chart: "charts/gateway-helm",
   },
   "flux-helm": {
     module: "github.com/fluxcd/helm-controller",
@@ -67,7 +65,6 @@ const SOURCES = {
     version: "v0.20.0",
     sum: "h1:Bs7HxmGV4KFqqptDcWseKv+mwD4YOYHJWcuVgPG2Gug=",
     definitions: ["config/crd/full"],
-    chart: "charts/kserve-resources",
   },
   "prometheus-operator": {
     module: "github.com/prometheus-operator/prometheus-operator",
@@ -104,14 +101,12 @@ export function definitionFiles(name) {
 }
 
 /**
- * Folder of a set's chart, as `helm template` takes it. Throws for one that has none.
+ * Folder with the sources of a set's module. Throws with what is missing.
  * @param {string} name
  * @returns {string}
  */
-export function chartFolder(name) {
-  const source = SOURCES[name];
-  if (source?.chart === undefined) throw new Error(`${name} has no chart in a Go module`);
-  return join(moduleFolder(source), source.chart);
+export function moduleFolderOf(name) {
+  return moduleFolder(SOURCES[name]);
 }
 
 function yamlFiles(path) {

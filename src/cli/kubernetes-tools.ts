@@ -17,7 +17,13 @@ export interface KubernetesTools {
   /** All objects as one stream of YAML documents, in order. */
   yaml(rendered: RenderedView): string;
   /** The lock of a platform: rows of every environment's components. */
-  lock(versions: readonly PlatformAt[]): readonly LockRow[];
+  lock(versions: readonly PlatformAt[], charts: ChartFolder): readonly LockRow[];
+  /** Reads what charts make into the folder; `from`: by row, a folder or file to read instead of its source. */
+  readCharts(
+    versions: readonly PlatformAt[],
+    charts: ChartFolder,
+    from: ReadonlyMap<string, string>,
+  ): Promise<readonly ChartReading[]>;
   /** NOT_FOUND when an end isn't rendered; USAGE when a port is missing or isn't there. */
   can(at: PlatformAt, charts: ChartFolder, from: string, to: string): readonly CanAnswerView[];
   /** What works on its cluster. CLUSTER_CONFIG_* when there is none to be found. */
@@ -52,6 +58,14 @@ export interface RenderedView {
   objects: readonly { component: string; object: RenderedObjectView }[];
   charts: readonly { component: string; row: string; release: string; state: "read" | "reference" }[];
   locked: readonly LockRow[];
+}
+
+/** What became of reading one chart. */
+export interface ChartReading {
+  row: string;
+  file: string;
+  state: "kept" | "read" | "unread";
+  why?: string;
 }
 
 interface RenderedObjectView {

@@ -432,6 +432,18 @@ export const CATALOGUE = {
     status: 409,
     hint: "Take one of the two away, or give what they stand for names of their own.",
   },
+  HELM_MISSING: {
+    status: 503,
+    hint: "Install helm 3.19 or newer (https://helm.sh/docs/intro/install), and run `slipway platform lock` again.",
+  },
+  CHART_NOT_READ: {
+    status: 502,
+    hint: "Where there is no way out, name a copy: `slipway platform lock --from ROW=PATH`.",
+  },
+  PLATFORM_CHART_BROKEN: {
+    status: 422,
+    hint: "Take the file away and let `slipway platform lock` write it again.",
+  },
   PLATFORM_FOLDER_FOREIGN: {
     status: 409,
     hint: "Name an empty folder with --out; nothing that isn't from slipway is overwritten.",

@@ -1,4 +1,12 @@
 import type { Component, RenderTenant } from "./component.ts";
+import { argoCd } from "./components/argo-cd.ts";
+import { argoWorkflows } from "./components/argo-workflows.ts";
+import { certManager } from "./components/cert-manager.ts";
+import { flux } from "./components/flux.ts";
+import { gateway } from "./components/gateway.ts";
+import { kserve } from "./components/kserve.ts";
+import { objectStore } from "./components/object-store.ts";
+import { postgresql } from "./components/postgresql.ts";
 import type { LockEntry } from "./lock.ts";
 import { VERSIONS } from "./versions.ts";
 
@@ -12,6 +20,6 @@ export interface Registry {
 
 /** Every component, in the order of the reference: what others build on comes first. */
 export const REGISTRY: Registry = {
-  components: [],
+  components: [certManager, gateway, objectStore, postgresql, argoWorkflows, kserve, argoCd, flux],
   versions: VERSIONS,
 };

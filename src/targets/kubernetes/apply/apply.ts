@@ -4,7 +4,7 @@ import { SlipwayError } from "../../../http/errors.ts";
 import type { ApiStatus } from "../cluster/api-error.ts";
 import type { ClusterClient } from "../cluster/client.ts";
 import type { Owned } from "../inventory/entry.ts";
-import { readInventory, union, without, writeInventory } from "../inventory/inventory.ts";
+import { PLATFORM_LABEL, readInventory, union, without, writeInventory } from "../inventory/inventory.ts";
 import type { Inventory, KeptInventory } from "../inventory/inventory.ts";
 import { ADOPTED } from "../inventory/owner.ts";
 import { refuseOtherVersion, refusePaused } from "../inventory/versions.ts";
@@ -83,6 +83,11 @@ export async function applyPlatform(
   return run.result();
 }
 
+/** Where the inventory lies; made for it where nothing in the file makes it, and kept until the platform goes. */
+function homeNamespace(name: string): KubernetesObject {
+  return { apiVersion: "v1", kind: "Namespace", metadata: { name } };
+}
+
 function keyOf(object: KubernetesObject): string {
   return identityKey(identityOf(object));
 }
@@ -125,11 +130,10 @@ class ApplyRun {
       await this.#apply(home.object);
       return;
     }
-    const identity = { group: "", kind: "Namespace", namespace: undefined, name: namespace };
-    if ((await this.#deps.client.get(identity, "v1")) === undefined)
-      throw new SlipwayError("CLUSTER_NOT_FOUND", `the platform's namespace ${namespace} doesn't exist`, {
-        allowed: "a component that makes it, or a namespace that is there",
-      });
+    const labels = { [PLATFORM_LABEL]: this.#rendered.platform.name };
+    const made = homeNamespace(namespace);
+    if ((await this.#deps.client.get(identityOf(made), "v1")) !== undefined) return;
+    await this.#apply({ ...made, metadata: { ...made.metadata, labels } });
   }
 
   async write(state: Inventory["state"]): Promise<void> {

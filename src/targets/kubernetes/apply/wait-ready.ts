@@ -41,6 +41,8 @@ export function watchedOf({ objects, health }: Rendered): Watched[] {
   for (const check of health) {
     const identity = identityOfCheck(check);
     const key = identityKey(identity);
+    // The rule of its kind says the same.
+    if (check.condition === "rolledOut" && found.has(key)) continue;
     found.set(`${key}#${check.condition}`, {
       key,
       identity,

@@ -199,7 +199,7 @@ async function planElsewhere(
     if (error instanceof SlipwayError && error.code === "CLUSTER_FORBIDDEN") return undefined;
     throw error;
   });
-  if (answer?.result === "applied") return { ...created, checked: "elsewhere" };
+  if (answer?.result === "applied") return { action: "create", checked: "elsewhere" };
   // A name that has to lead somewhere leads nowhere in another namespace: only the form counts here.
   const isForm = answer?.result === "refused" && (answer.status.code === 400 || answer.status.code === 422);
   if (!isForm) return { ...created, checked: "no" };

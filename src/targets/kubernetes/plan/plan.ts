@@ -67,8 +67,22 @@ export async function planPlatform(
     unverified: rendered.charts
       .filter(({ state }) => state === "reference")
       .map(({ row, component }) => `${component}: what the chart ${row} makes isn't known here`),
-    warnings: warningsOf(rendered, version, inventory, options.slipway),
+    warnings: [
+      ...warningsOf(rendered, version, inventory, options.slipway),
+      ...(await homeWarning(client, rendered)),
+    ],
   };
+}
+
+/** The inventory needs a place, also where no component makes the platform's namespace. */
+async function homeWarning(client: ClusterClient, { platform, objects }: Rendered): Promise<string[]> {
+  const { namespace } = platform;
+  const isMade = objects.some(
+    ({ object }) => object.kind === "Namespace" && object.metadata.name === namespace,
+  );
+  const identity = { group: "", kind: "Namespace", namespace: undefined, name: namespace };
+  if (isMade || (await client.get(identity, "v1")) !== undefined) return [];
+  return [`the namespace ${namespace} is made for the inventory`];
 }
 
 /** Plans every object of the file, and the removal of those that left it. */

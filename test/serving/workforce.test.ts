@@ -69,6 +69,7 @@ describe("workers of a variant", () => {
     const exits = [
       { code: 1, signal: null, error: error("MODEL_OUT_OF_MEMORY") },
       { code: 1, signal: null, error: error("MODEL_MISSING") },
+      { code: 1, signal: null, error: error("MODEL_DIED") },
       { code: 7, signal: null },
       { code: null, signal: "SIGSEGV" as const },
     ];
@@ -76,7 +77,7 @@ describe("workers of a variant", () => {
       await eventually(`worker ${i}`, () => spawned.length === i + 1);
       end(exit, spawned.at(-1) as WorkerConfig);
     }
-    expect(Object.fromEntries(pool.ends)).toEqual({ "over-memory": 1, "load-failed": 1, exit: 1, signal: 1 });
+    expect(Object.fromEntries(pool.ends)).toEqual({ "over-memory": 1, "load-failed": 1, exit: 2, signal: 1 });
   });
 
   it("live alone when the model is large, or has a limit of its own", () => {

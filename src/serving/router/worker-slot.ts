@@ -260,6 +260,8 @@ export class WorkerSlot {
 
 function kindOf({ signal, error }: WorkerExit): WorkerEnd {
   if (error?.code === "MODEL_OUT_OF_MEMORY") return "over-memory";
+  // Of a model in Python: its own process is gone, and the worker goes with it.
+  if (error?.code === "MODEL_DIED") return "exit";
   if (error !== undefined) return "load-failed";
   return signal === null ? "exit" : "signal";
 }

@@ -25,9 +25,15 @@ export function servedKinds(rendered: Rendered, minor: number): ServedKind[] {
   }));
   for (const { object } of rendered.objects)
     if (object.kind === "CustomResourceDefinition") kinds.push(...definedBy(new Field(object).at("spec")));
-  const unread = new Set(
-    rendered.charts.filter(({ state }) => state === "reference").map(({ component }) => component),
+  // Also a component that brings no chart, such as Flux: it is set up before, by its own program.
+  const read = new Set(
+    rendered.charts.filter(({ state }) => state === "read").map(({ component }) => component),
   );
+  const referenced = rendered.charts
+    .filter(({ state }) => state === "reference")
+    .map(({ component }) => component);
+  const chosen = Object.keys(rendered.platform.components).filter((component) => !read.has(component));
+  const unread = new Set([...referenced, ...chosen]);
   for (const { component, ...kind } of CUSTOM_KINDS)
     if (unread.has(component))
       kinds.push({

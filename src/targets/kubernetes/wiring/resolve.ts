@@ -137,7 +137,7 @@ function resolveDefinition(world: World, { apiVersion, kind }: Of<"definition">)
   if (served.length > 0)
     return {
       state: "unverified",
-      message: `the definition of ${text} comes with a chart that isn't read here`,
+      message: `the definition of ${text} comes with a chart or a program that isn't read here`,
     };
   const versions = world.kinds.filter((one) => one.kind === kind).map((one) => one.apiVersion);
   const kinds = world.kinds.filter((one) => one.apiVersion === apiVersion).map((one) => one.kind);

@@ -245,6 +245,8 @@ function refused(
       given: answer.conflicts.map(({ manager, field }) => `${field}: ${manager}`).join("; "),
       details: { conflicts: answer.conflicts },
     });
+  if (answer.result === "refused" && comesUp(answer.status))
+    return new SlipwayError("PLATFORM_NOT_READY", `what ${key} needs doesn't answer in time`, { given: why });
   const code = answer.result === "no-kind" ? "CLUSTER_KIND_MISSING" : "CLUSTER_OBJECT_REFUSED";
   return new SlipwayError(code, `the cluster refuses ${key}`, { given: why });
 }

@@ -47,6 +47,22 @@ export interface GatewayFacts {
   listener: string;
   /** The proxy's pods: where traffic into a tenant comes from. */
   pods: PodSelector;
+  /** How it counts requests, the same for whatever server is behind a route: what alerts and boards of tenants read. */
+  traffic: TrafficFacts;
+}
+
+/** The proxy's metrics of one Service behind a route. */
+export interface TrafficFacts {
+  /** A counter of requests. */
+  requests: string;
+  /** Matcher of those that the server failed: `code=~"5.."`. */
+  failed: string;
+  /** A histogram of their durations, without `_bucket`. */
+  durations: string;
+  /** Seconds in one unit of that histogram. */
+  unit: number;
+  /** Matcher of one Service, with `{namespace}`, `{route}` (an HTTPRoute's name), `{service}` and `{port}` to fill in. */
+  of: string;
 }
 
 export interface CertificateFacts {
@@ -59,6 +75,8 @@ export interface MonitoringFacts {
   /** Labels by which monitors, rules and boards are picked up. */
   monitorLabels: Record<string, string>;
   ruleLabels: Record<string, string>;
+  /** Of an AlertmanagerConfig, which takes the alerts whose label `namespace` is its own. */
+  receiverLabels: Record<string, string>;
   dashboardLabels: Record<string, string>;
 }
 
@@ -87,4 +105,6 @@ export interface TrackingFacts {
   control: PodSelector;
   serve: PodSelector;
   port: number;
+  /** Who control is to the API server. */
+  account: { namespace: string; name: string };
 }

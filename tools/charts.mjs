@@ -1,4 +1,4 @@
-// `npm run charts`: what the charts and manifests of the examples make, written into examples/platforms/charts with
+// `node tools/charts.mjs [FILE…]`: what the charts and manifests of the examples make, written into examples/platforms/charts with
 // sources out of Go modules at exact versions. What is in no module stays unread, and says so; that is no failure.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";

@@ -15,7 +15,7 @@ export interface PlatformFile {
 /** Every platform in examples/platforms. */
 export function platformFiles(): PlatformFile[] {
   return readdirSync(folder)
-    .filter((name) => name.endsWith(".yaml"))
+    .filter((name) => name.endsWith(".yaml") && !name.endsWith(".lock.yaml"))
     .map((name) => ({ name: basename(name, ".yaml"), path: join(folder, name) }));
 }
 

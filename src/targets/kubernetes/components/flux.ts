@@ -27,7 +27,9 @@ export const flux = defineComponent({
   excludes: ["argoCd"],
   locked: ["flux"],
   publish: ({ options }) => ({ delivery: deliveryFacts("flux", NAMESPACE, options) }),
-  render: ({ platform, options }) => {
+  render: ({ platform, options, locked }) => {
+    // Makes nothing here, and is in the lock for what it supports.
+    locked("flux");
     const parts = deliveredParts(platform, "flux");
     const { credentials } = options;
     return {

@@ -3,7 +3,8 @@ import { formatPath } from "../../../spec/issue.ts";
 import type { PlatformAt } from "../../../spec/platform/parse.ts";
 import type { ChartSource } from "../charts/chart-source.ts";
 import type { ChartUse, Component, ComponentOutput } from "../component.ts";
-import type { Facts } from "../facts.ts";
+import { referenceObjects } from "../charts/references.ts";
+import type { DeliveryFacts, Facts } from "../facts.ts";
 import type { LockEntry } from "../lock.ts";
 import { identityKey, identityOf } from "../object.ts";
 import type { KubernetesObject } from "../object.ts";
@@ -23,8 +24,10 @@ export interface RenderDeps {
  */
 export function renderPlatform({ platform, environment, position }: PlatformAt, deps: RenderDeps): Rendered {
   const { registry } = deps;
+  const used = new Set<string>();
+  const locked = (component: Component<unknown>) => rows(component, registry, used);
   const chosen = registry.components.filter(({ name }) => Object.hasOwn(platform.components, name));
-  const facts = publishedFacts(chosen, platform, registry);
+  const facts = publishedFacts(chosen, platform, locked);
 
   const parts: Part[] = chosen.map((component) => ({
     component: component.name,
@@ -32,19 +35,24 @@ export function renderPlatform({ platform, environment, position }: PlatformAt, 
       platform,
       ...optionsOf(component, platform),
       facts,
-      locked: rows(component, registry),
+      locked: locked(component),
     }),
   }));
   const { tenant: renderTenant } = registry;
   for (const [index, tenant] of platform.tenants.entries())
     if (renderTenant !== undefined) {
-      const locked = (row: string) => rowOf(row, registry);
-      const output = renderTenant({ platform, tenant, from: ["tenants", index], facts, locked });
+      const row = (name: string) => rowOf(name, registry, used);
+      const output = renderTenant({ platform, tenant, from: ["tenants", index], facts, locked: row });
       parts.push({ component: `tenants/${tenant.name}`, output });
     }
 
   const charts = readCharts(parts, deps);
-  const objects = [...parts.flatMap(objectsOf), ...charts.flatMap(({ objects }) => objects)];
+  for (const { chart } of charts) used.add(chart.row);
+  const objects = [
+    ...parts.flatMap(objectsOf),
+    ...charts.flatMap(({ objects }) => objects),
+    ...delivered(charts, facts.delivery, registry),
+  ];
   return {
     platform,
     ...(environment === undefined ? {} : { environment }),
@@ -58,7 +66,7 @@ export function renderPlatform({ platform, environment, position }: PlatformAt, 
     secrets: gather(parts, ({ secrets }) => secrets),
     access: gather(parts, ({ access }) => access),
     health: gather(parts, ({ health }) => health),
-    locked: lockedRows(chosen, charts, registry),
+    locked: [...used].sort(compareText).map((row) => rowOf(row, registry)),
     given: platform.given,
   };
 }
@@ -67,12 +75,12 @@ export function renderPlatform({ platform, environment, position }: PlatformAt, 
 function publishedFacts(
   chosen: readonly Component<unknown>[],
   platform: PlatformAt["platform"],
-  registry: Registry,
+  locked: (component: Component<unknown>) => (row: string) => LockEntry,
 ): Partial<Facts> {
   const owners = new Map<string, string>();
   const facts: Partial<Facts> = {};
   for (const component of chosen) {
-    const context = { platform, ...optionsOf(component, platform), locked: rows(component, registry) };
+    const context = { platform, ...optionsOf(component, platform), locked: locked(component) };
     const published = component.publish?.(context) ?? {};
     for (const name of Object.keys(published)) {
       const other = owners.get(name);
@@ -93,16 +101,22 @@ function optionsOf(
   return { options: components[name] };
 }
 
-function rowOf(row: string, { versions }: Registry): LockEntry {
+/** `used` learns of it: the lock has what the platform is made of, and nothing that it might be made of. */
+function rowOf(row: string, { versions }: Registry, used?: Set<string>): LockEntry {
   const entry = versions.find((one) => one.row === row);
   if (entry === undefined) throw new Error(`the table of versions has no row ${row}`);
+  used?.add(row);
   return entry;
 }
 
-function rows({ name, locked }: Component<unknown>, registry: Registry): (row: string) => LockEntry {
+function rows(
+  { name, locked }: Component<unknown>,
+  registry: Registry,
+  used: Set<string>,
+): (row: string) => LockEntry {
   return (row) => {
     if (!locked.includes(row)) throw new Error(`${name} uses the row ${row}, which it doesn't name`);
-    return rowOf(row, registry);
+    return rowOf(row, registry, used);
   };
 }
 
@@ -133,6 +147,24 @@ function readCharts(parts: readonly Part[], { charts, registry }: RenderDeps): R
       objects: (objects ?? []).map((object) => ({ object, from, component, chart: row })),
     };
   });
+}
+
+/** Charts that can't be read are handed to the GitOps engine, where there is one: it can have them. */
+function delivered(
+  charts: readonly ReadChart[],
+  delivery: DeliveryFacts | undefined,
+  registry: Registry,
+): RenderedObject[] {
+  if (delivery === undefined) return [];
+  return charts
+    .filter(({ chart }) => chart.state === "reference")
+    .flatMap(({ chart }) =>
+      referenceObjects(chart, rowOf(chart.row, registry), delivery).map((object) => ({
+        object,
+        from: chart.from,
+        component: chart.component,
+      })),
+    );
 }
 
 /** With the labels by which a platform's own objects are found again. */
@@ -183,13 +215,4 @@ function twice(
     given: `${place(a)} and ${place(b)}`,
     allowed: "one of them",
   });
-}
-
-function lockedRows(
-  chosen: readonly Component<unknown>[],
-  charts: readonly ReadChart[],
-  registry: Registry,
-): LockEntry[] {
-  const names = new Set([...chosen.flatMap(({ locked }) => locked), ...charts.map(({ chart }) => chart.row)]);
-  return [...names].sort(compareText).map((row) => rowOf(row, registry));
 }

@@ -58,6 +58,7 @@ const BY_KIND: Readonly<Record<string, Derive>> = {
     ),
   }),
   "Cluster.postgresql.cnpg.io": postgresql,
+  "EnvoyProxy.gateway.envoyproxy.io": envoy,
   "InferenceService.serving.kserve.io": inferenceService,
   "Prometheus.monitoring.coreos.com": (object, root, namespace) =>
     operated("prometheus", object, root, namespace, 9090),
@@ -144,6 +145,21 @@ function postgresql(object: KubernetesObject, root: Field, namespace: string): P
       ),
     ],
   };
+}
+
+/** Envoy Gateway: the proxies of every gateway of a class lie beside it; privileged ports of listeners are moved by 10000. */
+function envoy(_object: KubernetesObject, _root: Field, namespace: string): Partial<Derived> {
+  const labels = {
+    "app.kubernetes.io/name": "envoy",
+    "app.kubernetes.io/component": "proxy",
+    "app.kubernetes.io/managed-by": "envoy-gateway",
+  };
+  const ports = [
+    { name: "http-80", containerPort: 10_080 },
+    { name: "https-443", containerPort: 10_443 },
+    { name: "metrics", containerPort: 19_001 },
+  ];
+  return { pods: [pod(namespace, "envoy", labels, ports)] };
 }
 
 /** KServe in Standard mode: a Deployment and a Service of the predictor; labels of the object reach its pods. */

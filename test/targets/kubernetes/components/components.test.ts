@@ -172,6 +172,40 @@ describe("mistakes that such platforms are known for", () => {
   });
 });
 
+describe("a chart that can't be read", () => {
+  const envoy = (engine: string) =>
+    small(`components: { gateway: { implementation: envoyGateway }, ${engine}: ${REPOSITORY} }\n`);
+
+  test("is an Application where Argo CD delivers", () => {
+    const rendered = envoy("argoCd");
+    expect(rendered.charts.find(({ row }) => row === "envoy-gateway")?.state).toBe("reference");
+    expect(find(rendered, "Application", "chart-eg")["spec"]).toMatchObject({
+      source: {
+        repoURL: "docker.io/envoyproxy",
+        chart: "gateway-helm",
+        helm: { releaseName: "eg", valuesObject: { deployment: {} } },
+      },
+      destination: { namespace: "envoy-gateway-system" },
+    });
+    expect(broken(rendered)).toEqual([]);
+  });
+
+  test("is a source and a HelmRelease where Flux does", () => {
+    const rendered = envoy("flux");
+    expect(find(rendered, "OCIRepository", "chart-eg")["spec"]).toMatchObject({
+      url: "oci://docker.io/envoyproxy/gateway-helm",
+    });
+    expect(find(rendered, "HelmRelease", "chart-eg")["spec"]).toMatchObject({
+      chartRef: { kind: "OCIRepository", name: "chart-eg", namespace: "flux-system" },
+      targetNamespace: "envoy-gateway-system",
+    });
+  });
+
+  test("is in the lock, and what isn't used isn't", () => {
+    expect(envoy("argoCd").locked.map(({ row }) => row)).toEqual(["argo-cd", "envoy-gateway"]);
+  });
+});
+
 test("what can't be is refused", () => {
   expect(problems(`components: { argoCd: ${REPOSITORY}, flux: ${REPOSITORY} }\n`)).toEqual([
     "flux and argoCd exclude each other: both would rule the same objects",

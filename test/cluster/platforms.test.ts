@@ -1,6 +1,6 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseDocument } from "yaml";
 import type { KubernetesObject } from "../../src/targets/kubernetes/object.ts";
@@ -55,6 +55,8 @@ describe.each(platformFiles())("the platform $name on a real API server", (file)
   beforeAll(async () => {
     path = join(folder, `${file.name}.yaml`);
     copyFileSync(file.path, path);
+    const charts = join(dirname(file.path), "charts");
+    if (existsSync(charts)) cpSync(charts, join(folder, "charts"), { recursive: true });
     const rendered = renderFile(file);
     installed = await installDefinitions(
       cluster,

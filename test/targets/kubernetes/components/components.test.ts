@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { renderedFiles } from "../../../../src/targets/kubernetes/render/files.ts";
 import { Field } from "../../../../src/targets/kubernetes/wiring/field.ts";
 import { broken, bytes, find, problems, small } from "./platform.ts";
 
@@ -147,6 +148,25 @@ describe("mistakes that such platforms are known for", () => {
     expect(wave("component-cert-manager")).toBeLessThan(wave("component-gateway"));
     expect(find(rendered, "Deployment", "argocd-server")).toBeDefined();
     expect(() => find(rendered, "Deployment", "argocd-dex-server")).toThrow("there is no");
+  });
+
+  test("an engine is pointed at folders that there are", () => {
+    const rendered = small(`given:
+  namespaces: [slipway]
+  secrets:
+    - { namespace: slipway, name: objects, keys: [accessKeyId, secretAccessKey] }
+    - { namespace: slipway, name: db, keys: [url] }
+components:
+  certManager: {}
+  objectStore: ${STORE}
+  postgresql: { url: { secret: db, key: url } }
+  argoCd: ${REPOSITORY}
+`);
+    const files = [...renderedFiles(rendered).keys()];
+    for (const { object } of rendered.objects.filter(({ object }) => object.kind === "Application")) {
+      const path = new Field(object).at("spec", "source", "path").text ?? "";
+      expect(files).toContain(`${path.replace("deploy/", "")}/kustomization.yaml`);
+    }
   });
 
   test("Flux delivers the same parts in the same order", () => {

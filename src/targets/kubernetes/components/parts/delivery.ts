@@ -64,7 +64,7 @@ const TENANTS = 5;
 /** Every part but the engine's own. */
 export function deliveredParts({ components, tenants }: Platform, engine: string): DeliveredPart[] {
   const parts = Object.keys(components)
-    .filter((name) => name !== engine && !EMPTY.has(name))
+    .filter((name) => name !== engine && makesObjects(name, components[name]))
     .sort()
     .map((name) => ({
       name: `component-${kebab(name)}`,
@@ -77,8 +77,11 @@ export function deliveredParts({ components, tenants }: Platform, engine: string
   ];
 }
 
-/** Components that state facts and make no objects: there is no folder of theirs. */
-const EMPTY: ReadonlySet<string> = new Set(["objectStore"]);
+/** What is only stated has no folder, and an engine fails at a path that isn't there. */
+function makesObjects(name: string, options: unknown): boolean {
+  if (name === "objectStore") return false;
+  return name !== "postgresql" || Object.hasOwn(options as object, "cloudNativePg");
+}
 
 function kebab(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -13,8 +13,8 @@ export interface ManifestValues {
   without?: readonly string[];
   /** Fields that are laid over an object's own; lists are replaced. */
   over?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** What containers ask for, by the workload's and the container's name: `argocd-server/argocd-server`. */
-  resources?: Readonly<Record<string, unknown>>;
+  /** Fields of containers, by the workload's and the container's name: `argocd-server/argocd-server`. */
+  containers?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /**
@@ -42,9 +42,9 @@ export function tidyObjects(objects: readonly unknown[], use: ChartUse): Kuberne
 /** Manifests with what the component changes of them. Throws when a name isn't there: upstream renamed it. */
 export function changeManifests(
   objects: readonly KubernetesObject[],
-  { without = [], over = {}, resources = {} }: ManifestValues,
+  { without = [], over = {}, containers = {} }: ManifestValues,
 ): KubernetesObject[] {
-  const left = new Set([...without, ...Object.keys(over), ...Object.keys(resources)]);
+  const left = new Set([...without, ...Object.keys(over), ...Object.keys(containers)]);
   const changed = objects
     .filter((object) => !(without.includes(nameOf(object)) && left.delete(nameOf(object))))
     .map((object) => {
@@ -52,7 +52,7 @@ export function changeManifests(
       const own = over[name];
       if (own !== undefined) left.delete(name);
       const laid = own === undefined ? object : (layOver(object, own) as KubernetesObject);
-      return withResources(laid, resources, left);
+      return withContainers(laid, containers, left);
     });
   const [unknown] = left;
   if (unknown !== undefined) throw new Error(`the manifests have no ${unknown}`);
@@ -70,19 +70,18 @@ function layOver(below: unknown, above: unknown): unknown {
   return both;
 }
 
-function withResources(
+function withContainers(
   object: KubernetesObject,
-  resources: Readonly<Record<string, unknown>>,
+  containers: NonNullable<ManifestValues["containers"]>,
   left: Set<string>,
 ): KubernetesObject {
   const copy = structuredClone(object);
-  const spec = copy["spec"] as { template?: { spec?: { containers?: Container[] } } } | undefined;
-  for (const list of ["containers", "initContainers"] as const)
-    for (const container of (spec?.template?.spec as Record<string, Container[]> | undefined)?.[list] ?? []) {
+  const spec = (copy["spec"] as { template?: { spec?: Record<string, Container[]> } } | undefined)?.template
+    ?.spec;
+  for (const list of ["containers", "initContainers"])
+    for (const container of spec?.[list] ?? []) {
       const key = `${object.metadata.name}/${container.name}`;
-      if (!Object.hasOwn(resources, key)) continue;
-      left.delete(key);
-      container["resources"] = resources[key];
+      if (left.delete(key)) Object.assign(container, containers[key]);
     }
   return copy;
 }

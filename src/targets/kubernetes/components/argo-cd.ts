@@ -102,8 +102,7 @@ const WATCHED: Watched[] = [
 ];
 
 const ASKS = (cpu: string, memory: string, limit: string) => ({
-  requests: { cpu, memory },
-  limits: { memory: limit },
+  resources: { requests: { cpu, memory }, limits: { memory: limit } },
 });
 
 /** Which parts of the release are left out: who signs in goes by our own platform, and nobody is told twice. */
@@ -147,8 +146,12 @@ function manifests(): ChartUse {
       // The gateway ends TLS; a second end behind it would redirect for ever.
       "ConfigMap/argocd-cmd-params-cm": { data: { "server.insecure": "true" } },
     },
-    resources: {
-      "argocd-application-controller/argocd-application-controller": ASKS("250m", "512Mi", "2Gi"),
+    containers: {
+      "argocd-application-controller/argocd-application-controller": {
+        ...ASKS("250m", "512Mi", "2Gi"),
+        // The release names none, and a monitor finds a port by its name alone.
+        ports: [{ name: "metrics", containerPort: 8082 }],
+      },
       "argocd-applicationset-controller/argocd-applicationset-controller": ASKS("20m", "64Mi", "256Mi"),
       "argocd-redis/redis": ASKS("20m", "64Mi", "256Mi"),
       "argocd-redis/secret-init": ASKS("10m", "32Mi", "128Mi"),

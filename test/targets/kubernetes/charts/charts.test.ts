@@ -161,7 +161,7 @@ test("manifests are changed by name, and a name that upstream no longer has is s
   const changed = changeManifests(objects, {
     without: ["ConfigMap/more"],
     over: { "ConfigMap/app": { data: { b: "2" } } },
-    resources: { "app/app": { requests: { cpu: "1" } } },
+    containers: { "app/app": { resources: { requests: { cpu: "1" } } } },
   });
   expect(changed).toMatchObject([
     { kind: "ConfigMap", data: { a: "1", b: "2" } },

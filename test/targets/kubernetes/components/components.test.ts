@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { defineComponent } from "../../../../src/targets/kubernetes/component.ts";
 import { renderedFiles } from "../../../../src/targets/kubernetes/render/files.ts";
 import { Field } from "../../../../src/targets/kubernetes/wiring/field.ts";
 import { broken, bytes, find, problems, small } from "./platform.ts";
@@ -76,6 +78,73 @@ test("what is read of charts is what makes their kinds", () => {
   expect(objects.filter(({ object }) => object.kind === "CustomResourceDefinition").length).toBeGreaterThan(
     15,
   );
+});
+
+test("what is emitted is scraped where there is Prometheus, by a path that is open", () => {
+  const labels = { app: "prometheus" };
+  const container = {
+    name: "prometheus",
+    image: "registry.example.com/prometheus:1",
+    resources: { requests: { cpu: "1", memory: "1Gi" } },
+  };
+  const prometheus = defineComponent({
+    name: "prometheus",
+    summary: "Stands in for Prometheus.",
+    options: z.strictObject({}),
+    locked: [],
+    publish: () => ({
+      monitoring: {
+        pods: { namespace: "monitoring", labels },
+        monitorLabels: { watched: "true" },
+        ruleLabels: {},
+        dashboardLabels: {},
+      },
+    }),
+    render: () => ({
+      objects: [
+        { object: { apiVersion: "v1", kind: "Namespace", metadata: { name: "monitoring" } }, from: [] },
+        {
+          object: {
+            apiVersion: "apps/v1",
+            kind: "Deployment",
+            metadata: { name: "prometheus", namespace: "monitoring" },
+            spec: {
+              selector: { matchLabels: labels },
+              template: { metadata: { labels }, spec: { containers: [container] } },
+            },
+          },
+          from: [],
+        },
+      ],
+    }),
+  });
+  const rendered = small(
+    `images: { prometheus: "registry.example.com/prometheus:1" }
+given:
+  namespaces: [slipway]
+  secrets: [{ namespace: slipway, name: objects, keys: [accessKeyId, secretAccessKey] }]
+  definitions: [{ apiVersion: monitoring.coreos.com/v1, kind: PodMonitor }]
+components:
+  certManager: {}
+  gateway: {}
+  argoWorkflows: {}
+  kserve: {}
+  objectStore: ${STORE}
+  postgresql: { cloudNativePg: { instances: 3 } }
+  argoCd: ${REPOSITORY}
+  prometheus: {}
+`,
+    [prometheus],
+  );
+  expect(rendered.emits.map(({ component }) => component)).toEqual([
+    "certManager",
+    "gateway",
+    "postgresql",
+    "argoWorkflows",
+    "argoCd",
+  ]);
+  expect(rendered.paths.filter(({ why }) => why === "scrape metrics")).toHaveLength(rendered.emits.length);
+  expect(broken(rendered)).toEqual([]);
 });
 
 describe("mistakes that such platforms are known for", () => {

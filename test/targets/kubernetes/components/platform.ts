@@ -1,5 +1,6 @@
 import { parsePlatform } from "../../../../src/spec/platform/parse.ts";
 import { FolderCharts } from "../../../../src/targets/kubernetes/charts/folder-charts.ts";
+import type { Component } from "../../../../src/targets/kubernetes/component.ts";
 import type { KubernetesObject } from "../../../../src/targets/kubernetes/object.ts";
 import { REGISTRY } from "../../../../src/targets/kubernetes/registry.ts";
 import { renderedFiles } from "../../../../src/targets/kubernetes/render/files.ts";
@@ -18,15 +19,20 @@ kubernetes: { version: "1.36" }
 domain: ml.example.com
 `;
 
-function parse(rest: string) {
-  return parsePlatform(`${HEAD}${rest}`, "platform.yaml", REGISTRY.components);
+function parse(rest: string, components = REGISTRY.components) {
+  return parsePlatform(`${HEAD}${rest}`, "platform.yaml", components);
 }
 
-/** A small platform of these components, written as in the file. */
-export function small(rest: string): Rendered {
-  const parsed = parse(rest);
+/** A small platform of these components, written as in the file; `stands` stand in the place of real ones. */
+export function small(rest: string, stands: readonly Component<unknown>[] = []): Rendered {
+  const names = new Set(stands.map(({ name }) => name));
+  const components = [...stands, ...REGISTRY.components.filter(({ name }) => !names.has(name))];
+  const parsed = parse(rest, components);
   if (!parsed.ok) throw new Error(parsed.problems.map(({ message }) => message).join("\n"));
-  return renderPlatform(parsed.value.base, { registry: REGISTRY, charts: new FolderCharts(CHARTS) });
+  return renderPlatform(parsed.value.base, {
+    registry: { ...REGISTRY, components },
+    charts: new FolderCharts(CHARTS),
+  });
 }
 
 /** What is wrong with a file. */

@@ -428,6 +428,10 @@ export const CATALOGUE = {
     status: 404,
     hint: "Name one of the keys under environments with -e, or leave -e out.",
   },
+  PLATFORM_IMAGE_MISSING: {
+    status: 422,
+    hint: "Build the image from this repository, push it to a registry that the cluster can read, and name it under images.",
+  },
   PLATFORM_OBJECT_TWICE: {
     status: 409,
     hint: "Take one of the two away, or give what they stand for names of their own.",

@@ -86,6 +86,8 @@ export interface WorkflowFacts {
 }
 
 export interface InferenceFacts {
+  /** Whether KServe's own runtimes are there. */
+  ownRuntimes: boolean;
   controller: PodSelector;
   namespace: string;
 }

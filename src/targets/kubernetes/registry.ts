@@ -7,7 +7,9 @@ import { gateway } from "./components/gateway.ts";
 import { kserve } from "./components/kserve.ts";
 import { objectStore } from "./components/object-store.ts";
 import { postgresql } from "./components/postgresql.ts";
+import { slipway } from "./components/slipway.ts";
 import type { LockEntry } from "./lock.ts";
+import { renderTenant } from "./tenants/tenant.ts";
 import { VERSIONS } from "./versions.ts";
 
 /** All that a platform can be made of. */
@@ -20,6 +22,7 @@ export interface Registry {
 
 /** Every component, in the order of the reference: what others build on comes first. */
 export const REGISTRY: Registry = {
-  components: [certManager, gateway, objectStore, postgresql, argoWorkflows, kserve, argoCd, flux],
+  components: [certManager, gateway, objectStore, postgresql, argoWorkflows, kserve, argoCd, flux, slipway],
+  tenant: renderTenant,
   versions: VERSIONS,
 };

@@ -130,6 +130,15 @@ export const VERSIONS: readonly LockEntry[] = [
     proven: { version: "v0.20.0", how: "chart read; kinds validated by a real API server" },
   },
   {
+    row: "slipway",
+    kind: "image",
+    // Which one stands in platform.yaml. No image is published yet, and its roles in a cluster were never run.
+    source: "images.slipway",
+    version: "as platform.yaml says",
+    licence: CNCF,
+    upkeep: "ours",
+  },
+  {
     row: "traefik",
     kind: "image",
     source: "docker.io/library/traefik",

@@ -41,11 +41,10 @@ export const gateway = defineComponent({
   options,
   locked: ["gateway-api", "traefik", "envoy-gateway"],
   publish: ({ options, platform }) => {
-    const { namespace, className, labels } = implementation(options);
+    const { namespace, className, labels, traffic } = implementation(options);
     const listener = isSecure(platform) ? "https" : "http";
-    return {
-      gateway: { name: NAME, namespace, className, listener, pods: { namespace, labels: { ...labels } } },
-    };
+    const pods = { namespace, labels: { ...labels } };
+    return { gateway: { name: NAME, namespace, className, listener, pods, traffic } };
   },
   render: (context) => {
     const { platform, options, facts } = context;

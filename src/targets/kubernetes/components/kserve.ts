@@ -25,8 +25,12 @@ export const kserve = defineComponent({
   // Its webhooks' certificates, and the gateway that it must know even when it makes no routes.
   requires: [["certManager"], ["gateway"]],
   locked: ["kserve-crd", "kserve", "kserve-runtimes"],
-  publish: () => ({
-    inference: { namespace: NAMESPACE, controller: { namespace: NAMESPACE, labels: { ...LABELS } } },
+  publish: ({ options }) => ({
+    inference: {
+      namespace: NAMESPACE,
+      controller: { namespace: NAMESPACE, labels: { ...LABELS } },
+      ownRuntimes: options.runtimes,
+    },
   }),
   render: ({ platform, options, facts }) => {
     const gateway = facts.gateway;

@@ -97,6 +97,7 @@ test("what is emitted is scraped where there is Prometheus, by a path that is op
         pods: { namespace: "monitoring", labels },
         monitorLabels: { watched: "true" },
         ruleLabels: {},
+        receiverLabels: {},
         dashboardLabels: {},
       },
     }),

@@ -17,6 +17,14 @@ export const ENVOY_GATEWAY = {
     "app.kubernetes.io/component": "proxy",
     "app.kubernetes.io/managed-by": "envoy-gateway",
   },
+  /** Source: names of xDS clusters in Envoy Gateway's internal/gatewayapi/route.go; durations are milliseconds. */
+  traffic: {
+    requests: "envoy_cluster_upstream_rq_xx",
+    failed: 'envoy_response_code_class="5"',
+    durations: "envoy_cluster_upstream_rq_time",
+    unit: 0.001,
+    of: 'envoy_cluster_name=~"httproute/{namespace}/{route}/rule/.*"',
+  },
 } as const;
 
 /** Read from its chart, which brings the definitions of the Gateway API too. */

@@ -23,6 +23,14 @@ export const TRAEFIK = {
    */
   ports: { http: 8000, https: 8443 },
   labels: { "app.kubernetes.io/name": "traefik" },
+  /** Source: pkg/provider/kubernetes/gateway/httproute.go, loadHTTPBackendRef. */
+  traffic: {
+    requests: "traefik_service_requests_total",
+    failed: 'code=~"5.."',
+    durations: "traefik_service_request_duration_seconds",
+    unit: 1,
+    of: 'service="{namespace}-{service}-http-{port}@kubernetesgateway"',
+  },
 } as const;
 
 const { namespace, labels, ports } = TRAEFIK;

@@ -10,7 +10,11 @@ export interface Watched {
   /** Name and number of the container's port. */
   port: string;
   number: number;
+  /** None: `/metrics`. */
+  path?: string;
   metrics: readonly MetricFamily[];
+  /** Its labels `namespace` and the like are of what it tells about, and stay; else those of the scraped pod win. */
+  honorLabels?: true;
 }
 
 /** What a component's output has of a scrape: the source always, the monitor and the path where there is Prometheus. */
@@ -36,12 +40,18 @@ export function watch(all: readonly Watched[], monitoring: MonitoringFacts | und
   };
 }
 
-function podMonitor({ name, pods, port }: Watched, { monitorLabels }: MonitoringFacts): KubernetesObject {
+function podMonitor(
+  { name, pods, port, path }: Watched,
+  { monitorLabels }: MonitoringFacts,
+): KubernetesObject {
   return {
     apiVersion: "monitoring.coreos.com/v1",
     kind: "PodMonitor",
     metadata: { name, namespace: pods.namespace, labels: { ...monitorLabels } },
-    spec: { selector: { matchLabels: pods.labels }, podMetricsEndpoints: [{ port }] },
+    spec: {
+      selector: { matchLabels: pods.labels },
+      podMetricsEndpoints: [{ port, ...(path === undefined ? {} : { path }) }],
+    },
   };
 }
 

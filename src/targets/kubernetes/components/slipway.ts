@@ -1,0 +1,81 @@
+import type { Platform } from "../../../spec/platform/platform.ts";
+import { defineComponent } from "../component.ts";
+import type { HealthCheck } from "../component.ts";
+import type { Facts } from "../facts.ts";
+import { namespace, placed } from "./parts/place.ts";
+import { watch } from "./parts/watch.ts";
+import { accounts, controlAccess } from "./slipway/accounts.ts";
+import { configOf, routeOf } from "./slipway/configuration.ts";
+import { needed } from "./slipway/needed.ts";
+import { networkOf, ownPaths, pathsOfTenants } from "./slipway/network.ts";
+import { slipwayOptions } from "./slipway/options.ts";
+import { PORTS, accountOf, podsOf } from "./slipway/roles.ts";
+import { watchedOf } from "./slipway/watched.ts";
+import { autoscaler, control, disruptionBudgets, serve, services, worker } from "./slipway/workloads.ts";
+
+const FROM = ["components", "slipway"] as const;
+
+/**
+ * Our own platform, in the same roles as on a laptop. Its image is named in platform.yaml, and what the roles do in a
+ * cluster isn't built yet: the table of versions has no proof of it, and says so.
+ */
+export const slipway = defineComponent({
+  name: "slipway",
+  summary: "Slipway itself: control with a leader, serve, workers.",
+  options: slipwayOptions,
+  requires: [["postgresql"], ["objectStore"]],
+  locked: ["slipway"],
+  publish: ({ platform }) => ({ tracking: trackingFacts(platform) }),
+  render: (context) => {
+    const { platform, options, facts } = context;
+    const parts = needed(platform, facts);
+    const { emits, paths, objects } = watch(watchedOf(platform.namespace), facts.monitoring);
+    const all = [...paths, ...ownPaths(platform, facts, parts)];
+    return {
+      objects: placed(FROM, [
+        namespace(platform.namespace, "restricted"),
+        ...accounts(platform.namespace),
+        ...networkOf(platform, [...all, ...pathsOfTenants(platform)]),
+        configOf(platform),
+        ...services(platform.namespace),
+        control(platform, options, parts),
+        serve(platform, options, parts.image),
+        worker(platform, options, parts.image),
+        ...disruptionBudgets(platform.namespace, options),
+        autoscaler(platform.namespace, "serve", options.serve),
+        autoscaler(platform.namespace, "worker", options.workers),
+        ...(facts.gateway === undefined ? [] : [routeOf(platform, options.host, facts.gateway)]),
+        ...objects,
+      ]),
+      emits,
+      paths: all,
+      access: controlAccess(platform.namespace),
+      health: health(platform.namespace),
+    };
+  },
+});
+
+function trackingFacts({ namespace }: Platform): Facts["tracking"] {
+  return {
+    url: `http://slipway.${namespace}.svc:${PORTS.serve}`,
+    control: podsOf(namespace, "control"),
+    serve: podsOf(namespace, "serve"),
+    port: PORTS.serve,
+    account: accountOf(namespace, "control"),
+  };
+}
+
+function health(home: string): HealthCheck[] {
+  const rolledOut = (kind: string, name: string) => ({
+    apiVersion: "apps/v1",
+    kind,
+    namespace: home,
+    name,
+    condition: "rolledOut",
+  });
+  return [
+    rolledOut("StatefulSet", "control"),
+    rolledOut("Deployment", "serve"),
+    rolledOut("Deployment", "worker"),
+  ];
+}

@@ -1,0 +1,76 @@
+import type { Tenant } from "../../../spec/platform/platform.ts";
+import type { AccessUse } from "../component.ts";
+import { accountWith, localAccess } from "../components/parts/access.ts";
+import type { Right } from "../components/parts/access.ts";
+import type { Facts } from "../facts.ts";
+import type { KubernetesObject } from "../object.ts";
+import { MODELS_SECRET, readsStore } from "./secrets.ts";
+
+/** Of inference services: no rights, no token. */
+export const SERVING = "serving";
+/** Of the steps of pipelines. */
+const STEPS = "pipeline";
+/** Of the one Role that lets our control work in the namespace. */
+const CONTROL_ROLE = "slipway-control";
+
+/** Accounts of the tenant's workloads, and what our control may do there; nobody uses the namespace's default account. */
+export function accountsOf(tenant: Tenant, facts: Partial<Facts>): KubernetesObject[] {
+  const { name: namespace } = tenant;
+  const control = controlInTenant(tenant, facts);
+  const account = facts.tracking?.account;
+  return [
+    {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { name: SERVING, namespace },
+      automountServiceAccountToken: false,
+      // KServe finds the keys of the store where models lie by the account of the service.
+      ...(tenant.services.some(readsStore) ? { secrets: [{ name: MODELS_SECRET }] } : {}),
+    },
+    ...(facts.workflows === undefined
+      ? []
+      : accountWith({ namespace, name: STEPS }, STEPS, stepsAccess(tenant, facts))),
+    // The account itself is our platform's, in its own namespace.
+    ...(account === undefined || control.length === 0
+      ? []
+      : accountWith(account, CONTROL_ROLE, control).filter(({ kind }) => kind !== "ServiceAccount")),
+  ];
+}
+
+/** A step says what became of it, and that is all. Source: docs/workflow-rbac.md of Argo Workflows. */
+export function stepsAccess({ name }: Tenant, { workflows }: Partial<Facts>): AccessUse[] {
+  if (workflows === undefined) return [];
+  return localAccess({ namespace: name, name: STEPS }, name, [
+    ["create patch", "argoproj.io", "workflowtaskresults", "say what became of a step"],
+  ]);
+}
+
+/** Runs pipelines, and makes and removes variants of services, as far as there are engines for it. */
+export function controlInTenant({ name, services }: Tenant, facts: Partial<Facts>): AccessUse[] {
+  const account = facts.tracking?.account;
+  if (account === undefined) return [];
+  const change = "create get list watch patch delete";
+  const has = (runtime: string) => services.some((service) => service.runtime === runtime);
+  const rights: Right[] = [
+    ["get list watch", "", "pods", "say why something isn't ready"],
+    ["get", "", "pods/log", "show logs"],
+  ];
+  if (facts.workflows !== undefined)
+    rights.push([change, "argoproj.io", "workflows", "run the tenant's pipelines"]);
+  if (has("kserve"))
+    rights.push([change, "serving.kserve.io", "inferenceservices", "make variants of a service"]);
+  if (has("deployment"))
+    rights.push(
+      [change, "apps", "deployments", "make variants of a service"],
+      [change, "", "services", "make variants of a service"],
+      [change, "autoscaling", "horizontalpodautoscalers", "make variants of a service"],
+    );
+  if (facts.gateway !== undefined && services.length > 0)
+    rights.push([
+      "get list watch patch",
+      "gateway.networking.k8s.io",
+      "httproutes",
+      "set the weights of a rollout",
+    ]);
+  return localAccess(account, name, rights);
+}

@@ -31,7 +31,7 @@ export const VERSIONS: readonly LockEntry[] = [
     upkeep: "CNCF graduated; two minor versions at a time",
     proven: {
       version: "v3.7.4",
-      how: "workflows validated by a real API server; its later module can't be had",
+      how: "kinds served by a real API server; the module of version 4 can't be had",
     },
   },
   {

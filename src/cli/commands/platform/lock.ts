@@ -1,5 +1,5 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { SlipwayError } from "../../../http/errors.ts";
 import { printJson, withHelp } from "../../context.ts";
@@ -16,7 +16,10 @@ interface LockOptions {
   json?: boolean;
 }
 
-const FILE = "platform.lock.yaml";
+/** Beside the file, by its name: `platform.yaml` has `platform.lock.yaml`, and two platforms may share a folder. */
+function lockOf(file: string): string {
+  return join(dirname(file), `${basename(file, extname(file))}.lock.yaml`);
+}
 
 /** `slipway platform lock`: which version of everything the platform is made of. */
 export function addPlatformLock(platform: Command, context: CliContext): void {
@@ -24,7 +27,7 @@ export function addPlatformLock(platform: Command, context: CliContext): void {
     platform
       .command("lock")
       .description(
-        `write ${FILE}: the version of every chart, image and definition; and read what charts make into charts/`,
+        "write platform.lock.yaml: the version of every chart, image and definition; and read what charts make into charts/",
       )
       .option("-f, --file <file>", "the platform's file, or a .ts file that gives one", "platform.yaml")
       .option(
@@ -53,7 +56,7 @@ function lock(context: CliContext, options: LockOptions): Promise<number> {
     const rows = tools.lock(versions, charts);
     const from = sources(options.from, rows, context.terminal.cwd);
     const text = `# Written by \`slipway platform lock\`. Nothing else names a version.\n${stringify({ rows })}`;
-    const path = join(dirname(spec.path), FILE);
+    const path = lockOf(spec.path);
     const before = await readFile(path, "utf8").catch(() => undefined);
     const isCurrent = before === text;
     if (options.check !== true && !isCurrent) await replace(path, text);

@@ -39,10 +39,16 @@ function examples() {
 function lock(file) {
   const env = { ...process.env, PATH: [dirname(helm), process.env.PATH].join(delimiter) };
   const slipway = (...args) =>
-    spawnSync(join(root, "bin", "slipway"), ["platform", ...args, "-f", file], { encoding: "utf8", env });
+    spawnSync(join(root, "bin", "slipway"), ["platform", ...args, "-f", file], {
+      encoding: "utf8",
+      env,
+      maxBuffer: 256 * 1024 * 1024,
+    });
   const { stdout, stderr } = slipway("render", "--json");
   if (stdout === "") throw new Error(`${file}: ${stderr}`);
-  const rows = new Set(JSON.parse(stdout).charts.map(({ row }) => row));
+  const { ok, problems, charts } = JSON.parse(stdout);
+  if (!ok) throw new Error([file, ...problems.map(({ message }) => message)].join("\n"));
+  const rows = new Set(charts.map(({ row }) => row));
   const from = Object.entries(FROM).filter(([row]) => rows.has(row));
   const done = slipway("lock", ...from.flatMap(([row, path]) => ["--from", `${row}=${path()}`]));
   console.log(`${file}\n${done.stdout}${done.stderr}`);

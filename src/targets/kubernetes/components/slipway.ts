@@ -26,8 +26,9 @@ export const slipway = defineComponent({
   requires: [["postgresql"], ["objectStore"]],
   locked: ["slipway"],
   publish: ({ platform }) => ({ tracking: trackingFacts(platform) }),
-  render: (context) => {
-    const { platform, options, facts } = context;
+  render: ({ platform, options, facts, locked }) => {
+    // The image stands in platform.yaml; its row is in the lock for what it says: that it was never run in a cluster.
+    locked("slipway");
     const parts = needed(platform, facts);
     const { emits, paths, objects } = watch(watchedOf(platform.namespace), facts.monitoring);
     const all = [...paths, ...ownPaths(platform, facts, parts)];

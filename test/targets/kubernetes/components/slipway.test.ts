@@ -1,0 +1,119 @@
+import { expect, test } from "vitest";
+import { METRICS } from "../../../../src/monitoring/metrics-table.ts";
+import type { KubernetesObject } from "../../../../src/targets/kubernetes/object.ts";
+import { Field } from "../../../../src/targets/kubernetes/wiring/field.ts";
+import { broken, find, problems, small } from "./platform.ts";
+
+const PLATFORM = `images: { slipway: "registry.example.com/slipway:1.0.0" }
+given:
+  secrets:
+    - { namespace: slipway, name: database, keys: [url] }
+    - { namespace: slipway, name: objects, keys: [accessKeyId, secretAccessKey] }
+components:
+  gateway: {}
+  objectStore: { endpoint: "https://s3.example.com", bucket: models, credentials: { secret: objects } }
+  postgresql: { url: { secret: database, key: url } }
+  slipway: {}
+`;
+const rendered = small(PLATFORM);
+
+const pod = (kind: string, name: string) =>
+  new Field(find(rendered, kind, name)).at("spec", "template", "spec");
+const container = (object: KubernetesObject) =>
+  new Field(object).at("spec", "template", "spec", "containers").items[0] as Field;
+
+test("is wired to what is there", () => {
+  expect(broken(rendered)).toEqual([]);
+});
+
+test("says that its image was never run", () => {
+  const row = rendered.locked.find((one) => one.row === "slipway");
+  expect(row).toBeDefined();
+  expect(row?.proven).toBeUndefined();
+});
+
+test("control has two replicas that elect one, each with a volume of its own", () => {
+  const spec = new Field(find(rendered, "StatefulSet", "control")).at("spec");
+  expect(spec.at("replicas").number).toBe(2);
+  expect(spec.at("volumeClaimTemplates").items[0]?.at("spec").value).toMatchObject({
+    accessModes: ["ReadWriteOnce"],
+    resources: { requests: { storage: "10Gi" } },
+  });
+  const role = find(rendered, "Role", "slipway-control")["rules"];
+  expect(role).toEqual([
+    { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"] },
+    {
+      apiGroups: ["coordination.k8s.io"],
+      resources: ["leases"],
+      resourceNames: ["slipway-control"],
+      verbs: ["get", "update"],
+    },
+  ]);
+});
+
+test("only control has secrets and a token of the cluster, and no value stands in a file", () => {
+  for (const name of ["serve", "worker"]) {
+    expect(pod("Deployment", name).at("automountServiceAccountToken").value).toBe(false);
+    expect(JSON.stringify(find(rendered, "Deployment", name))).not.toContain("secretKeyRef");
+  }
+  const variables = container(find(rendered, "StatefulSet", "control")).at("env").items;
+  const references = variables.flatMap((one) => one.at("valueFrom", "secretKeyRef").value ?? []);
+  expect(references).toEqual([
+    { name: "database", key: "url" },
+    { name: "objects", key: "accessKeyId" },
+    { name: "objects", key: "secretAccessKey" },
+  ]);
+});
+
+test("every role is asked whether it lives and is ready, and may have the memory that it asks for", () => {
+  for (const [kind, name] of [
+    ["StatefulSet", "control"],
+    ["Deployment", "serve"],
+    ["Deployment", "worker"],
+  ] as const) {
+    const own = container(find(rendered, kind, name));
+    expect(own.at("livenessProbe", "httpGet", "path").text).toBe("/health");
+    expect(own.at("readinessProbe", "httpGet", "path").text).toBe("/ready");
+    expect(own.at("resources", "limits", "memory").text).toBe(own.at("resources", "requests", "memory").text);
+    expect(find(rendered, "PodDisruptionBudget", name)["spec"]).toMatchObject({ maxUnavailable: 1 });
+  }
+});
+
+test("a single replica has no disruption budget, which would keep its node from being emptied", () => {
+  const one = small(PLATFORM.replace("slipway: {}", "slipway: { replicas: 1 }"));
+  expect(() => find(one, "PodDisruptionBudget", "control")).toThrow("there is no");
+});
+
+test("every metric of the platform is emitted by a role", () => {
+  const emitted = rendered.emits
+    .filter(({ component }) => component === "slipway")
+    .flatMap(({ metrics }) => metrics.map(({ name }) => name));
+  expect([...new Set(emitted)].sort()).toEqual(Object.keys(METRICS).sort());
+});
+
+test("is at one host name, and without an image or a database it is refused", () => {
+  expect(find(rendered, "HTTPRoute", "slipway")["spec"]).toMatchObject({
+    hostnames: ["slipway.ml.example.com"],
+    rules: [{ backendRefs: [{ name: "slipway", port: 4600 }] }],
+  });
+  expect(() => small(PLATFORM.replace(/^images.*\n/, ""))).toThrow(
+    expect.objectContaining({ code: "PLATFORM_IMAGE_MISSING" }) as Error,
+  );
+  expect(problems("components: { slipway: {} }\n")).toEqual([
+    "slipway needs postgresql",
+    "slipway needs objectStore",
+  ]);
+});
+
+test("the tenants of the cluster are those of tracking", () => {
+  const shared = small(`${PLATFORM}tenants:
+  - name: team-a
+    people: { admins: ["user:ana"] }
+    quota: { cpu: 1, memory: 1Gi }
+`);
+  const data = find(shared, "ConfigMap", "slipway-platform")["data"] as Record<string, string>;
+  expect(JSON.parse(data["platform.json"] ?? "")).toMatchObject({
+    name: "small",
+    tenants: [{ name: "team-a", people: { admins: [{ kind: "User", name: "ana" }] } }],
+  });
+});

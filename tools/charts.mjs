@@ -20,6 +20,7 @@ const FROM = {
   kserve: () => join(moduleFolderOf("kserve"), "charts/kserve-resources"),
   "kserve-crd": () => join(moduleFolderOf("kserve"), "charts/kserve-crd"),
   "kserve-runtimes": () => join(moduleFolderOf("kserve"), "charts/kserve-runtime-configs"),
+  "prometheus-operator": () => join(moduleFolderOf("prometheus-operator"), "bundle.yaml"),
 };
 
 const files = process.argv.slice(2);

@@ -114,7 +114,8 @@ const service = z
     };
   });
 
-const receiver = z
+/** Where alerts go; also of the platform itself. */
+export const alertReceiver = z
   .strictObject({
     webhook: secretKey().exactOptional().describe("Key of a Secret that holds the address."),
     slack: z
@@ -138,7 +139,7 @@ const receiver = z
   });
 
 const alerts = z.strictObject({
-  receiver: receiver
+  receiver: alertReceiver
     .exactOptional()
     .describe("Where the tenant's alerts go; none: to the platform's receiver."),
   latencyP95: duration({ max: 600_000 })

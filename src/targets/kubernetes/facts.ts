@@ -72,12 +72,11 @@ export interface CertificateFacts {
 export interface MonitoringFacts {
   /** Prometheus's pods: who scrapes. */
   pods: PodSelector;
-  /** Labels by which monitors, rules and boards are picked up. */
+  /** Labels by which monitors and rules are picked up. */
   monitorLabels: Record<string, string>;
   ruleLabels: Record<string, string>;
   /** Of an AlertmanagerConfig, which takes the alerts whose label `namespace` is its own. */
   receiverLabels: Record<string, string>;
-  dashboardLabels: Record<string, string>;
 }
 
 export interface WorkflowFacts {

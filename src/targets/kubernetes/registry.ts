@@ -7,6 +7,7 @@ import { gateway } from "./components/gateway.ts";
 import { kserve } from "./components/kserve.ts";
 import { objectStore } from "./components/object-store.ts";
 import { postgresql } from "./components/postgresql.ts";
+import { prometheus } from "./components/prometheus.ts";
 import { slipway } from "./components/slipway.ts";
 import type { LockEntry } from "./lock.ts";
 import { renderTenant } from "./tenants/tenant.ts";
@@ -22,7 +23,7 @@ export interface Registry {
 
 /** Every component, in the order of the reference: what others build on comes first. */
 export const REGISTRY: Registry = {
-  components: [certManager, gateway, objectStore, postgresql, argoWorkflows, kserve, argoCd, flux, slipway],
+  components: [certManager, prometheus, gateway, objectStore, postgresql, argoWorkflows, kserve, argoCd, flux, slipway],
   tenant: renderTenant,
   versions: VERSIONS,
 };

@@ -5,6 +5,14 @@ const CNCF = "Apache-2.0";
 /** The one table of versions: nothing else in the sources names a version of a component. In the order of names. */
 export const VERSIONS: readonly LockEntry[] = [
   {
+    row: "alertmanager",
+    kind: "image",
+    source: "quay.io/prometheus/alertmanager",
+    version: "v0.34.0",
+    licence: CNCF,
+    upkeep: "part of Prometheus, CNCF graduated; the newest minor version",
+  },
+  {
     row: "argo-cd",
     kind: "manifests",
     source: "https://raw.githubusercontent.com/argoproj/argo-cd/{version}/manifests/install.yaml",
@@ -103,6 +111,14 @@ export const VERSIONS: readonly LockEntry[] = [
     proven: { version: "v1.6.1", how: "definitions read; kinds validated by a real API server" },
   },
   {
+    row: "grafana",
+    kind: "image",
+    source: "docker.io/grafana/grafana",
+    version: "13.1.0",
+    licence: "AGPL-3.0-only",
+    upkeep: "Grafana Labs; two major versions at a time",
+  },
+  {
     row: "kserve",
     kind: "chart",
     source: "oci://ghcr.io/kserve/charts/kserve-resources",
@@ -128,6 +144,40 @@ export const VERSIONS: readonly LockEntry[] = [
     licence: CNCF,
     upkeep: "CNCF incubating; the newest minor version",
     proven: { version: "v0.20.0", how: "chart read; kinds validated by a real API server" },
+  },
+  {
+    row: "kube-state-metrics",
+    kind: "image",
+    source: "registry.k8s.io/kube-state-metrics/kube-state-metrics",
+    version: "v2.20.0",
+    licence: CNCF,
+    upkeep: "a project of Kubernetes; the newest minor version",
+  },
+  {
+    row: "node-exporter",
+    kind: "image",
+    source: "quay.io/prometheus/node-exporter",
+    version: "v1.11.1",
+    licence: CNCF,
+    upkeep: "part of Prometheus, CNCF graduated; the newest minor version",
+  },
+  {
+    row: "prometheus",
+    kind: "image",
+    source: "quay.io/prometheus/prometheus",
+    version: "v3.14.0",
+    licence: CNCF,
+    upkeep: "CNCF graduated; the newest minor version",
+  },
+  {
+    row: "prometheus-operator",
+    kind: "manifests",
+    source:
+      "https://github.com/prometheus-operator/prometheus-operator/releases/download/{version}/bundle.yaml",
+    version: "v0.94.0",
+    licence: CNCF,
+    upkeep: "maintained by its community, in most clusters with Prometheus; the newest minor version",
+    proven: { version: "v0.94.0", how: "manifests read; kinds validated by a real API server" },
   },
   {
     row: "slipway",

@@ -91,6 +91,7 @@ const WATCHED: Watched[] = [
     pods: { namespace: NAMESPACE, labels: { "app.kubernetes.io/name": "argocd-application-controller" } },
     port: "metrics",
     number: 8082,
+    honorLabels: true,
     metrics: [
       ...families("gauge", [
         "argocd_app_info{namespace,name,project,autosync_enabled,repo,dest_server,dest_namespace,sync_status,health_status,operation}",

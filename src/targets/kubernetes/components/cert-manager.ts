@@ -6,6 +6,7 @@ import type { SecretUse } from "../component.ts";
 import type { KubernetesObject } from "../object.ts";
 import { namespace, placed } from "./parts/place.ts";
 import { families, watch } from "./parts/watch.ts";
+import type { Watched } from "./parts/watch.ts";
 
 const NAMESPACE = "cert-manager";
 /** The issuer that everything of the platform names, whoever stands behind it. */
@@ -113,7 +114,7 @@ export const certManager = defineComponent({
 
 /** Source: cert-manager's pkg/metrics. */
 const CERTIFICATE = "name,namespace,issuer_name,issuer_kind,issuer_group";
-const CONTROLLER = {
+const CONTROLLER: Watched = {
   name: "cert-manager",
   pods: {
     namespace: NAMESPACE,
@@ -121,6 +122,8 @@ const CONTROLLER = {
   },
   port: "http-metrics",
   number: 9402,
+  // `namespace` is the certificate's: whose alert it is.
+  honorLabels: true,
   metrics: [
     ...families("gauge", [
       `certmanager_certificate_expiration_timestamp_seconds{${CERTIFICATE}}`,

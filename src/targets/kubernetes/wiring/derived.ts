@@ -60,6 +60,7 @@ const BY_KIND: Readonly<Record<string, Derive>> = {
   "Cluster.postgresql.cnpg.io": postgresql,
   "EnvoyProxy.gateway.envoyproxy.io": envoy,
   "InferenceService.serving.kserve.io": inferenceService,
+  "Deployment.apps": (_, root) => kubelets(root),
   "Prometheus.monitoring.coreos.com": (object, root, namespace) =>
     operated("prometheus", object, root, namespace, 9090),
   "Alertmanager.monitoring.coreos.com": (object, root, namespace) =>
@@ -215,6 +216,33 @@ function operated(
     ],
   };
 }
+
+const KUBELET_LABELS = { "app.kubernetes.io/name": "kubelet", "k8s-app": "kubelet" };
+
+/**
+ * The Prometheus operator again: with `--kubelet-service=namespace/name` it keeps a Service in front of all kubelets,
+ * which are processes of the nodes. Source: its pkg/kubelet/controller.go.
+ */
+function kubelets(root: Field): Partial<Derived> {
+  const flag = root
+    .at("spec", "template", "spec", "containers")
+    .items.flatMap((container) => container.at("args").texts)
+    .find((one) => one.startsWith(KUBELET_FLAG));
+  const [namespace, name] = flag?.slice(KUBELET_FLAG.length).split("/") ?? [];
+  if (namespace === undefined || name === undefined) return {};
+  const ports = [
+    { name: "https-metrics", port: 10_250 },
+    { name: "http-metrics", port: 10_255 },
+    { name: "cadvisor", port: 4194 },
+  ];
+  const listening = ports.map((one) => ({ name: one.name, containerPort: one.port }));
+  return {
+    services: [{ namespace, name, ports, labels: KUBELET_LABELS }],
+    pods: [{ ...pod(namespace, name, KUBELET_LABELS, listening), hostNetwork: true }],
+  };
+}
+
+const KUBELET_FLAG = "--kubelet-service=";
 
 function pod(
   namespace: string,

@@ -3,18 +3,20 @@ import type { LabelSelector } from "../label-selector.ts";
 import { NAMESPACE_NAME_LABEL } from "../network/view.ts";
 import { edge, toKey, toObject } from "./edge.ts";
 import type { Edge, Source } from "./edge.ts";
-import type { Field } from "./field.ts";
+import type { RenderedObject } from "../render/rendered.ts";
+import { Field } from "./field.ts";
 import { isEmpty, perLabel } from "./service-edges.ts";
 import type { World } from "./world.ts";
 
 const GROUP = "monitoring.coreos.com";
 
-/** Which field of a Prometheus picks up which kind; the other one selects the namespaces. */
+/** Which field of a Prometheus or an Alertmanager picks up which kind; the other one selects the namespaces. */
 const PICKED_UP = {
   ServiceMonitor: ["serviceMonitorSelector", "serviceMonitorNamespaceSelector"],
   PodMonitor: ["podMonitorSelector", "podMonitorNamespaceSelector"],
   PrometheusRule: ["ruleSelector", "ruleNamespaceSelector"],
   Probe: ["probeSelector", "probeNamespaceSelector"],
+  AlertmanagerConfig: ["alertmanagerConfigSelector", "alertmanagerConfigNamespaceSelector"],
 } as const;
 
 /** The Prometheus operator's kinds: whom monitors watch, who picks them up, where alerts go. */
@@ -40,6 +42,14 @@ export function* monitoringEdges(source: Source, world: World): Iterable<Edge> {
         "",
       );
       for (const manager of spec.at("alerting", "alertmanagers").items) yield* toManager(source, manager);
+      yield* toObject(
+        source,
+        "receiver",
+        spec.at("alertmanagerConfiguration", "name"),
+        GROUP,
+        "AlertmanagerConfig",
+      );
+      yield* mailServer(source, spec.at("alertmanagerConfiguration", "global", "smtp"));
       break;
     case "AlertmanagerConfig":
       yield* ofReceivers(source, spec);
@@ -96,6 +106,11 @@ export function watched(source: Pick<Source, "namespace">, spec: Field): readonl
   return names.length > 0 ? names : [source.namespace];
 }
 
+function* mailServer(source: Source, smtp: Field): Iterable<Edge> {
+  yield* toKey(source, "Secret", smtp.at("authPassword"));
+  yield* toKey(source, "Secret", smtp.at("authSecret"));
+}
+
 function* toManager(source: Source, manager: Field): Iterable<Edge> {
   const name = manager.at("name");
   const namespace = manager.at("namespace").text ?? source.namespace;
@@ -106,12 +121,13 @@ function* toManager(source: Source, manager: Field): Iterable<Edge> {
   if (port.port !== undefined) yield edge(source, "service-port", port, { ...target, port: port.port });
 }
 
-/** A monitor or a rule that no Prometheus picks up is never read. */
+/** A monitor or a rule that no Prometheus picks up is never read; nor are receivers without an Alertmanager. */
 function* pickedUp(source: Source, world: World): Iterable<Edge> {
   if (!(source.kind in PICKED_UP)) return;
   const [field, place] = PICKED_UP[source.kind as keyof typeof PICKED_UP];
-  const servers = world.ofKind(GROUP, "Prometheus");
-  if (servers.length === 0) return;
+  const reader = source.kind === "AlertmanagerConfig" ? "Alertmanager" : "Prometheus";
+  const servers = world.ofKind(GROUP, reader);
+  if (servers.length === 0 || isRoot(source, servers)) return;
   const namespace = world.find("", "Namespace", undefined, source.namespace)?.object.metadata.labels ?? {};
   const labels = source.object.object.metadata.labels ?? {};
   const picks = servers.some(({ object }) => {
@@ -129,10 +145,21 @@ function* pickedUp(source: Source, world: World): Iterable<Edge> {
   for (const at of claims.length > 0 ? claims : [source.root.at("metadata", "name")])
     yield edge(source, "picked-up", at, {
       is: "oneOf",
-      what: `Prometheus whose ${field} picks up the ${source.kind}`,
+      what: `${reader} whose ${field} picks up the ${source.kind}`,
       name,
       among: picks ? [name] : [],
     });
+}
+
+/** The one that an Alertmanager names is its root, whatever its labels. */
+function isRoot({ namespace, object }: Source, servers: readonly RenderedObject[]): boolean {
+  return servers.some(
+    (server) =>
+      server.object.metadata.namespace === namespace &&
+      new Field(server.object).at("spec", "alertmanagerConfiguration", "name").text ===
+        object.object.metadata.name &&
+      object.object.kind === "AlertmanagerConfig",
+  );
 }
 
 function* ofReceivers(source: Source, spec: Field): Iterable<Edge> {

@@ -155,7 +155,14 @@ function resolveResource(world: World, { group, resource }: Of<"resource">): Out
   const found = inGroup.filter((one) => one.resource === name);
   if (found.length > 0) {
     // `finalizers` is no subresource that is served: the check of ownerReferences asks for it by that name.
-    const known = ["status", "scale", "finalizers", ...found.flatMap((one) => one.subresources)];
+    const ofKubelets = group === "" && name === "nodes" ? KUBELETS_OWN : [];
+    const known = [
+      "status",
+      "scale",
+      "finalizers",
+      ...found.flatMap((one) => one.subresources),
+      ...ofKubelets,
+    ];
     return subresource === undefined ? FOUND : among(`subresource ${resource}`, subresource, known);
   }
   const text = `resource ${resource} of ${group === "" ? "the core group" : group}`;
@@ -169,6 +176,9 @@ function resolveResource(world: World, { group, resource }: Of<"resource">): Out
     undefined,
   );
 }
+
+/** What a kubelet asks for when it is called itself: https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/ */
+const KUBELETS_OWN = ["metrics", "stats", "log", "configz", "healthz", "pods"];
 
 function resolveMetric(world: World, { name, label }: Of<"metric">): Outcome {
   const known = world.metrics.get(name);

@@ -51,6 +51,15 @@ function reads(
     return ports.includes(source.port) && all.some((labels) => selects(selectorOf(root), labels));
   }
   const ports = new Set(root.at("spec", "endpoints").items.map((one) => one.at("port").text));
+  // Services that a controller keeps have the names of its own pods' ports.
+  const isKept = world.services.some(
+    (service) =>
+      service.namespace === namespace &&
+      world.find("", "Service", namespace, service.name) === undefined &&
+      selects(selectorOf(root), service.labels ?? {}) &&
+      service.ports.some(({ name }) => name === source.port && ports.has(name)),
+  );
+  if (isKept) return true;
   return world.ofKind("", "Service").some(({ object: service }) => {
     const spec = new Field(service).at("spec");
     return (

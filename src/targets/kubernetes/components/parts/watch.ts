@@ -41,7 +41,7 @@ export function watch(all: readonly Watched[], monitoring: MonitoringFacts | und
 }
 
 function podMonitor(
-  { name, pods, port, path }: Watched,
+  { name, pods, port, path, honorLabels }: Watched,
   { monitorLabels }: MonitoringFacts,
 ): KubernetesObject {
   return {
@@ -50,7 +50,13 @@ function podMonitor(
     metadata: { name, namespace: pods.namespace, labels: { ...monitorLabels } },
     spec: {
       selector: { matchLabels: pods.labels },
-      podMetricsEndpoints: [{ port, ...(path === undefined ? {} : { path }) }],
+      podMetricsEndpoints: [
+        {
+          port,
+          ...(path === undefined ? {} : { path }),
+          ...(honorLabels === undefined ? {} : { honorLabels }),
+        },
+      ],
     },
   };
 }

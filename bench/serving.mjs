@@ -5,6 +5,7 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { environment, run } from "./serving/environments.mjs";
+import { besideTracking } from "./serving/beside-tracking.mjs";
 import { closedLoop, openLoop, writeBody } from "./serving/load.mjs";
 import { readOptions, USAGE } from "./serving/options.mjs";
 import { fastapiOnnx, fastapiSklearn } from "./serving/peers/fastapi.mjs";
@@ -100,6 +101,15 @@ async function measureModel(models, model, rows) {
     const best = new Map([...most.runs].map(([name, runs]) => [name, median(runs, "perSecond")]));
     say(`${model}: at a steady rate`);
     const open = (await measureOpen(subjects, rows.slice(0, 1), best)).map((one) => ({ model, ...one }));
+    const own = subjects.find(({ kind }) => kind.name === "slipway");
+    let beside = [];
+    if (own?.server !== undefined) {
+      say(`${model}: beside saturated tracking`);
+      const bodyFile = writeBody(folder, { format: own.server.format, input: own.input }, rows.slice(0, 1));
+      beside = [
+        { model, ...(await besideTracking(own.server, { bodyFile, seconds: options.seconds, folder })) },
+      ];
+    }
     const memory = subjects.map(({ kind, server, notRun, version }) => ({
       model,
       server: kind.name,
@@ -108,7 +118,7 @@ async function measureModel(models, model, rows) {
       startMs: server?.startMs,
       ...(server === undefined ? {} : memoryOf(server.pids())),
     }));
-    return { lines, open, memory };
+    return { lines, open, beside, memory };
   } finally {
     for (const { server } of subjects) await server?.stop();
   }
@@ -129,6 +139,7 @@ try {
     loadAfter: loadavg()[0],
     lines: measured.flatMap(({ lines }) => lines),
     open: measured.flatMap(({ open }) => open),
+    beside: measured.flatMap(({ beside }) => beside),
     memory: measured.flatMap(({ memory }) => memory),
   };
   console.log(printed(result));

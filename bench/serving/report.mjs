@@ -29,7 +29,8 @@ export function printed(measured) {
     table(memoryRows(measured)),
     table([HEADER, ...figures(measured)]),
   ];
-  return [...parts, table(openRows(measured)), verdicts(measured).join("\n")].join("\n\n");
+  const steady = [table(openRows(measured)), table(besideRows(measured))];
+  return [...parts, ...steady, verdicts(measured).join("\n")].join("\n\n");
 }
 
 export function markdown(measured) {
@@ -57,6 +58,12 @@ Half of what each server reached with 32 connections, and twice of it. Latencies
 is what was answered with 200.
 
 ${markdownTable(openRows(measured))}
+
+## Beside saturated tracking
+
+Predictions at a steady rate, alone and while eight callers log a thousand metrics a request as fast as they are answered.
+
+${markdownTable(besideRows(measured))}
 
 ## Targets
 
@@ -140,8 +147,29 @@ function openRows({ open }) {
   ];
 }
 
+function besideRows({ beside }) {
+  return [
+    ["model", "predictions/s", "tracking", "p50 ms", "p95 ms", "p99 ms", "failed", "log-batch/s"],
+    ...beside.flatMap(({ model, rate, alone, beside: busy, logged }) => [
+      [model, rate, "idle", ...latencies(alone)],
+      [
+        model,
+        rate,
+        "saturated",
+        ...latencies(busy),
+        logged.perSecond?.toFixed(0) ?? `not run: ${logged.notRun}`,
+      ],
+    ]),
+  ];
+}
+
+function latencies({ notRun, p50, p95, p99, failed }) {
+  if (notRun !== undefined) return [`not run: ${notRun}`];
+  return [...[p50, p95, p99].map((value) => value.toFixed(2)), failed];
+}
+
 /** The targets, each with what was reached. */
-function verdicts({ lines, open }) {
+function verdicts({ lines, open, beside }) {
   const line = (connections, rows = 1) =>
     lines.find((one) => one.model === "forest" && one.rows === rows && one.connections === connections);
   const value = (connections, server, key) => median(line(connections)?.runs.get(server) ?? [], key);
@@ -183,6 +211,9 @@ function verdicts({ lines, open }) {
   const over = steady("slipway", "twice saturation");
   const goodput = over?.perSecond === undefined ? undefined : over.perSecond / over.peak;
   tell("twice saturation: goodput to the peak", goodput, ...least(0.9));
+  const busy = beside.find((one) => one.model === "forest" && one.logged.notRun === undefined);
+  const slowed = busy?.beside.p99 === undefined ? undefined : busy.beside.p99 / busy.alone.p99;
+  tell("beside saturated tracking: p99 to that beside idle tracking", slowed, ...most(2));
   return said;
 }
 

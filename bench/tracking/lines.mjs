@@ -15,7 +15,8 @@ const get = (path) => ({ method: "GET", path: `/api/2.0/mlflow/${path}` });
 const streams = (make) => Array.from({ length: STREAMS }, (_, index) => [make(index)]);
 
 /** `count` points: as many keys at one step as a call has in everyday use (100), then further steps. */
-function batch(runId, count) {
+/** A request that logs so many metrics in one run. */
+export function batch(runId, count) {
   const metrics = Array.from({ length: count }, (_, index) => ({
     key: `metric_${index % 100}`,
     value: Number((index * 0.0137).toFixed(4)),

@@ -20,6 +20,7 @@ serving:
   protocol: [v1, v2]
   scale: { min: 1 }
   timeout: 60s
+  compile: never
 `;
 
 /** Logs the files as MLflow's client would. */
@@ -83,5 +84,5 @@ function platformPeer(name, sourceOf, prepare = () => undefined) {
 }
 
 export const slipway = platformPeer("slipway", (models, model) => join(models, model, "onnx"));
-/** The same model as scikit-learn, in a Python worker. */
+/** The same model as scikit-learn, in a Python worker: what it becomes as ONNX is the line above. */
 export const slipwayPython = platformPeer("slipway-python", (models, model) => join(models, model, "mlflow"));

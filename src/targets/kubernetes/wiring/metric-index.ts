@@ -51,7 +51,9 @@ export function metricIndex(rendered: Rendered): Map<string, KnownMetric> {
         const own = suffix === "_bucket" ? ["le"] : type === "summary" && suffix === "" ? ["quantile"] : [];
         add(index, `${name}${suffix}`, [...labels, ...own, ...TARGET_LABELS, ...relabelled]);
       }
-  for (const name of OWN_METRICS) add(index, name, "any");
+  for (const name of OWN_METRICS)
+    // An alert has the labels of its expression.
+    add(index, name, name.startsWith("ALERTS") ? "any" : [...TARGET_LABELS, ...relabelled]);
   for (const name of rendered.given.metrics) {
     add(index, name, "any");
     for (const suffix of SERIES.histogram) add(index, `${name}${suffix}`, "any");

@@ -1,4 +1,4 @@
-import type { Platform, Tenant } from "../../../spec/platform/platform.ts";
+import type { InferenceService, Platform, Tenant } from "../../../spec/platform/platform.ts";
 import type { Endpoint, NetworkPath, PodSelector } from "../component.ts";
 import { apiServerPath, denyAll, dnsPaths, opened } from "../components/parts/policies.ts";
 import type { Facts } from "../facts.ts";
@@ -33,6 +33,8 @@ export function tenantPaths(
   for (const service of services) {
     const to: Endpoint = { kind: "pods", pods: podsOf(name, service.name) };
     const { port } = service;
+    if (loadsFromInternet(service))
+      paths.push({ from: to, to: { kind: "outside", cidr: "0.0.0.0/0" }, port: 443, why: "load its model" });
     if (gateway !== undefined)
       paths.push({ from: { kind: "pods", pods: gateway.pods }, to, port, why: "requests from outside" });
     if (tracking !== undefined)
@@ -57,11 +59,13 @@ export function networkOf(
     ...opened("workloads", everyPod(name), paths, kubernetes),
     ...services.flatMap((service) => [
       ...opened(`service-${service.name}`, podsOf(name, service.name), paths, kubernetes),
-      ...(service.model !== undefined && !readsStore(service) && !service.model.uri.startsWith("pvc://")
-        ? [loading(podsOf(name, service.name))]
-        : []),
+      ...(loadsFromInternet(service) ? [loading(podsOf(name, service.name))] : []),
     ]),
   ];
+}
+
+function loadsFromInternet(service: InferenceService): boolean {
+  return service.model !== undefined && !readsStore(service) && !service.model.uri.startsWith("pvc://");
 }
 
 /** Ranges that aren't the internet: the cluster, its neighbours, and the address where clouds hand out credentials. */

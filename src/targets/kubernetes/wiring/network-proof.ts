@@ -53,7 +53,12 @@ function* pathFindings(world: World, view: NetworkView, path: Owned<NetworkPath>
         severity: "error",
       };
     for (const caller of callers) {
-      const connection = { from: caller, to, port: path.port, protocol: path.protocol ?? "TCP" } as const;
+      const connection = {
+        from: another(caller),
+        to,
+        port: path.port,
+        protocol: path.protocol ?? "TCP",
+      } as const;
       const verdict = evaluate(view, connection);
       if (verdict.answer === "open") continue;
       yield {
@@ -64,6 +69,11 @@ function* pathFindings(world: World, view: NetworkView, path: Owned<NetworkPath>
       };
     }
   }
+}
+
+/** Not the very pod that is called: a path from a workload to itself is one between its replicas. */
+function another(party: Party): Party {
+  return party.kind === "pod" ? { ...party, pod: { ...party.pod } } : party;
 }
 
 /** Where a component's or a tenant's wish stands in platform.yaml. */

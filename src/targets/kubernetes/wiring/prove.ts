@@ -6,6 +6,7 @@ import { edgesIn } from "./edges.ts";
 import type { Finding } from "./finding.ts";
 import { lockFindings } from "./lock-proof.ts";
 import { networkFindings } from "./network-proof.ts";
+import { openedRules } from "./opened-rules.ts";
 import { resolve } from "./resolve.ts";
 import { scrapeFindings } from "./scrape-proof.ts";
 import { World } from "./world.ts";
@@ -20,6 +21,7 @@ export function proveWiring(rendered: Rendered, kubernetesVersion: string): Find
   return unique([
     ...edgeFindings(world),
     ...networkFindings(world),
+    ...openedRules(world),
     ...accessFindings(world),
     ...lockFindings(world),
     ...scrapeFindings(world),

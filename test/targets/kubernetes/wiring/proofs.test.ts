@@ -45,7 +45,7 @@ spec:
   policyTypes: [Egress]
   egress:
     - to: [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: kube-system } }, podSelector: { matchLabels: { k8s-app: kube-dns } } }]
-      ports: [{ port: 53, protocol: UDP }, { port: 53, protocol: TCP }]
+      ports: [{ port: 53, protocol: UDP }]
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -166,6 +166,13 @@ test("an open path that nobody needs, and a namespace that isn't isolated", () =
     spec["ingress"]?.push({ from: [{ ipBlock: { cidr: "203.0.113.0/24" } }] } as never),
   );
   expect(network(world, [SCRAPE, DNS]).map(({ code }) => code)).toEqual(["network-path-unneeded"]);
+  const letOut = changed("dns", (spec) =>
+    spec["egress"]?.push({
+      to: [{ namespaceSelector: {} }],
+      ports: [{ port: 53, protocol: "UDP" }],
+    } as never),
+  );
+  expect(network(letOut, [SCRAPE, DNS]).map(({ code }) => code)).toEqual(["network-rule-unneeded"]);
   const none = NETWORK.filter(({ metadata }) => metadata.name !== "nothing");
   expect(network(none, [SCRAPE, DNS]).map(({ message }) => message)).toContain(
     "no NetworkPolicy isolates a pod without labels in team-a of tenant team-a: its ingress is open to everyone",

@@ -17,6 +17,16 @@ const PLATFORMS = {
   objectStore: ${STORE}
   postgresql: { cloudNativePg: { backups: {} } }
   argoCd: ${REPOSITORY}
+  prometheus:
+    storageClass: fast
+    receiver: { slack: { channel: ops, secret: ops, key: url } }
+    smtp: { host: mail.example.com, from: a@example.com, user: a, password: { secret: mail, key: password } }
+    grafana: { admin: { secret: grafana, key: password } }
+tenants:
+  - name: team-a
+    quota: { cpu: 8, memory: 16Gi }
+    alerts: { receiver: { webhook: { secret: hook, key: url } } }
+    services: [{ name: iris, image: "registry.example.com/iris:1.4.0" }]
 `,
   "under Flux": `components:
   certManager: { issuer: { acme: { email: a@example.com, dns01: { route53: { region: eu-central-1 } } } } }

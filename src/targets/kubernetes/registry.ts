@@ -23,7 +23,18 @@ export interface Registry {
 
 /** Every component, in the order of the reference: what others build on comes first. */
 export const REGISTRY: Registry = {
-  components: [certManager, prometheus, gateway, objectStore, postgresql, argoWorkflows, kserve, argoCd, flux, slipway],
+  components: [
+    certManager,
+    prometheus,
+    gateway,
+    objectStore,
+    postgresql,
+    argoWorkflows,
+    kserve,
+    argoCd,
+    flux,
+    slipway,
+  ],
   tenant: renderTenant,
   versions: VERSIONS,
 };

@@ -25,7 +25,11 @@ const path = () =>
 
 const service = z
   .strictObject({
-    name: label().max(45).describe("Unique in the tenant; part of its host name."),
+    name: label()
+      .max(45)
+      .describe(
+        "Unique in the tenant, and the model's name in addresses: `/v2/models/NAME` at the tenant's host name.",
+      ),
     runtime: z
       .enum(["kserve", "deployment"])
       .exactOptional()

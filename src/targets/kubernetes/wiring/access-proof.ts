@@ -106,6 +106,13 @@ function* unknownVerbs(world: World): Iterable<Finding> {
   for (const { object, from, chart } of world.rendered.objects) {
     if (chart !== undefined || (object.kind !== "Role" && object.kind !== "ClusterRole")) continue;
     const rules = (object["rules"] ?? []) as { verbs?: string[] }[];
+    if (rules.some(({ verbs = [] }) => verbs.includes("*")) && !isEverythingUsed(world))
+      yield {
+        code: "role-verb",
+        message: `${object.kind} ${object.metadata.name} lets its subjects do everything, whatever verbs there will be; it needs a list of them`,
+        from,
+        severity: "error",
+      };
     for (const verb of new Set(rules.flatMap(({ verbs = [] }) => verbs)))
       if (!VERBS.has(verb))
         yield {
@@ -115,6 +122,11 @@ function* unknownVerbs(world: World): Iterable<Finding> {
           severity: "error",
         };
   }
+}
+
+/** A component that does everything with something says so. */
+function isEverythingUsed(world: World): boolean {
+  return world.rendered.access.some(({ verbs }) => verbs.includes("*"));
 }
 
 function accountKey({ namespace, name }: { namespace: string; name: string }): string {

@@ -71,6 +71,7 @@ export const EDGE_CODES = [
   "network-policy-port",
   "object-store",
   "picked-up",
+  "pod-spread",
   "priority-class",
   "receiver",
   "reference-grant",

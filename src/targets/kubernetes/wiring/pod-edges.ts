@@ -1,6 +1,8 @@
+import type { LabelSelector } from "../label-selector.ts";
 import { edge, toKey, toObject } from "./edge.ts";
 import type { Edge, Source } from "./edge.ts";
 import type { Field } from "./field.ts";
+import { perLabel } from "./service-edges.ts";
 
 const CONTAINERS = ["containers", "initContainers", "ephemeralContainers"] as const;
 
@@ -26,6 +28,14 @@ export function* podSpecEdges(
   for (const secret of spec.at("imagePullSecrets").items)
     for (const one of toKey(source, "Secret", secret)) yield { ...one, code: "image-pull-secret" };
   for (const volume of spec.at("volumes").items) yield* volumeEdges(source, volume);
+  // One that selects no pod spreads nothing, in silence.
+  for (const constraint of spec.at("topologySpreadConstraints").items) {
+    const selector = constraint.at("labelSelector").as<LabelSelector>();
+    if (selector === undefined || source.object.chart !== undefined) continue;
+    yield* perLabel(constraint.at("labelSelector", "matchLabels"), (at) =>
+      edge(source, "pod-spread", at, { is: "pods", namespace: source.namespace, selector }),
+    );
+  }
   const volumes = [...spec.at("volumes").items.flatMap((one) => one.at("name").text ?? []), ...moreVolumes];
   for (const list of CONTAINERS)
     for (const container of spec.at(list).items) yield* containerEdges(source, container, volumes);

@@ -231,8 +231,8 @@ test("roles suffice for what a workload states, and grant no more", () => {
   ).toHaveLength(2);
 });
 
-test("verbs that aren't any", () => {
-  const role = { ...ROLE[1], rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["reed"] }] };
+test.each([["reed"], ["*"]])("verbs that aren't any, or are all: %s", (verb) => {
+  const role = { ...ROLE[1], rules: [{ apiGroups: [""], resources: ["pods"], verbs: [verb] }] };
   const codes = proveWiring(renderedOf([role as KubernetesObject]), "1.36").map(({ code }) => code);
   expect(codes).toContain("role-verb");
 });

@@ -48,6 +48,24 @@ describe("frames to a worker", () => {
     expect(writes).toHaveLength(1);
   });
 
+  it("wait for each other once callers come together, alone at first or not", async () => {
+    const { to, writes } = collector();
+    const writer = new FrameWriter(to);
+    for (const id of [1, 2]) writer.add(id, FRAME_KIND.v2, Buffer.from("{}"), id === 1);
+    expect(writes).toHaveLength(1);
+    await turn();
+    expect(writes).toHaveLength(2);
+    for (const id of [3, 4]) writer.add(id, FRAME_KIND.v2, Buffer.from("{}"), id === 3);
+    expect(writes).toHaveLength(2);
+    await turn();
+    expect(writes).toHaveLength(3);
+    writer.add(5, FRAME_KIND.v2, Buffer.from("{}"), true);
+    await turn();
+    writer.add(6, FRAME_KIND.v2, Buffer.from("{}"), true);
+    expect(writes).toHaveLength(5);
+    await turn();
+  });
+
   it("keep their order when one of them is alone behind others that wait", async () => {
     const { to, writes } = collector();
     const writer = new FrameWriter(to);

@@ -13,33 +13,39 @@ const COPIED_BYTES = 8 * 1024;
 export class FrameWriter {
   readonly #to: Writable;
   #frames: Buffer[] = [];
-  #isScheduled = false;
+  /** Frames of this turn, and of the last turn that had some. */
+  #count = 0;
+  #lastCount = 0;
 
   constructor(to: Writable) {
     this.#to = to;
   }
 
-  /** @param alone nothing else is under way, so that nothing is likely to join it */
+  /** @param alone nothing else is under way, so that a lone caller's request needn't wait for the turn's end */
   add(id: number, kind: FrameKind, body: Buffer, alone = false): void {
     if (body.length <= COPIED_BYTES) this.#frames.push(requestFrame(id, kind, body));
     else this.#frames.push(requestHead(id, kind, body.length), body);
-    if (this.#isScheduled) return;
-    if (alone) return this.#flush();
-    this.#isScheduled = true;
     // Runs behind all sockets that were readable in this turn.
-    setImmediate(() => this.#flush());
-    return undefined;
+    if (this.#count === 0) setImmediate(() => this.#endTurn());
+    this.#count += 1;
+    if (alone && this.#count === 1 && this.#lastCount <= 1) this.#flush();
+  }
+
+  #endTurn(): void {
+    this.#lastCount = this.#count;
+    this.#count = 0;
+    this.#flush();
   }
 
   #flush(): void {
-    this.#isScheduled = false;
     const frames = this.#frames;
-    this.#frames = [];
     const [only] = frames;
-    if (frames.length === 1 && only !== undefined) return void this.#to.write(bytesOf(only));
+    if (only === undefined) return;
+    this.#frames = [];
+    if (frames.length === 1) return void this.#to.write(bytesOf(only));
     this.#to.cork();
     for (const piece of joined(frames)) this.#to.write(bytesOf(piece));
-    return this.#to.uncork();
+    this.#to.uncork();
   }
 }
 

@@ -184,6 +184,12 @@ function inferenceService(object: KubernetesObject, root: Field, namespace: stri
   };
 }
 
+/** How Alertmanagers tell one another what is sent and silenced. */
+const MESH: readonly ContainerPort[] = [
+  { name: "mesh-tcp", containerPort: 9094 },
+  { name: "mesh-udp", containerPort: 9094, protocol: "UDP" },
+];
+
 /** The Prometheus operator: a StatefulSet, and the Service that governs it. */
 function operated(
   what: "prometheus" | "alertmanager",
@@ -203,6 +209,7 @@ function operated(
   const ports = [
     { name: web, containerPort: port },
     { name: "reloader-web", containerPort: 8080 },
+    ...(what === "alertmanager" ? MESH : []),
   ];
   return {
     pods: [pod(namespace, `${what}-${name}`, labels, ports, root.at("spec", "podMetadata", "labels"))],

@@ -4,6 +4,7 @@ import { apiServerPath } from "../parts/policies.ts";
 import { NODES_WATCHED } from "./nodes.ts";
 import { PORTS, operatedPods, ownPods } from "./place.ts";
 
+const MESH_PORT = 9094;
 const KUBELET_PORT = 10_250;
 
 /** Who talks to whom in here; what is scraped elsewhere is stated by whoever is scraped. */
@@ -15,6 +16,13 @@ export function ownPaths({ kubernetes }: Platform): NetworkPath[] {
   const nodes: Endpoint = { kind: "outside", cidr: kubernetes.nodeCidr ?? "0.0.0.0/0" };
   return [
     { from: server, to: manager, port: PORTS.alertmanager, why: "send alerts" },
+    ...(["TCP", "UDP"] as const).map((protocol) => ({
+      from: manager,
+      to: manager,
+      port: MESH_PORT,
+      protocol,
+      why: "know what another one has sent",
+    })),
     { from: boards, to: server, port: PORTS.prometheus, why: "draw boards" },
     {
       from: server,

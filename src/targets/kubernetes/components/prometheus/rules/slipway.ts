@@ -14,7 +14,7 @@ export const SLIPWAY_ALERTS: readonly Alert[] = [
     expr: NEW_ROLLBACK,
     severity: "warning",
     summary: "A version of {{ $labels.service }} was rolled back",
-    description: "`slipway why rollout/{{ $labels.service }}` shows on what evidence. The champion serves.",
+    description: "`slipway rollout show {{ $labels.service }}` shows on what evidence. The champion serves.",
   },
   {
     alert: "RolloutHeld",
@@ -22,7 +22,8 @@ export const SLIPWAY_ALERTS: readonly Alert[] = [
     for: "5m",
     severity: "warning",
     summary: "A rollout of {{ $labels.service }} waits for somebody",
-    description: "`slipway why rollout/{{ $labels.service }}` says for what; `slipway resume` lets it go on.",
+    description:
+      "`slipway rollout show {{ $labels.service }}` says for what; `slipway resume {{ $labels.service }}` lets it go on.",
   },
   {
     alert: "PredictionsSlow",

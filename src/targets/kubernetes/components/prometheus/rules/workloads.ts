@@ -100,7 +100,7 @@ function notReady(kind: string, wanted: string, ready: string): Alert {
     expr: `max by (${by}) (${ready}) < on (${by}) max by (${by}) (${wanted})`,
     for: "10m",
     severity: "critical",
-    summary: `{{ $labels.namespace }}/{{ $labels.${label} }} has {{ $value }} ready pods, and should have more`,
+    summary: `{{ $labels.namespace }}/{{ $labels.${label} }} has only {{ $value }} of its pods ready`,
     description: `Its pods don't become ready: \`kubectl describe ${label}\` and its pods' events say why.`,
   };
 }

@@ -64,9 +64,14 @@ export async function planPlatform(
     capacity: { ...asks, ...(nodes === undefined ? {} : { nodes }), lacks: lacksOf(asks.asked, nodes) },
     touched: touchedBy(objects, platform),
     losses: lossesOf(objects),
-    unverified: rendered.charts
-      .filter(({ state }) => state === "reference")
-      .map(({ row, component }) => `${component}: what the chart ${row} makes isn't known here`),
+    unverified: [
+      ...rendered.charts
+        .filter(({ state }) => state === "reference")
+        .map(({ row, component }) => `${component}: what the chart ${row} makes isn't known here`),
+      ...rendered.locked
+        .filter(({ kind, proven }) => kind === "image" && proven === undefined)
+        .map(({ row, version }) => `the image ${row} (${version}) was never run by the tests of Slipway`),
+    ],
     warnings: [
       ...warningsOf(rendered, version, inventory, options.slipway),
       ...(await homeWarning(client, rendered)),

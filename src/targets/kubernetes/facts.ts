@@ -75,6 +75,8 @@ export interface MonitoringFacts {
   /** Labels by which monitors and rules are picked up. */
   monitorLabels: Record<string, string>;
   ruleLabels: Record<string, string>;
+  /** A Service with boards to sign in to; the gateway leads to it. */
+  boards?: { hostname: string; namespace: string; service: string; port: number };
   /** Of an AlertmanagerConfig, which takes the alerts whose label `namespace` is its own. */
   receiverLabels: Record<string, string>;
 }

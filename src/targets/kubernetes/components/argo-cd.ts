@@ -39,7 +39,8 @@ export const argoCd = defineComponent({
         ...deliveredParts(platform, "argoCd").map(({ name, folder, wave }) =>
           application(name, folder, wave, options),
         ),
-        ...objects,
+        // Their kind comes with a part that this Application itself waits for.
+        ...objects.map((object) => inWave(object, LAST)),
       ]),
       charts: [manifests()],
       emits,
@@ -191,6 +192,15 @@ function project({ name }: Platform, { repository }: Options): KubernetesObject 
       clusterResourceWhitelist: [{ group: "*", kind: "*" }],
     },
   };
+}
+
+/** After all that is delivered. */
+const LAST = 9;
+
+function inWave(object: KubernetesObject, wave: number): KubernetesObject {
+  const { metadata } = object;
+  const annotations = { ...metadata.annotations, "argocd.argoproj.io/sync-wave": String(wave) };
+  return { ...object, metadata: { ...metadata, annotations } };
 }
 
 function application(name: string, folder: string, wave: number, options: Options): KubernetesObject {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Platform } from "../../../spec/platform/platform.ts";
 import { defineComponent } from "../component.ts";
 import type { ComponentContext, ComponentOutput } from "../component.ts";
-import type { CertificateFacts } from "../facts.ts";
+import type { CertificateFacts, Facts } from "../facts.ts";
 import type { KubernetesObject } from "../object.ts";
 import { ENVOY_GATEWAY, ENVOY_PARAMETERS, ENVOY_WATCHED, envoyGateway } from "./gateway/envoy-gateway.ts";
 import { TRAEFIK, TRAEFIK_WATCHED, traefik } from "./gateway/traefik.ts";
@@ -64,6 +64,7 @@ export const gateway = defineComponent({
         ...(facts.certificates === undefined
           ? []
           : [certificate(platform, home, facts.certificates), redirect(home)]),
+        ...boardsRoute(home, facts),
       ]).concat(engine.objects),
       emits,
       paths,
@@ -164,6 +165,26 @@ function certificate({ domain }: Platform, home: string, { issuer }: Certificate
       issuerRef: { ...issuer, group: "cert-manager.io" },
     },
   };
+}
+
+/** Here and not with the boards: their component comes before the definition of routes, since all have monitors. */
+function boardsRoute(home: string, facts: Partial<Facts>): KubernetesObject[] {
+  const boards = facts.monitoring?.boards;
+  if (boards === undefined) return [];
+  const { hostname, namespace, service, port } = boards;
+  const sectionName = facts.certificates === undefined ? "http" : "https";
+  return [
+    {
+      apiVersion: `${API}/v1`,
+      kind: "HTTPRoute",
+      metadata: { name: service, namespace },
+      spec: {
+        parentRefs: [{ name: NAME, namespace: home, sectionName }],
+        hostnames: [hostname],
+        rules: [{ backendRefs: [{ name: service, port }] }],
+      },
+    },
+  ];
 }
 
 function redirect(home: string): KubernetesObject {

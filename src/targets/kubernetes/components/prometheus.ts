@@ -12,7 +12,7 @@ import { namespace, placed } from "./parts/place.ts";
 import { watch } from "./parts/watch.ts";
 import { ALERTMANAGER_WATCHED, alertSecrets, alertmanager } from "./prometheus/alertmanager.ts";
 import { STATE_ACCESS, STATE_WATCHED, clusterState } from "./prometheus/cluster-state.ts";
-import { grafana, grafanaSecrets } from "./prometheus/grafana.ts";
+import { grafana, grafanaFacts, grafanaSecrets } from "./prometheus/grafana.ts";
 import { KUBELETS_EMIT, kubeletMonitor } from "./prometheus/kubelets.ts";
 import { NODES_WATCHED, nodeExporter, nodeMonitor } from "./prometheus/nodes.ts";
 import { OPERATOR_HEALTH, OPERATOR_WATCHED, operatorManifests } from "./prometheus/operator.ts";
@@ -54,7 +54,9 @@ export const prometheus = defineComponent({
     "kube-state-metrics",
     "node-exporter",
   ],
-  publish: ({ platform }) => ({ monitoring: monitoringFacts(platform) }),
+  publish: ({ platform, options }) => ({
+    monitoring: { ...monitoringFacts(platform), ...grafanaFacts(options.grafana, platform.domain) },
+  }),
   render: (context) => {
     const { platform, options, locked } = context;
     refuseMailWithoutServer(platform, options);
@@ -123,7 +125,6 @@ function boards({ platform, options, facts, locked }: Context): KubernetesObject
   return grafana({
     options: options.grafana,
     domain: platform.domain,
-    gateway: facts.gateway,
     boards: files,
     image: locked("grafana"),
   });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { SecretUse } from "../../component.ts";
-import type { GatewayFacts } from "../../facts.ts";
+import type { MonitoringFacts } from "../../facts.ts";
 import type { LockEntry } from "../../lock.ts";
 import type { KubernetesObject } from "../../object.ts";
 import type { BoardFile } from "../../boards/board.ts";
@@ -19,14 +19,13 @@ const FOLDERS = ["Platform", "Tenants"] as const;
 export interface GrafanaWish {
   options: PrometheusOptions["grafana"];
   domain: string;
-  gateway: GatewayFacts | undefined;
   boards: readonly BoardFile[];
   image: LockEntry;
 }
 
 /** Boards are files of ConfigMaps: what a person changes in the browser isn't kept. */
 export function grafana(wish: GrafanaWish): KubernetesObject[] {
-  const { options, boards, gateway } = wish;
+  const { boards } = wish;
   const provisioning = provisioningMap();
   return [
     { apiVersion: "v1", kind: "ServiceAccount", metadata: META, automountServiceAccountToken: false },
@@ -39,8 +38,16 @@ export function grafana(wish: GrafanaWish): KubernetesObject[] {
       metadata: { ...META, labels: { ...labels } },
       spec: { selector: { ...labels }, ports: [{ name: "http", port: 80, targetPort: "http" }] },
     },
-    ...(options.admin === undefined || gateway === undefined ? [] : [route(wish, gateway)]),
   ];
+}
+
+/** Nobody can sign in without a password: then it isn't led to. */
+export function grafanaFacts(
+  { admin, host }: PrometheusOptions["grafana"],
+  domain: string,
+): Pick<MonitoringFacts, "boards"> {
+  if (admin === undefined) return {};
+  return { boards: { hostname: `${host}.${domain}`, namespace: MONITORING, service: NAME, port: 80 } };
 }
 
 export function grafanaSecrets({ grafana: { admin } }: PrometheusOptions): SecretUse[] {
@@ -205,19 +212,6 @@ function environment({ admin, host }: PrometheusOptions["grafana"], domain: stri
           },
         ];
   return [...Object.entries(plain).map(([name, value]) => ({ name, value })), ...secret];
-}
-
-function route({ options, domain }: GrafanaWish, gateway: GatewayFacts): KubernetesObject {
-  return {
-    apiVersion: "gateway.networking.k8s.io/v1",
-    kind: "HTTPRoute",
-    metadata: META,
-    spec: {
-      parentRefs: [{ name: gateway.name, namespace: gateway.namespace, sectionName: gateway.listener }],
-      hostnames: [`${options.host}.${domain}`],
-      rules: [{ backendRefs: [{ name: NAME, port: 80 }] }],
-    },
-  };
 }
 
 function digestOf(data: unknown): string {

@@ -127,13 +127,13 @@ export function variableName() {
     });
 }
 
-/** `group:ml-admins`, `user:ana@example.com`, `serviceAccount:namespace/name`. */
+/** `group:ml-admins`, `user:lead@example.com`, `serviceAccount:namespace/name`. */
 export function subject() {
   const allowed = "group:NAME, user:NAME or serviceAccount:NAMESPACE/NAME, as the cluster knows them";
   return z
     .string()
     .max(300)
-    .meta({ title: "person or group", examples: ["group:ml-admins", "user:ana@example.com"] })
+    .meta({ title: "person or group", examples: ["group:ml-admins", "user:lead@example.com"] })
     .transform((text, ctx): Subject => {
       const match = /^(group|user|serviceAccount):(\S(?:.*\S)?)$/.exec(text);
       const [, kind, name] = match ?? [];

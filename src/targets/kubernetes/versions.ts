@@ -1,6 +1,6 @@
 import type { LockEntry } from "./lock.ts";
 
-const CNCF = "Apache-2.0";
+const APACHE = "Apache-2.0";
 
 /** The one table of versions: nothing else in the sources names a version of a component. In the order of names. */
 export const VERSIONS: readonly LockEntry[] = [
@@ -9,7 +9,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "image",
     source: "quay.io/prometheus/alertmanager",
     version: "v0.34.0",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "part of Prometheus, CNCF graduated; the newest minor version",
   },
   {
@@ -17,7 +17,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "manifests",
     source: "https://raw.githubusercontent.com/argoproj/argo-cd/{version}/manifests/install.yaml",
     version: "v3.5.1",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "CNCF graduated; two minor versions at a time",
     proven: { version: "v3.5.1", how: "manifests read; kinds validated by a real API server" },
     kubernetes: { from: "1.33", to: "1.36" },
@@ -27,7 +27,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "image",
     source: "quay.io/argoproj/workflow-controller",
     version: "v4.1.2",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "CNCF graduated; two minor versions at a time",
   },
   {
@@ -35,7 +35,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "definitions",
     source: "https://github.com/argoproj/argo-workflows/releases/download/{version}/install.yaml",
     version: "v4.1.2",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "CNCF graduated; two minor versions at a time",
     proven: {
       version: "v3.7.4",
@@ -47,7 +47,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "image",
     source: "quay.io/argoproj/argoexec",
     version: "v4.1.2",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "CNCF graduated; two minor versions at a time",
   },
   {
@@ -55,7 +55,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "chart",
     source: "oci://quay.io/jetstack/charts/cert-manager",
     version: "v1.21.1",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "CNCF graduated; two minor versions at a time",
     proven: { version: "v1.21.1", how: "chart read; kinds validated by a real API server" },
   },
@@ -65,7 +65,7 @@ export const VERSIONS: readonly LockEntry[] = [
     source:
       "https://raw.githubusercontent.com/cloudnative-pg/cloudnative-pg/{version}/releases/cnpg-{number}.yaml",
     version: "v1.30.0",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "CNCF sandbox; three minor versions at a time",
     proven: { version: "v1.30.0", how: "manifests read; kinds validated by a real API server" },
     kubernetes: { from: "1.34", to: "1.36" },
@@ -83,7 +83,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "chart",
     source: "oci://docker.io/envoyproxy/gateway-helm",
     version: "v1.9.0",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "part of Envoy, CNCF graduated; two minor versions at a time",
     kubernetes: { from: "1.33", to: "1.36" },
   },
@@ -92,7 +92,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "manifests",
     source: "https://github.com/fluxcd/flux2/releases/download/{version}/install.yaml",
     version: "v2.9.4",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "CNCF graduated; three minor versions at a time",
     proven: {
       version: "v2.9.4",
@@ -106,7 +106,7 @@ export const VERSIONS: readonly LockEntry[] = [
     source:
       "https://github.com/kubernetes-sigs/gateway-api/releases/download/{version}/standard-install.yaml",
     version: "v1.6.1",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "a project of Kubernetes",
     proven: { version: "v1.6.1", how: "definitions read; kinds validated by a real API server" },
   },
@@ -123,7 +123,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "chart",
     source: "oci://ghcr.io/kserve/charts/kserve-resources",
     version: "v0.20.0",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "CNCF incubating; the newest minor version",
     proven: { version: "v0.20.0", how: "chart read; kinds validated by a real API server" },
   },
@@ -132,7 +132,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "chart",
     source: "oci://ghcr.io/kserve/charts/kserve-crd",
     version: "v0.20.0",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "CNCF incubating; the newest minor version",
     proven: { version: "v0.20.0", how: "chart read; kinds validated by a real API server" },
   },
@@ -141,7 +141,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "chart",
     source: "oci://ghcr.io/kserve/charts/kserve-runtime-configs",
     version: "v0.20.0",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "CNCF incubating; the newest minor version",
     proven: { version: "v0.20.0", how: "chart read; kinds validated by a real API server" },
   },
@@ -150,7 +150,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "image",
     source: "registry.k8s.io/kube-state-metrics/kube-state-metrics",
     version: "v2.20.0",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "a project of Kubernetes; the newest minor version",
   },
   {
@@ -158,7 +158,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "image",
     source: "quay.io/prometheus/node-exporter",
     version: "v1.11.1",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "part of Prometheus, CNCF graduated; the newest minor version",
   },
   {
@@ -166,7 +166,7 @@ export const VERSIONS: readonly LockEntry[] = [
     kind: "image",
     source: "quay.io/prometheus/prometheus",
     version: "v3.14.0",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "CNCF graduated; the newest minor version",
   },
   {
@@ -175,7 +175,7 @@ export const VERSIONS: readonly LockEntry[] = [
     source:
       "https://github.com/prometheus-operator/prometheus-operator/releases/download/{version}/bundle.yaml",
     version: "v0.94.0",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "maintained by its community, in most clusters with Prometheus; the newest minor version",
     proven: { version: "v0.94.0", how: "manifests read; kinds validated by a real API server" },
   },
@@ -185,7 +185,7 @@ export const VERSIONS: readonly LockEntry[] = [
     // Which one stands in platform.yaml. No image is published yet, and its roles in a cluster were never run.
     source: "images.slipway",
     version: "as platform.yaml says",
-    licence: CNCF,
+    licence: APACHE,
     upkeep: "ours",
   },
   {
@@ -195,6 +195,5 @@ export const VERSIONS: readonly LockEntry[] = [
     version: "v3.6.12",
     licence: "MIT",
     upkeep: "the newest minor version",
-    proven: { version: "v3.6.12", how: "run: weights of an HTTPRoute held to 900 of 1000 requests" },
   },
 ];

@@ -51,15 +51,16 @@ export function partiesNamed(ends: NamedEnds, name: string): Party[] {
   const pods = podsNamed(ends, namespace, rest);
   if (pods.length > 0) return pods.map(party);
   const names = ends.view.pods.filter((one) => one.namespace === namespace).map((one) => one.name);
-  throw unknown(`${namespace} has no workload or Service ${rest}`, rest, names);
+  throw unknown(`${namespace} has no workload or Service ${rest}`, rest, new Set(names));
 }
 
-/** The pods of a workload, else those behind a Service. */
+/** The pods of a workload, else those behind a Service, else those of which a controller's names begin so. */
 function podsNamed({ view, objects }: NamedEnds, namespace: string, name: string): Pod[] {
   const own = view.pods.filter((one) => one.namespace === namespace && one.name === name);
   if (own.length > 0) return own;
   const selector = serviceSpec(objects, namespace, name)?.selector;
-  if (selector === undefined) return [];
+  if (selector === undefined)
+    return view.pods.filter((one) => one.namespace === namespace && one.name.startsWith(`${name}-`));
   return view.pods.filter(
     (one) => one.namespace === namespace && selects({ matchLabels: selector }, one.labels),
   );

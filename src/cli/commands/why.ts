@@ -17,7 +17,12 @@ export function addWhy(program: Command, context: CliContext): void {
   withPlatformOptions(command);
   withHelp(
     command,
-    ["slipway why service/digits", "slipway why run/pr-07x2k9q4m1ab", "slipway why version/digits/3", "slipway why request/order-17"],
+    [
+      "slipway why service/digits",
+      "slipway why run/pr-07x2k9q4m1ab",
+      "slipway why version/digits/3",
+      "slipway why request/order-17",
+    ],
     exitCodesHelp("unreachable", "notFound"),
   );
 }

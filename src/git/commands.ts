@@ -1,4 +1,5 @@
 import { defineCommand, type Migration, type ReadTx, type Tx } from "../store/database.ts";
+import { claimProject, projectOwnersMigration } from "./project-owners.ts";
 
 /** A branch that moved to a commit: one per move, also when it comes back to an older commit. */
 export interface ProjectPush {
@@ -29,6 +30,7 @@ export const gitMigrations: readonly Migration[] = [
       `CREATE INDEX project_pushes_to_start ON project_pushes (pipeline_run_id, project)`,
     ],
   },
+  projectOwnersMigration,
 ];
 
 interface PushRow {
@@ -88,7 +90,7 @@ export const startedPush = defineCommand(
   },
 );
 
-export const gitCommands = [recordPush, startedPush];
+export const gitCommands = [recordPush, startedPush, claimProject];
 
 /** Pushes whose pipeline run is still to be started, oldest first. */
 export async function pushesToStart(tx: ReadTx, limit: number): Promise<ProjectPush[]> {

@@ -1,3 +1,4 @@
+import { DEFAULT_TENANT } from "../http/identity.ts";
 import { formatProblems } from "../spec/format.ts";
 import { printable } from "../spec/issue.ts";
 import { readCommits } from "./commits.ts";
@@ -6,6 +7,7 @@ import type { RefUpdate } from "./hook-protocol.ts";
 import { isZero, MAIN, shortId } from "./names.ts";
 import type { Git } from "./plumbing.ts";
 import { refuse, type PushedObjects, type Refusal } from "./refusal.ts";
+import type { ServiceOwners } from "./service-owners.ts";
 import { MAX_SERVICE_FILE_BYTES, parseServiceFile, serviceOfPath } from "./service-file.ts";
 import { listFiles, readBlobs, type TreeFile } from "./service-tree.ts";
 
@@ -16,6 +18,9 @@ const MAX_FILES = 10_000;
 export interface EnvironmentCheckDeps {
   git: Git;
   versionExists: (model: string, version: number) => Promise<boolean>;
+  serviceOwners: ServiceOwners;
+  /** Whether the pusher may change what is that tenant's. */
+  mayChange: (tenant: string) => boolean;
 }
 
 /** Judges a person's push to the environment repository. */
@@ -79,15 +84,56 @@ async function checkCommits(
     );
   }
   const reader = new StateReader(git, pushed);
-  let newest: Map<string, ServiceState> | undefined;
+  const states: Map<string, ServiceState>[] = [];
   for (const id of commits) {
     const read = await reader.read(id);
     if ("lines" in read) return read;
-    newest ??= read.services;
+    states.push(read.services);
   }
   const before = isZero(previous) ? undefined : await reader.read(previous);
   const known = before && "services" in before ? before.services : new Map<string, ServiceState>();
-  return refuseUnknownVersions(deps, newest ?? new Map(), known);
+  const touched = new Set(states.flatMap((state) => changed(known, state)));
+  return (
+    (await refuseForeignServices(deps, touched)) ??
+    (await refuseUnknownVersions(deps, states[0] ?? new Map(), known)) ??
+    takeServices(deps, touched)
+  );
+}
+
+/** Names of services that are another in one than in the other, or in one alone. */
+function changed(
+  before: ReadonlyMap<string, ServiceState>,
+  after: ReadonlyMap<string, ServiceState>,
+): string[] {
+  const names = new Set([...before.keys(), ...after.keys()]);
+  return [...names].filter((name) => JSON.stringify(before.get(name)) !== JSON.stringify(after.get(name)));
+}
+
+/** Of every commit of the push: each may be projected. */
+async function refuseForeignServices(
+  { serviceOwners, mayChange }: EnvironmentCheckDeps,
+  touched: ReadonlySet<string>,
+): Promise<Refusal | undefined> {
+  for (const name of touched) {
+    const owner = await serviceOwners.of(name);
+    if (owner === undefined || mayChange(owner)) continue;
+    return refuse(
+      `services/${name}.yaml: this service belongs to a tenant that isn't yours.`,
+      "Leave it as it is on main; after others were faster: git pull --rebase",
+    );
+  }
+  return undefined;
+}
+
+/** A service that a file makes belongs to the default tenant. */
+async function takeServices(
+  { serviceOwners }: EnvironmentCheckDeps,
+  touched: ReadonlySet<string>,
+): Promise<Refusal | undefined> {
+  for (const name of touched)
+    if ((await serviceOwners.of(name)) === undefined && !(await serviceOwners.claim(name, DEFAULT_TENANT)))
+      return refuse(`services/${name}.yaml: the name ${name} is taken.`);
+  return undefined;
 }
 
 /** Reads the services of commits, each distinct file once. */

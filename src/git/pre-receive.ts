@@ -3,28 +3,37 @@ import type { RefUpdate } from "./hook-protocol.ts";
 import type { Conversation, Report } from "./hook-report.ts";
 import { isZero, kindOf, MAIN } from "./names.ts";
 import { checkProjectPush, type ProjectVerdict } from "./project-check.ts";
+import type { ProjectOwners } from "./project-owners.ts";
+import type { ServiceOwners } from "./service-owners.ts";
+import { DEFAULT_TENANT } from "../http/identity.ts";
 import type { Project } from "../spec/project.ts";
-import type { PushedObjects, Refusal } from "./refusal.ts";
+import { refuse, type PushedObjects, type Refusal } from "./refusal.ts";
 import type { Repositories } from "./repositories.ts";
 
 export interface PreReceiveDeps {
   repositories: Repositories;
   /** Largest file that a project may carry, in bytes. */
   maxFileBytes: number;
+  owners: Pick<ProjectOwners, "of">;
+  serviceOwners: ServiceOwners;
   versionExists: (model: string, version: number) => Promise<boolean>;
   /** What a pusher should know of a spec that is taken, one line each; what fails here refuses nothing. */
-  advise?: (spec: Project) => Promise<string[]>;
+  advise?: (spec: Project, tenant: string) => Promise<string[]>;
 }
 
 /** pre-receive: the verdict about a push whose objects aren't in the repository yet. */
 export function judge(deps: PreReceiveDeps): (report: Report) => Conversation {
-  return async function* ({ name, updates, objects }) {
-    const { refusal, spec } =
+  return async function* ({ name, updates, objects, push }) {
+    const mayChange = push === undefined ? () => true : (tenant: string) => push.mayChange(tenant);
+    const tenant = (await deps.owners.of(name)) ?? DEFAULT_TENANT;
+    const verdict =
       kindOf(name) === "environment"
-        ? { refusal: await judgeEnvironment(deps, updates, objects), spec: undefined }
+        ? { refusal: await judgeEnvironment(deps, updates, objects, mayChange), spec: undefined }
         : { spec: undefined, ...(await judgeProject(deps, name, updates, objects)) };
+    const { spec } = verdict;
+    const refusal = verdict.refusal ?? (spec && (await refuseTakenService(deps, spec, tenant)));
     if (!refusal) {
-      const advice = spec && deps.advise ? await deps.advise(spec).catch(() => []) : [];
+      const advice = spec && deps.advise ? await deps.advise(spec, tenant).catch(() => []) : [];
       for (const line of advice) yield `slipway: ${line}`;
       return 0;
     }
@@ -37,11 +46,26 @@ export function judge(deps: PreReceiveDeps): (report: Report) => Conversation {
 }
 
 function judgeEnvironment(
-  { repositories, versionExists }: PreReceiveDeps,
+  { repositories, versionExists, serviceOwners }: PreReceiveDeps,
   updates: readonly RefUpdate[],
   objects: PushedObjects,
+  mayChange: (tenant: string) => boolean,
 ): Promise<Refusal | undefined> {
-  return checkEnvironmentPush({ git: repositories.git, versionExists }, { ...objects, updates });
+  const deps = { git: repositories.git, versionExists, serviceOwners, mayChange };
+  return checkEnvironmentPush(deps, { ...objects, updates });
+}
+
+/** The model's name is its service's, and becomes the project's tenant's with the push. */
+async function refuseTakenService(
+  { serviceOwners }: PreReceiveDeps,
+  { model }: Project,
+  tenant: string,
+): Promise<Refusal | undefined> {
+  if (model === undefined || (await serviceOwners.claim(model.name, tenant))) return undefined;
+  return refuse(
+    `slipway.yaml: model.name: the name ${model.name} is taken.`,
+    "Choose another one: names of services are the whole platform's.",
+  );
 }
 
 async function judgeProject(

@@ -2,12 +2,14 @@ import type { FastifyInstance } from "fastify";
 import { SlipwayError } from "../http/errors.ts";
 import { readCommits } from "./commits.ts";
 import { checkRepositoryName, kindOf } from "./names.ts";
+import type { ProjectOwners } from "./project-owners.ts";
 import type { ProjectPushes } from "./project-pushes.ts";
 import type { Repositories } from "./repositories.ts";
 
 export interface ProjectRoutesDeps {
   repositories: Repositories;
   projectPushes: ProjectPushes;
+  owners: ProjectOwners;
   /** What is known of a pipeline run, for showing it beside its project; undefined when it is gone. */
   pipelineRun: (id: string) => Promise<{ id: string; state: string } | undefined>;
 }
@@ -82,23 +84,27 @@ const ONE = {
 export function projectRoutes(app: FastifyInstance, deps: ProjectRoutesDeps): void {
   app.get<{ Querystring: { after?: string; limit: number } }>(
     "/api/slipway/v1/projects",
-    { schema: LIST, config: { access: "read" } },
-    async ({ query }) => {
-      const names = (await deps.repositories.projects()).filter((name) => name > (query.after ?? ""));
-      const page = names.slice(0, query.limit);
+    { schema: LIST, config: { access: "read", tenantFrom: "request" } },
+    async ({ query, identity: { tenant } }) => {
+      const { after = "", limit } = query;
+      const names = await deps.owners.list({ tenant, after, limit: limit + 1 });
+      const page = names.slice(0, limit);
       const projects: ProjectView[] = [];
-      for (const name of page) projects.push(await describe(deps, name));
+      // A name is given away before its repository is made.
+      for (const name of page)
+        if (await deps.repositories.exists(name)) projects.push(await describe(deps, name));
       const last = page.at(-1);
       return { projects, ...(names.length > page.length && last !== undefined ? { next: last } : {}) };
     },
   );
   app.get<{ Params: { name: string } }>(
     "/api/slipway/v1/projects/:name",
-    { schema: ONE, config: { access: "read" } },
+    { schema: ONE, config: { access: "read", tenantFrom: "request" } },
     async (request) => {
       const { name } = request.params;
       checkRepositoryName(name);
-      if (kindOf(name) === "environment" || !(await deps.repositories.exists(name))) {
+      const isOwn = (await deps.owners.of(name)) === request.identity.tenant;
+      if (!isOwn || kindOf(name) === "environment" || !(await deps.repositories.exists(name))) {
         throw new SlipwayError("GIT_REPOSITORY_MISSING", `there is no project ${name}`);
       }
       return describe(deps, name);

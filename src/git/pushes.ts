@@ -3,6 +3,8 @@ export interface Push {
   readonly id: string;
   /** Who pushes, as far as it is known. */
   readonly pusher: string;
+  /** Whether the pusher may change what is that tenant's. */
+  mayChange(tenant: string): boolean;
   /** Aborted when nobody reads the progress any more. */
   readonly watched: AbortSignal;
   /** The references have moved: from here on the push only watches. */
@@ -20,11 +22,12 @@ export interface OpenPush extends Push {
 export class Pushes {
   readonly #open = new Map<string, OpenPush>();
 
-  begin(push: { id: string; pusher: string; onAccepted: () => void }): OpenPush {
+  begin(push: Pick<Push, "id" | "pusher" | "mayChange"> & { onAccepted: () => void }): OpenPush {
     const watched = new AbortController();
     const open: OpenPush = {
       id: push.id,
       pusher: push.pusher,
+      mayChange: push.mayChange,
       watched: watched.signal,
       accepted: push.onAccepted,
       leave: () => watched.abort(),

@@ -2,11 +2,13 @@ import { PassThrough } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../base/clock.ts";
 import type { Ids } from "../base/ids.ts";
-import { accessError } from "../http/access.ts";
+import { accessError, requestedTenant, roleIn, TENANT_HEADER } from "../http/access.ts";
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
+import { DEFAULT_TENANT, type Caller } from "../http/identity.ts";
 import { PUSH_VARIABLE } from "./hook-protocol.ts";
 import { startBackend, type Backend } from "./http-backend.ts";
 import { checkRepositoryName, ENVIRONMENT } from "./names.ts";
+import type { ProjectOwners } from "./project-owners.ts";
 import type { OpenPush, Pushes } from "./pushes.ts";
 import type { Repositories } from "./repositories.ts";
 import { Slots } from "./slots.ts";
@@ -41,6 +43,7 @@ export interface GitRoutesDeps {
   clock: Clock;
   ids: Ids;
   limits: GitLimits;
+  owners: ProjectOwners;
   /** Who sends a request, for the record: it decides nothing. */
   pusher: (request: FastifyRequest) => string;
   /** Where a failure of Git goes that its caller can do nothing about. */
@@ -74,12 +77,17 @@ export function gitRoutes(app: FastifyInstance, deps: GitRoutesDeps): void {
     scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
     scope.setErrorHandler((error, request, reply) => answerGit(deps, toSlipwayError(error), request, reply));
     const schema = { hide: true };
-    const fetching = { schema, config: { access: "read" as const, scope: "git" as const } };
-    const pushing = { schema, config: { access: "write" as const, scope: "git" as const } };
+    const whose = {
+      scope: "git" as const,
+      tenantFrom: "owner" as const,
+      ownerOf: (request: FastifyRequest, caller: Caller) => tenantOf(deps, request as GitRequest, caller),
+    };
+    const fetching = { schema, config: { access: "read" as const, ...whose } };
+    const pushing = { schema, config: { access: "write" as const, ...whose } };
     scope.get("/git/:repository/info/refs", fetching, async (request: GitRequest, reply) => {
-      const wants = request.query.service === "git-receive-pack" ? "push" : "fetch";
-      if (wants === "push") requireToPush(request);
-      const name = await repositoryOf(deps, request, wants === "push");
+      const isPush = opensPush(request);
+      if (isPush) requireToPush(request);
+      const name = await repositoryOf(deps, request, isPush);
       return serve(deps, served, request, reply, { name, path: "info/refs", push: false });
     });
     scope.post("/git/:repository/git-upload-pack", fetching, async (request: GitRequest, reply) => {
@@ -111,9 +119,39 @@ function requireToPush({ identity }: FastifyRequest): void {
   if (refused !== null) throw refused;
 }
 
-/** The repository that a request names; a push makes a project's on its first time. */
-async function repositoryOf(deps: GitRoutesDeps, request: GitRequest, make: boolean): Promise<string> {
-  const { repositories, limits } = deps;
+/** Whether it is the request by which a push begins: the one that may make a repository. */
+function opensPush({ query, routeOptions }: GitRequest): boolean {
+  return query.service === "git-receive-pack" && routeOptions.url?.endsWith("/info/refs") === true;
+}
+
+/**
+ * Whose repository a request is about. To a stranger it isn't there; a push that would make it is told that the name is
+ * taken, and nothing else. A name that nobody has is about the tenant that the request names.
+ */
+async function tenantOf(
+  { repositories, owners }: GitRoutesDeps,
+  request: GitRequest,
+  caller: Caller,
+): Promise<string> {
+  const name = nameIn(request);
+  if (name === ENVIRONMENT) return DEFAULT_TENANT;
+  const owner = (await owners.of(name)) ?? ((await repositories.exists(name)) ? DEFAULT_TENANT : undefined);
+  if (owner !== undefined && roleIn(caller, owner) !== undefined) return owner;
+  if (!opensPush(request)) throw missing(name);
+  const tenant = requestedTenant(request.headers[TENANT_HEADER], caller);
+  if (owner === undefined) return tenant;
+  throw accessError(caller, tenant, "write", "git") ?? nameTaken(name);
+}
+
+function missing(name: string): SlipwayError {
+  return new SlipwayError("GIT_REPOSITORY_MISSING", `there is no repository ${name}`);
+}
+
+function nameTaken(name: string): SlipwayError {
+  return new SlipwayError("NAME_TAKEN", `the name ${name} is taken`, { given: name });
+}
+
+function nameIn(request: GitRequest): string {
   const given = request.params.repository;
   const name = given.endsWith(".git") ? given.slice(0, -".git".length) : given;
   checkRepositoryName(name);
@@ -123,16 +161,26 @@ async function repositoryOf(deps: GitRoutesDeps, request: GitRequest, make: bool
       allowed: `${name}.git`,
     });
   }
+  return name;
+}
+
+/** The repository that a request names; a push makes a project's on its first time. */
+async function repositoryOf(deps: GitRoutesDeps, request: GitRequest, make: boolean): Promise<string> {
+  const { repositories, owners, limits } = deps;
+  const name = nameIn(request);
   if (await repositories.exists(name)) {
     if (make) await repositories.ensure(name);
     return name;
   }
   if (!make || name === ENVIRONMENT) {
-    throw new SlipwayError("GIT_REPOSITORY_MISSING", `there is no repository ${name}`);
+    throw missing(name);
   }
   if ((await repositories.projects()).length >= limits.maxProjects) {
     throw new SlipwayError("TOO_LARGE", `there are ${limits.maxProjects} projects, which is the limit`);
   }
+  // Before the repository is there, so that none is ever nobody's.
+  const { tenant } = request.identity;
+  if ((await owners.claim(name, tenant)) !== tenant) throw nameTaken(name);
   await repositories.ensure(name);
   return name;
 }
@@ -155,7 +203,12 @@ async function serve(
   }
   const pusher = deps.pusher(request);
   const push = what.push
-    ? deps.pushes.begin({ id: deps.ids.hex(), pusher, onAccepted: () => accepted() })
+    ? deps.pushes.begin({
+        id: deps.ids.hex(),
+        pusher,
+        mayChange: (tenant) => accessError(request.identity.caller, tenant, "write", "git") === null,
+        onAccepted: () => accepted(),
+      })
     : undefined;
   const backend = startBackend(
     { ...deps, config: pushConfig(deps) },

@@ -1,4 +1,5 @@
 import type { RolloutRequest } from "../rollout/request.ts";
+import { selectServiceOf } from "../rollout/rows.ts";
 import type { ReadTx } from "../store/database.ts";
 import { originOf, type Origin } from "./origin.ts";
 import { endOf, sharesOf, spansAt, spansBefore, type Role, type Span } from "./spans.ts";
@@ -66,7 +67,7 @@ export async function historyOf(
   model: string,
   page: { before: number; limit: number } | { at: number },
 ): Promise<{ entries: HistoryEntry[]; next: number | null } | undefined> {
-  const known = await tx.get("SELECT 1 AS one FROM rollout_services WHERE name = ?", [model]);
+  const known = await selectServiceOf(tx, workspace, model);
   if (!known) return undefined;
   if ("at" in page) {
     const spans = await spansAt(tx, model, page.at);

@@ -1,10 +1,15 @@
+import { DEFAULT_TENANT } from "../http/identity.ts";
+import { ownerOfService } from "../rollout/service-owners.ts";
 import { defineCommand, type Tx } from "../store/database.ts";
 import { originOf, type VersionOf } from "./origin.ts";
 
 /** Remembers where a version that serves from now on came from. A repeat brings it up to date. */
 export const recordServed = defineCommand(
   "history.record-served",
-  async (tx, args: VersionOf & { now: number }): Promise<void> => record(tx, args),
+  async (tx, args: Omit<VersionOf, "workspace"> & { now: number }): Promise<void> => {
+    const workspace = (await ownerOfService(tx, args.model)) ?? DEFAULT_TENANT;
+    await record(tx, { ...args, workspace });
+  },
 );
 
 /** The same for all that served and came from tracking runs that are about to go. */
@@ -25,17 +30,18 @@ export const recordOfRuns = defineCommand(
 /** Versions that served before anything was remembered; as many as `limit`, and how many there were. */
 export const recordEarlier = defineCommand(
   "history.record-earlier",
-  async (tx, args: { workspace: string; limit: number; now: number }): Promise<number> => {
-    const { workspace, limit, now } = args;
+  async (tx, args: { limit: number; now: number }): Promise<number> => {
+    const { limit, now } = args;
     const served = (column: "champion" | "challenger"): string =>
-      `SELECT DISTINCT h.service AS model, h.${column} AS version FROM rollout_history h WHERE h.${column} IS NOT NULL
+      `SELECT DISTINCT o.workspace, h.service AS model, h.${column} AS version
+         FROM rollout_history h JOIN service_owners o ON o.service = h.service WHERE h.${column} IS NOT NULL
          AND NOT EXISTS (SELECT 1 FROM served_versions s
-           WHERE s.workspace = ? AND s.model = h.service AND s.version = h.${column})`;
-    const rows = await tx.all<{ model: string; version: number }>(
+           WHERE s.workspace = o.workspace AND s.model = h.service AND s.version = h.${column})`;
+    const rows = await tx.all<{ workspace: string; model: string; version: number }>(
       `${served("champion")} UNION ${served("challenger")} LIMIT ?`,
-      [workspace, workspace, limit],
+      [limit],
     );
-    for (const { model, version } of rows)
+    for (const { workspace, model, version } of rows)
       await record(tx, { workspace, model, version: Number(version), now });
     return rows.length;
   },

@@ -1,5 +1,4 @@
 import type { Clock } from "../base/clock.ts";
-import { DEFAULT_TENANT } from "../http/identity.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Database } from "../store/database.ts";
 import { recordEarlier, recordOfRuns, recordServed } from "./record-commands.ts";
@@ -17,23 +16,20 @@ export interface Recorder {
   catchUp(): Promise<void>;
 }
 
-/** Services belong to the default tenant. */
 export function createRecorder({ db, clock }: { db: Database; clock: Clock }): Recorder {
-  const workspace = DEFAULT_TENANT;
   const catchUp = async (): Promise<void> => {
     for (let left = BATCH; left === BATCH;)
-      left = await db.write(recordEarlier, { workspace, limit: BATCH, now: clock.now() });
+      left = await db.write(recordEarlier, { limit: BATCH, now: clock.now() });
   };
   return {
     watch: (registry) => ({
       ...registry,
       async projectAlias(model, alias, version) {
-        if (version !== null) await db.write(recordServed, { workspace, model, version, now: clock.now() });
+        if (version !== null) await db.write(recordServed, { model, version, now: clock.now() });
         await registry.projectAlias(model, alias, version);
       },
     }),
-    async beforeRunsGo(tenant, runIds) {
-      if (tenant !== workspace) return;
+    async beforeRunsGo(workspace, runIds) {
       await catchUp();
       await db.write(recordOfRuns, { workspace, runIds: [...runIds], now: clock.now() });
     },

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { SlipwayError } from "../http/errors.ts";
-import { DEFAULT_TENANT } from "../http/identity.ts";
 import type { Database } from "../store/database.ts";
 import { historyOf } from "./history.ts";
 
@@ -21,7 +20,7 @@ export function historyRoutes(app: FastifyInstance, { db }: { db: Database }): v
   app.get(
     "/api/slipway/v1/models/:model/history",
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         tags: ["history"],
         summary: "What served, when, and where it came from, newest first",
@@ -34,7 +33,7 @@ export function historyRoutes(app: FastifyInstance, { db }: { db: Database }): v
       const { model } = params.parse(request.params);
       const { at, before = Number.MAX_SAFE_INTEGER, limit } = query.parse(request.query);
       const page = at === undefined ? { before, limit } : { at: timeOf(at) };
-      const found = await db.read((tx) => historyOf(tx, DEFAULT_TENANT, model, page));
+      const found = await db.read((tx) => historyOf(tx, request.identity.tenant, model, page));
       if (found) return { model, ...found };
       throw new SlipwayError("NOT_FOUND", `nothing has ever served under the name ${model}`);
     },

@@ -10,10 +10,10 @@ export const ACCESS = ["open", "signed-in", "read", "predict", "write", "admin",
 export type Access = (typeof ACCESS)[number];
 
 /**
- * Whose things a route is about: always the default tenant's (projects, services and what hangs on them), the one that
- * the request names or its caller belongs to (MLflow's API), or the one in the path's `:tenant`.
+ * Whose things a route is about: always the default tenant's (what is the platform's own), the one that the request names
+ * or its caller belongs to, the one in the path's `:tenant`, or the one whose thing the address names.
  */
-export const TENANT_FROM = ["default", "request", "path"] as const;
+export const TENANT_FROM = ["default", "request", "path", "owner"] as const;
 export type TenantFrom = (typeof TENANT_FROM)[number];
 
 declare module "fastify" {
@@ -28,6 +28,8 @@ declare module "fastify" {
     access?: Access | ((request: FastifyRequest) => Access);
     /** Default: `default`. */
     tenantFrom?: TenantFrom;
+    /** Where that is the owner: finds it; rejects as for a thing that isn't there when it is nothing to the caller. */
+    ownerOf?: (request: FastifyRequest, caller: Caller) => Promise<string>;
     /** What a narrowed token must be for; by default what the access says. */
     scope?: Scope;
   }

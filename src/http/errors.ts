@@ -207,6 +207,10 @@ export const CATALOGUE = {
     hint: "Push to /git/<name>.git, where the name is the one in your slipway.yaml.",
   },
   GIT_REPOSITORY_MISSING: { status: 404, hint: "The first push makes the repository." },
+  NAME_TAKEN: {
+    status: 409,
+    hint: "Choose another name: those of projects and services are the whole platform's.",
+  },
   GIT_SERVICE_FILE_INVALID: {
     status: 400,
     hint: "Correct services/<name>.yaml in the environment repository and push again.",

@@ -42,11 +42,13 @@ export const LOCAL_CALLER: Caller = {
 /** Of a route that asks for nothing. */
 export const NOBODY: Caller = { ...LOCAL_CALLER, name: "nobody", kind: "nobody", isPlatformAdmin: false };
 
-/** One of the platform's own pipeline steps. Pipelines belong to the default tenant. */
-export const STEP_CALLER: Caller = {
-  ...LOCAL_CALLER,
-  name: "step",
-  kind: "step",
-  isPlatformAdmin: false,
-  roles: { [DEFAULT_TENANT]: "member" },
-};
+/** One of the platform's own pipeline steps, of one tenant. */
+export function stepCaller(tenant: string): Caller {
+  return {
+    ...LOCAL_CALLER,
+    name: "step",
+    kind: "step",
+    isPlatformAdmin: false,
+    roles: { [tenant]: "member" },
+  };
+}

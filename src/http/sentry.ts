@@ -54,30 +54,41 @@ export function standSentry(app: FastifyInstance, sentry: Sentry): void {
       request.identity = { caller: NOBODY, tenant: DEFAULT_TENANT };
       return done();
     }
-    return whenKnown(
+    whenKnown(
       () => sentry.callerOf(request),
       (caller) => {
-        const named = tenantOf(request, caller, config.tenantFrom);
-        // What needs no role isn't about a tenant: a name that means nothing to the caller changes nothing.
-        const tenant = ROLELESS.has(access) && roleIn(caller, named) === undefined ? DEFAULT_TENANT : named;
-        request.identity = { caller, tenant };
-        const refused = accessError(caller, tenant, access, config.scope);
-        if (refused !== null) return done(refused);
-        admit(request, reply);
-        if (tenant === DEFAULT_TENANT || !caller.isPlatformAdmin) return done();
-        // A platform admin has a role in every tenant, also in those that aren't there.
+        if (config.ownerOf === undefined)
+          return admitTo(caller, tenantOf(request, caller, config.tenantFrom));
+        const { ownerOf } = config;
         return whenKnown(
-          () => sentry.tenantExists(tenant),
-          (exists) => {
-            if (!exists && !ROLELESS.has(access)) return done(unknownTenant(tenant));
-            if (!exists) request.identity = { caller, tenant: DEFAULT_TENANT };
-            return done();
-          },
+          () => ownerOf(request, caller),
+          (tenant) => admitTo(caller, tenant),
           done,
         );
       },
       done,
     );
+    return undefined;
+
+    function admitTo(caller: Caller, named: string): void {
+      // What needs no role isn't about a tenant: a name that means nothing to the caller changes nothing.
+      const tenant = ROLELESS.has(access) && roleIn(caller, named) === undefined ? DEFAULT_TENANT : named;
+      request.identity = { caller, tenant };
+      const refused = accessError(caller, tenant, access, config.scope);
+      if (refused !== null) return done(refused);
+      admit(request, reply);
+      if (tenant === DEFAULT_TENANT || !caller.isPlatformAdmin) return done();
+      // A platform admin has a role in every tenant, also in those that aren't there.
+      return whenKnown(
+        () => sentry.tenantExists(tenant),
+        (exists) => {
+          if (!exists && !ROLELESS.has(access)) return done(unknownTenant(tenant));
+          if (!exists) request.identity = { caller, tenant: DEFAULT_TENANT };
+          return done();
+        },
+        done,
+      );
+    }
   });
 }
 

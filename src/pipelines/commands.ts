@@ -1,4 +1,5 @@
 import { SlipwayError } from "../http/errors.ts";
+import { DEFAULT_TENANT } from "../http/identity.ts";
 import { defineCommand, type Migration, type ReadTx, type SqlValue } from "../store/database.ts";
 import type { PipelineRun } from "./pipeline-run.ts";
 
@@ -22,11 +23,20 @@ export const pipelineMigrations: readonly Migration[] = [
     // What every scrape of /metrics counts, without the steps and specs of all runs.
     statements: ["CREATE INDEX pipeline_runs_by_state ON pipeline_runs (project, state, finished_at)"],
   },
+  {
+    // Its project's tenant. All that ran before belongs to the default one.
+    id: "pipelines-003",
+    statements: [
+      `ALTER TABLE pipeline_runs ADD COLUMN workspace TEXT NOT NULL DEFAULT '${DEFAULT_TENANT}'`,
+      "CREATE INDEX pipeline_runs_by_workspace ON pipeline_runs (workspace, created_at)",
+    ],
+  },
 ];
 
 interface Row {
   id: string;
   project: string;
+  workspace: string;
   commit_id: string;
   ref: string;
   pusher: string;
@@ -52,6 +62,7 @@ function fromRow(row: Row): PipelineRun {
   return {
     id: row.id,
     project: row.project,
+    tenant: row.workspace,
     commit: row.commit_id,
     ref: row.ref,
     pusher: row.pusher,
@@ -90,13 +101,14 @@ export const insertPipelineRun = defineCommand(
         `${maxQueued} pipeline runs of ${run.project} wait already`,
       );
     await tx.run(
-      `INSERT INTO pipeline_runs (id, request_key, project, commit_id, ref, pusher, spec, cache, state,
+      `INSERT INTO pipeline_runs (id, request_key, project, workspace, commit_id, ref, pusher, spec, cache, state,
         tracking_run_id, model, created_at, cancel_requested, announced, steps)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)`,
       [
         run.id,
         key,
         run.project,
+        run.tenant,
         run.commit,
         run.ref,
         run.pusher,
@@ -187,15 +199,15 @@ export async function readPipelineRun(tx: ReadTx, id: string): Promise<PipelineR
   return row && fromRow(row);
 }
 
-/** Newest first. */
+/** Of a tenant, newest first. */
 export async function readPipelineRuns(
   tx: ReadTx,
-  filter: { project?: string; limit: number },
+  { tenant, project, limit }: { tenant: string; project?: string; limit: number },
 ): Promise<PipelineRun[]> {
-  const where = filter.project === undefined ? "" : "WHERE project = ?";
   const rows = await tx.all<Row>(
-    `SELECT * FROM pipeline_runs ${where} ORDER BY created_at DESC, id DESC LIMIT ?`,
-    filter.project === undefined ? [filter.limit] : [filter.project, filter.limit],
+    `SELECT * FROM pipeline_runs WHERE workspace = ? ${project === undefined ? "" : "AND project = ?"}
+     ORDER BY created_at DESC, id DESC LIMIT ?`,
+    project === undefined ? [tenant, limit] : [tenant, project, limit],
   );
   return rows.map(fromRow);
 }

@@ -12,6 +12,7 @@ export interface PipelinesDeps {
   database: Database;
   events: Events;
   engine: PipelineEngine;
+  /** The default tenant's. */
   tracking: Tracking;
   registry: Registry;
   rollouts: RolloutRequests;
@@ -25,6 +26,10 @@ export interface PipelinesDeps {
   url: () => string;
   /** What steps need beyond that to be let in, such as MLFLOW_TRACKING_TOKEN. Never logged. */
   credentials?: Record<string, string>;
+  /** What stands in for these in another tenant's pipeline runs. */
+  inTenant?: (
+    tenant: string,
+  ) => Promise<Required<Pick<PipelinesDeps, "tracking" | "registry" | "credentials">>>;
   /** Where defects go: the process's log. */
   logDefect: (error: unknown, where: string) => void;
   limits?: Partial<PipelineLimits>;

@@ -12,6 +12,8 @@ type PipelineRunState = "queued" | "running" | "registering" | "succeeded" | "fa
 export interface PipelineRun {
   id: string;
   project: string;
+  /** Whose project it is. */
+  tenant: string;
   commit: string;
   ref: string;
   pusher: string;

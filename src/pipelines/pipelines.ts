@@ -1,4 +1,5 @@
 import { SlipwayError } from "../http/errors.ts";
+import { DEFAULT_TENANT } from "../http/identity.ts";
 import type { Project } from "../spec/project.ts";
 import {
   insertPipelineRun,
@@ -16,6 +17,8 @@ import { reconcile, type LiveSteps } from "./reconcile.ts";
 
 interface PipelineTrigger {
   project: string;
+  /** Whose project it is; default: the default tenant's. */
+  tenant?: string;
   commit: string;
   ref: string;
   /** Who pushed or asked. */
@@ -35,8 +38,8 @@ export interface Pipelines {
   /** After a start: takes up everything that hasn't ended. */
   resume(): Promise<void>;
   get(id: string): Promise<PipelineRun | undefined>;
-  /** Newest first. */
-  list(filter: { project?: string; limit: number }): Promise<PipelineRun[]>;
+  /** Of a tenant, by default the default one; newest first. */
+  list(filter: { tenant?: string; project?: string; limit: number }): Promise<PipelineRun[]>;
   /** Resolves when it has ended and no process of it is left. PIPELINE_RUN_ENDED when it had ended otherwise. */
   cancel(id: string): Promise<void>;
   logs: PipelineEngine["logs"];
@@ -74,7 +77,9 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
       return run && withLiveSteps(run);
     },
 
-    list: async (filter) => (await database.read((tx) => readPipelineRuns(tx, filter))).map(withLiveSteps),
+    async list({ tenant = DEFAULT_TENANT, ...filter }) {
+      return (await database.read((tx) => readPipelineRuns(tx, { tenant, ...filter }))).map(withLiveSteps);
+    },
 
     async cancel(id) {
       const run = await load(id);
@@ -125,10 +130,11 @@ function isNotFound(error: unknown): boolean {
 }
 
 function newRun(request: PipelineTrigger, id: string, trackingRunId: string, now: number): PipelineRun {
-  const { project, commit, ref, pusher, spec, cache } = request;
+  const { project, tenant = DEFAULT_TENANT, commit, ref, pusher, spec, cache } = request;
   return {
     id,
     project,
+    tenant,
     commit,
     ref,
     pusher,

@@ -1,4 +1,5 @@
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
+import { DEFAULT_TENANT } from "../http/identity.ts";
 import { readPipelineRun, setAnnounced, updatePipelineRun, type PipelineRunPatch } from "./commands.ts";
 import { DEFAULT_LIMITS, type PipelinesDeps } from "./deps.ts";
 import type { PipelineRunStatus, StepStatus } from "./engine.ts";
@@ -36,7 +37,7 @@ export async function reconcile(
   let wait = deps.limits?.retryMs ?? DEFAULT_LIMITS.retryMs;
   while (!signal.aborted) {
     try {
-      return await new Reconciler(deps, live, signal).run(id);
+      return await new Reconciler(await depsOf(id, deps), live, signal).run(id);
     } catch (thrown) {
       if (signal.aborted) return;
       deps.logDefect(thrown, `pipeline run ${id}`);
@@ -44,6 +45,14 @@ export async function reconcile(
       wait = Math.min(wait * 2, MAX_RETRY_MS);
     }
   }
+}
+
+/** With the tracking and the registry of the tenant whose pipeline run it is. */
+async function depsOf(id: string, deps: PipelinesDeps): Promise<PipelinesDeps> {
+  const run = await deps.database.read((tx) => readPipelineRun(tx, id));
+  if (run === undefined || run.tenant === DEFAULT_TENANT) return deps;
+  if (deps.inTenant === undefined) throw new Error(`nothing is known of the tenant ${run.tenant}`);
+  return { ...deps, ...(await deps.inTenant(run.tenant)) };
 }
 
 class Reconciler {
@@ -167,6 +176,7 @@ class Reconciler {
     const { rolloutId } = await this.#deps.rollouts.request({
       key: run.id,
       project: run.project,
+      tenant: run.tenant,
       commit: run.commit,
       pipelineRunId: run.id,
       model: spec.model.name,

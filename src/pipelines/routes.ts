@@ -19,9 +19,13 @@ export interface PipelineRoutesDeps {
   ids: { sortable: (prefix: string) => string };
   /**
    * A project's spec at a commit of its repository (default: the head of its main branch). NOT_FOUND when there
-   * is no such project or commit; a spec with problems is refused as in a push.
+   * is no such project of the tenant's, or no such commit; a spec with problems is refused as in a push.
    */
-  projectAt: (project: string, commit?: string) => Promise<{ commit: string; ref: string; spec: Project }>;
+  projectAt: (
+    tenant: string,
+    project: string,
+    commit?: string,
+  ) => Promise<{ commit: string; ref: string; spec: Project }>;
 }
 
 const ROOT = "/api/slipway/v1";
@@ -33,45 +37,48 @@ export function pipelineRoutes(app: FastifyInstance, deps: PipelineRoutesDeps): 
   app.get<{ Querystring: { project?: string; limit: number } }>(
     `${ROOT}/pipeline-runs`,
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         summary: "Pipeline runs, newest first",
         querystring: LIST_QUERY,
         response: { 200: LIST_ANSWER },
       },
     },
-    async ({ query }) => ({ pipelineRuns: (await pipelines.list(query)).map(view) }),
+    async ({ query, identity: { tenant } }) => ({
+      pipelineRuns: (await pipelines.list({ ...query, tenant })).map(view),
+    }),
   );
 
   app.get<{ Params: { id: string } }>(
     `${ROOT}/pipeline-runs/:id`,
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: { summary: "One pipeline run with its steps", params: PARAMS, response: { 200: ANSWER } },
     },
-    async ({ params }) => view(await found(pipelines, params.id)),
+    async ({ params, identity }) => view(await found(pipelines, params.id, identity.tenant)),
   );
 
   app.post<{ Params: { id: string } }>(
     `${ROOT}/pipeline-runs/:id/cancel`,
     {
-      config: { access: "write" },
+      config: { access: "write", tenantFrom: "request" },
       schema: {
         summary: "End a pipeline run with all its processes",
         params: PARAMS,
         response: { 200: ANSWER },
       },
     },
-    async ({ params }) => {
+    async ({ params, identity: { tenant } }) => {
+      await found(pipelines, params.id, tenant);
       await pipelines.cancel(params.id);
-      return view(await found(pipelines, params.id));
+      return view(await found(pipelines, params.id, tenant));
     },
   );
 
   app.post<{ Params: { name: string }; Body: { commit?: string; cache?: boolean } | undefined }>(
     `${ROOT}/projects/:name/pipeline-runs`,
     {
-      config: { access: "write" },
+      config: { access: "write", tenantFrom: "request" },
       schema: {
         summary: "Run a project's pipeline again, without a push",
         params: PROJECT_PARAMS,
@@ -80,9 +87,11 @@ export function pipelineRoutes(app: FastifyInstance, deps: PipelineRoutesDeps): 
       },
     },
     async ({ params, body, identity }, reply) => {
-      const { commit, ref, spec } = await deps.projectAt(params.name, body?.commit);
+      const { tenant } = identity;
+      const { commit, ref, spec } = await deps.projectAt(tenant, params.name, body?.commit);
       const { id } = await pipelines.trigger({
         project: params.name,
+        tenant,
         commit,
         ref,
         pusher: identity.caller.kind === "local" ? "api" : identity.caller.name,
@@ -90,23 +99,23 @@ export function pipelineRoutes(app: FastifyInstance, deps: PipelineRoutesDeps): 
         cache: body?.cache ?? true,
         key: deps.ids.sortable("ask"),
       });
-      return reply.status(201).send(view(await found(pipelines, id)));
+      return reply.status(201).send(view(await found(pipelines, id, tenant)));
     },
   );
 
   app.get<{ Params: { id: string }; Querystring: { step?: string; follow: boolean } }>(
     `${ROOT}/pipeline-runs/:id/logs`,
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         summary: "Output of the steps, as lines `step | line`",
         params: PARAMS,
         querystring: LOGS_QUERY,
       },
     },
-    async ({ params, query }, reply) => {
+    async ({ params, query, identity }, reply) => {
       const { step, follow } = query;
-      const run = await found(pipelines, params.id);
+      const run = await found(pipelines, params.id, identity.tenant);
       if (step !== undefined && !run.steps.some(({ name }) => name === step))
         throw new SlipwayError("NOT_FOUND", `pipeline run ${run.id} has no step ${step}`, {
           allowed: run.steps.map(({ name }) => name).join(", "),
@@ -124,9 +133,9 @@ async function* text(lines: AsyncIterable<{ step: string; line: string }>): Asyn
   for await (const { step, line } of lines) yield `${step} | ${line}\n`;
 }
 
-async function found(pipelines: Pipelines, id: string): Promise<PipelineRun> {
+async function found(pipelines: Pipelines, id: string, tenant: string): Promise<PipelineRun> {
   const run = await pipelines.get(id);
-  if (!run) throw new SlipwayError("NOT_FOUND", `there is no pipeline run ${id}`);
+  if (run?.tenant !== tenant) throw new SlipwayError("NOT_FOUND", `there is no pipeline run ${id}`);
   return run;
 }
 

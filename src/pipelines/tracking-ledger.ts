@@ -31,8 +31,12 @@ interface Window {
 /** Files of a tracking run beyond which changes aren't followed. */
 const MAX_ARTIFACTS = 2_000;
 
+type LedgerTracking = Pick<Tracking, "getRun" | "logMetrics" | "logParams" | "setTags">;
+
 export interface TrackingLedgerDeps {
-  tracking: Pick<Tracking, "getRun" | "logMetrics" | "logParams" | "setTags" | "onLogged">;
+  tracking: LedgerTracking & Pick<Tracking, "onLogged">;
+  /** That of another tenant. */
+  trackingOf?: (tenant: string) => Promise<LedgerTracking>;
   artifacts: Pick<BlobStore, "list">;
 }
 
@@ -64,7 +68,7 @@ export function createTrackingLedger(deps: TrackingLedgerDeps): EffectLedger & {
         window.beside = other.step;
       }
       windows.set(step, window);
-      window.before = await fingerprint(runId);
+      window.before = await fingerprint(await trackingOf(spec), runId);
     },
 
     async end(spec, step) {
@@ -72,7 +76,7 @@ export function createTrackingLedger(deps: TrackingLedgerDeps): EffectLedger & {
       const windows = runId === undefined ? undefined : open.get(runId);
       const window = windows?.get(step);
       if (runId === undefined || windows === undefined || window === undefined) return { effects: undefined };
-      const after = await fingerprint(runId);
+      const after = await fingerprint(await trackingOf(spec), runId);
       windows.delete(step);
       if (windows.size === 0) open.delete(runId);
       if (after === undefined || window.before === undefined)
@@ -92,24 +96,30 @@ export function createTrackingLedger(deps: TrackingLedgerDeps): EffectLedger & {
       const runId = trackingRunOf(spec);
       if (runId === undefined) return "what it logged can't be repeated without a tracking run";
       const logged = asLogged(effects);
-      if (logged.artifacts && (await tracking.getRun(logged.trackingRunId)) === undefined)
+      const own = await trackingOf(spec);
+      if (logged.artifacts && (await own.getRun(logged.trackingRunId)) === undefined)
         return `tracking run ${logged.trackingRunId}, which has its artifacts, is gone`;
-      if (Object.keys(logged.metrics).length > 0) await tracking.logMetrics(runId, logged.metrics);
-      if (Object.keys(logged.params).length > 0) await tracking.logParams(runId, logged.params);
+      if (Object.keys(logged.metrics).length > 0) await own.logMetrics(runId, logged.metrics);
+      if (Object.keys(logged.params).length > 0) await own.logParams(runId, logged.params);
       const tags = { [`slipway.reused.${step}`]: logged.trackingRunId };
-      await tracking.setTags(
-        runId,
-        logged.artifacts ? { ...tags, [REUSED_TAG]: logged.trackingRunId } : tags,
-      );
+      await own.setTags(runId, logged.artifacts ? { ...tags, [REUSED_TAG]: logged.trackingRunId } : tags);
       return undefined;
     },
 
     close: unsubscribe,
   };
 
+  /** Tracking of the tenant whose pipeline run it is. */
+  async function trackingOf({ env }: PipelineRunSpec): Promise<LedgerTracking> {
+    const tenant = env.MLFLOW_WORKSPACE;
+    if (tenant === undefined) return tracking;
+    if (deps.trackingOf === undefined) throw new Error(`nothing is known of the tenant ${tenant}`);
+    return deps.trackingOf(tenant);
+  }
+
   /** All artifacts and models of a tracking run as one text that changes with them. */
-  async function fingerprint(runId: string): Promise<string | undefined> {
-    const run = await tracking.getRun(runId);
+  async function fingerprint(of: LedgerTracking, runId: string): Promise<string | undefined> {
+    const run = await of.getRun(runId);
     const root = run && artifactPathOf(run.artifactUri);
     if (run === undefined || root === undefined) return undefined;
     const files: string[] = [];

@@ -1,4 +1,3 @@
-import { DEFAULT_TENANT } from "../http/identity.ts";
 import type { MlflowCall, MlflowRoute } from "../tracking/wire/routes.ts";
 import { setAlias } from "./alias-commands.ts";
 import type { RegistryCore } from "./create-registry.ts";
@@ -17,9 +16,8 @@ export function aliasRoutes({
 }: RegistryDeps & { registry: RegistryCore }): MlflowRoute[] {
   async function set({ fields, workspace, header }: MlflowCall): Promise<object> {
     const [name, alias, version] = [modelName(fields), newAliasName(fields), versionNumber(fields)];
-    // What serves is the default tenant's; elsewhere the alias is one like any other.
-    if (alias === "champion" && workspace === DEFAULT_TENANT) {
-      const note = await requestChampion(name, version);
+    if (alias === "champion") {
+      const note = await requestChampion(workspace, name, version);
       if (note !== undefined) {
         header(NOTE, note);
         return {};
@@ -30,11 +28,15 @@ export function aliasRoutes({
   }
 
   /** The note for the client; undefined when nothing serves the model and the alias is one like any other. */
-  async function requestChampion(name: string, version: number): Promise<string | undefined> {
+  async function requestChampion(
+    workspace: string,
+    name: string,
+    version: number,
+  ): Promise<string | undefined> {
     const handler = registry.championHandler();
     if (!handler) return undefined;
-    await db.read((tx) => versionRow(tx, { workspace: DEFAULT_TENANT, name, version }));
-    const answer = await handler(name, version);
+    await db.read((tx) => versionRow(tx, { workspace, name, version }));
+    const answer = await handler(workspace, name, version);
     if (answer === "no-service") return undefined;
     return (
       answer?.note ?? `a rollout of ${name} version ${version} was requested; the alias follows its verdict`

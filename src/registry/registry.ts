@@ -27,6 +27,7 @@ export interface Registry {
  * the alias is written as any other. A note replaces the sentence that the client gets in `x-slipway-note`.
  */
 export type ChampionHandler = (
+  tenant: string,
   model: string,
   version: number,
 ) => Promise<void | "no-service" | { note: string }>;

@@ -16,6 +16,7 @@ import { hookRoutes } from "../git/hook-routes.ts";
 import { writeHookScripts } from "../git/hook-scripts.ts";
 import { ENVIRONMENT } from "../git/names.ts";
 import { openGit } from "../git/plumbing.ts";
+import { createProjectOwners } from "../git/project-owners.ts";
 import { createProjectPushes } from "../git/project-pushes.ts";
 import { projectRoutes } from "../git/project-routes.ts";
 import { Pushes } from "../git/pushes.ts";
@@ -25,8 +26,9 @@ import { createRecorder } from "../history/recorder.ts";
 import { historyRoutes } from "../history/routes.ts";
 import { historyMigrations } from "../history/schema.ts";
 import { digestOf } from "../http/credentials.ts";
-import type { SlipwayError } from "../http/errors.ts";
+import { SlipwayError } from "../http/errors.ts";
 import { createGuard } from "../http/guard.ts";
+import { DEFAULT_TENANT } from "../http/identity.ts";
 import { acceptProxied } from "../http/peer.ts";
 import { createApp, openApiRoute } from "../http/server.ts";
 import { meterDatabase } from "../monitoring/metered-database.ts";
@@ -55,7 +57,7 @@ import { planRoutes } from "../rollout/plan-routes.ts";
 import { rolloutMetrics } from "../rollout/rollout-metrics.ts";
 import { createRollouts } from "../rollout/rollouts.ts";
 import { rolloutRoutes } from "../rollout/routes.ts";
-import { selectServices } from "../rollout/rows.ts";
+import { selectServicesOf } from "../rollout/rows.ts";
 import { TrafficMeter } from "../rollout/traffic-meter.ts";
 import { watchTraffic } from "../rollout/watch-traffic.ts";
 import { compareAnswer, readContract } from "../serving/contract.ts";
@@ -92,6 +94,8 @@ import { platformRoutes } from "./platform-routes.ts";
 import { platformSchema } from "./platform-schema.ts";
 import { projectReader } from "./project-at.ts";
 import { requestSources } from "./request-sources.ts";
+import { subjectOwner } from "./subject-owner.ts";
+import { createTenantParts } from "./tenant-parts.ts";
 import { whySources } from "./why-sources.ts";
 
 /** Between looks for pushes that have no pipeline run yet, in milliseconds. */
@@ -154,7 +158,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   const { blobs } = artifacts;
   const logged = createLogged();
   const places = { artifactRoot: config.artifactRoot, workingDir: config.workingDir };
-  const tracking = await createTracking({ db, clock, ids, ...places, logged });
+  const trackingDeps = { db, clock, ids, ...places, logged };
+  const tracking = await createTracking(trackingDeps);
   const webhooks = await createWebhooks({
     db,
     clock,
@@ -172,6 +177,9 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     ...(config.sourcePattern === undefined ? {} : { sourcePattern: new RegExp(config.sourcePattern, "u") }),
   };
   const registry = createRegistry(registryDeps);
+  const { internalToken } = config;
+  const tenants = createTenantParts({ db, registryDeps, registry, tracking, trackingDeps, internalToken });
+  const projectOwners = createProjectOwners(db);
   const recorder = createRecorder({ db, clock });
 
   const git = await openGit({ path: config.stepEnv["PATH"] ?? "" });
@@ -182,6 +190,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     maxPackBytes: GIT_LIMITS.maxPackBytes,
   });
   await repositories.clean();
+  if (!owner) await projectOwners.adopt(await repositories.projects());
   const environment = openEnvironmentRepository({ path: await repositories.ensure(ENVIRONMENT), git, clock });
   await writeHookScripts({
     folder: repositories.hooksFolder,
@@ -208,7 +217,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     events,
     backend,
     environment,
-    registry: recorder.watch(registry),
+    registry: recorder.watch(tenants.registryOfServices),
     models: await createModelStore({
       blobs,
       modelsRoot,
@@ -238,7 +247,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     cpus: availableParallelism(),
     platform: process.platform,
     pid: process.pid,
-    ledger: createTrackingLedger({ tracking, artifacts: blobs }),
+    ledger: createTrackingLedger({ tracking, trackingOf: tenants.trackingOf, artifacts: blobs }),
   });
   const pipelines = createPipelines({
     database: db,
@@ -252,10 +261,13 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     artifacts: blobs,
     repository: repositories.path,
     url: () => url,
-    credentials: config.tokenSha256 === null ? {} : { MLFLOW_TRACKING_TOKEN: config.internalToken },
+    credentials: config.tokenSha256 === null ? {} : { MLFLOW_TRACKING_TOKEN: internalToken },
+    inTenant: tenants.inTenant,
     logDefect,
   });
   const projectAt = projectReader(repositories);
+  const tenantOfProject = async (name: string): Promise<string> =>
+    (await projectOwners.of(name)) ?? DEFAULT_TENANT;
   const pushes = new Pushes();
   const projectPushes = createProjectPushes({
     database: db,
@@ -264,7 +276,9 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     ids,
     async onProjectPush(push) {
       const { spec } = await projectAt(push.project, push.commit);
-      return (await pipelines.trigger({ ...push, spec, cache: true, key: push.id })).id;
+      const tenant = await tenantOfProject(push.project);
+      await tenants.claim(tenant, spec);
+      return (await pipelines.trigger({ ...push, tenant, spec, cache: true, key: push.id })).id;
     },
     logDefect,
   });
@@ -276,7 +290,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     clock,
     ids,
     platformSha256: config.tokenSha256,
-    stepSha256: digestOf(config.internalToken),
+    stepSha256: digestOf(internalToken),
+    stepSecret: internalToken,
     admit: backend.admit,
     publicUrl: config.signIn.publicUrl,
     oidc: config.signIn.oidc && { ...config.signIn.oidc, clientSecret: deps.secrets.oidcClientSecret },
@@ -296,7 +311,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     dataDir: config.dataDir,
     grpcPort: config.grpcPort,
     events,
-    services: () => db.read(selectServices),
+    ownerOf: subjectOwner(db, projectOwners),
+    services: (tenant) => db.read((tx) => selectServicesOf(tx, tenant)),
   });
   consoleRoutes(app, { assetsDir: join(dirname(config.mainFile), "console") });
   specRoutes(app, { platformSchema });
@@ -323,7 +339,17 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     artifactUris: tracking.artifactUris,
     maxArtifactBytes: config.artifacts.maxBytes,
   });
-  pipelineRoutes(app, { pipelines, ids, projectAt });
+  pipelineRoutes(app, {
+    pipelines,
+    ids,
+    async projectAt(tenant, name, commit) {
+      if ((await tenantOfProject(name)) !== tenant)
+        throw new SlipwayError("NOT_FOUND", `there is no project ${name}`);
+      const found = await projectAt(name, commit);
+      await tenants.claim(tenant, found.spec);
+      return found;
+    },
+  });
   rolloutRoutes(app, { db, rollouts, backend, identify });
   const example = (sha256: string) => readContract(join(config.dataDir, "models", sha256));
   exampleRoutes(app, { db, backend, example });
@@ -338,13 +364,14 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   projectRoutes(app, {
     repositories,
     projectPushes,
+    owners: projectOwners,
     pipelineRun: (id) => pipelines.get(id),
   });
   whyRoutes(app, {
     sources: whySources({
       db,
       pipelines,
-      registry,
+      registry: tenants.registryOf,
       backend,
       events,
       requests: requestSources({ db, backend, reader: predictionLog.reader }),
@@ -361,9 +388,18 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   });
   gcRoutes(app, { collector });
   historyRoutes(app, { db });
-  gitRoutes(app, { repositories, pushes, clock, ids, limits: GIT_LIMITS, pusher: callerName, logDefect });
+  gitRoutes(app, {
+    repositories,
+    owners: projectOwners,
+    pushes,
+    clock,
+    ids,
+    limits: GIT_LIMITS,
+    pusher: callerName,
+    logDefect,
+  });
   predictionRoutes(app, socket("predict"));
-  servingLogRoutes(app, { backend });
+  servingLogRoutes(app, { backend, isServiceOf: predictionLog.isServiceOf });
   predictionLogRoutes(app, predictionLog);
   metricsRoutes(app, {
     sources: [
@@ -384,9 +420,12 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     projectPushes,
     environment,
     maxFileBytes: config.maxFileBytes,
-    versionExists: async (model, version) => (await registry.getVersion(model, version)) !== undefined,
+    owners: projectOwners,
+    serviceOwners: tenants.services,
+    versionExists: async (model, version) =>
+      (await tenants.registryOfServices.getVersion(model, version)) !== undefined,
     followPush: (id, signal) => pipelines.followLines(id, signal),
-    advise: advisor.advise,
+    advise: (spec, tenant) => advisor.advise(spec, tenant),
     logDefect,
   });
 

@@ -5,7 +5,9 @@ import { createPredictionLogWriter } from "../monitoring/prediction-log/predicti
 import type { PredictionLogDeps, PredictionLogWriter } from "../monitoring/prediction-log/prediction-log.ts";
 import { createPredictionLogReader } from "../monitoring/prediction-log/reader.ts";
 import type { PredictionLogReader } from "../monitoring/prediction-log/reader.ts";
-import { selectServices } from "../rollout/rows.ts";
+import type { PredictionLogRoutesDeps } from "../monitoring/prediction-log/routes.ts";
+import { selectServices, selectServicesOf } from "../rollout/rows.ts";
+import { ownerOfService } from "../rollout/service-owners.ts";
 import type { Database } from "../store/database.ts";
 import type { PlatformConfig } from "./config.ts";
 
@@ -13,6 +15,8 @@ export interface PredictionLogParts {
   reader: PredictionLogReader;
   writer: PredictionLogWriter;
   services: PredictionLogDeps["services"];
+  servicesOf: PredictionLogRoutesDeps["servicesOf"];
+  isServiceOf: PredictionLogRoutesDeps["isServiceOf"];
 }
 
 /** The prediction log of this data folder: serve writes segments, a thread of control makes the files of them. */
@@ -32,6 +36,8 @@ export function openPredictionLog(deps: {
     (await db.read(selectServices)).map(({ name, serving }) => ({ name, log: serving?.log }));
   return {
     services,
+    servicesOf: (tenant) => db.read((tx) => selectServicesOf(tx, tenant)),
+    isServiceOf: async (tenant, name) => (await db.read((tx) => ownerOfService(tx, name))) === tenant,
     reader: createPredictionLogReader({ root, spoolDir, ticks: () => performance.now() }),
     writer: createPredictionLogWriter({
       clock,

@@ -10,7 +10,9 @@ export interface PlatformRoutesDeps {
   dataDir: string;
   grpcPort: number;
   events: Events;
-  services: () => Promise<{ name: string; champion: number | null }[]>;
+  /** Whose a subject of events is. */
+  ownerOf: (subject: string) => Promise<string>;
+  services: (tenant: string) => Promise<{ name: string; champion: number | null }[]>;
 }
 
 const BASE = "/api/slipway/v1";
@@ -40,19 +42,23 @@ export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): 
       grpcPort: deps.grpcPort,
     }),
   );
-  app.get("/", { schema: { hide: true }, config: { access: "read" } }, async (request, reply) => {
-    // The guard has checked the host's name.
-    const base = `${request.protocol}://${request.headers.host ?? request.host}`;
-    const page = { base, version: deps.version, services: await deps.services() };
-    const isBrowser = request.headers.accept?.includes("text/html") === true;
-    if (!isBrowser) return reply.type("text/plain; charset=utf-8").send(frontPageText(page));
-    reply.header("content-security-policy", "default-src 'none'");
-    return reply.type("text/html; charset=utf-8").send(frontPageHtml(page));
-  });
+  app.get(
+    "/",
+    { schema: { hide: true }, config: { access: "read", tenantFrom: "request" } },
+    async (request, reply) => {
+      // The guard has checked the host's name.
+      const base = `${request.protocol}://${request.headers.host ?? request.host}`;
+      const page = { base, version: deps.version, services: await deps.services(request.identity.tenant) };
+      const isBrowser = request.headers.accept?.includes("text/html") === true;
+      if (!isBrowser) return reply.type("text/plain; charset=utf-8").send(frontPageText(page));
+      reply.header("content-security-policy", "default-src 'none'");
+      return reply.type("text/html; charset=utf-8").send(frontPageHtml(page));
+    },
+  );
   app.get(
     `${BASE}/events`,
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         summary: "What happened to one subject, oldest first",
         description: "With `follow` the answer goes on as one JSON object per line until the caller leaves.",
@@ -61,12 +67,20 @@ export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): 
     },
     async (request, reply) => {
       const { subject, after, limit, follow } = eventsQuery.parse(request.query);
-      if (!follow) return { events: await deps.events.list(subject, { after, limit }) };
+      const { tenant } = request.identity;
+      // Of a subject that is another's nothing has happened, as of one that isn't there.
+      const isOwn = async (): Promise<boolean> => (await deps.ownerOf(subject)) === tenant;
+      if (!follow)
+        return { events: (await isOwn()) ? await deps.events.list(subject, { after, limit }) : [] };
       const left = new AbortController();
       request.raw.once("close", () => left.abort());
       reply.hijack();
       reply.raw.writeHead(200, { "content-type": "application/x-ndjson" });
+      let isKnown = false;
       for await (const event of deps.events.follow(subject, { after, signal: left.signal })) {
+        // Whose it is may show only when something happens to it.
+        if (!isKnown && !(await isOwn())) continue;
+        isKnown = true;
         reply.raw.write(`${JSON.stringify(event)}\n`);
       }
       reply.raw.end();

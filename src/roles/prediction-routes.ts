@@ -1,6 +1,15 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { DEFAULT_TENANT, type Caller } from "../http/identity.ts";
 import { createForward } from "../serving/front/forward.ts";
 import { isPredictionPath } from "../serving/router/routes.ts";
+
+/** Whose services the caller may ask is serve's to say: here any tenant of the caller's will do. */
+const CONFIG = {
+  access: "predict" as const,
+  tenantFrom: "owner" as const,
+  ownerOf: async (_request: FastifyRequest, { roles }: Caller): Promise<string> =>
+    Object.keys(roles)[0] ?? DEFAULT_TENANT,
+};
 
 /** Longest silence of serve while it answers a prediction that came over control. */
 const FORWARD_IDLE_MS = 60_000;
@@ -21,7 +30,7 @@ export function predictionRoutes(app: FastifyInstance, socketPath: string): void
       "/ready",
       "/ready/*",
     ]) {
-      scope.all(path, { schema: { hide: true }, config: { access: "predict" } }, (request, reply) => {
+      scope.all(path, { schema: { hide: true }, config: CONFIG }, (request, reply) => {
         // Serve hands on what it doesn't take for a prediction: the two must agree, or a request goes round for ever.
         if (!isPredictionPath(request.raw.url ?? "/")) return reply.callNotFound();
         reply.hijack();

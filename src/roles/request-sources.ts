@@ -1,8 +1,8 @@
 import { originOf } from "../history/origin.ts";
-import { DEFAULT_TENANT } from "../http/identity.ts";
 import type { LogRow } from "../monitoring/prediction-log/log-row.ts";
 import type { PredictionLogReader } from "../monitoring/prediction-log/reader.ts";
 import { sideText } from "../monitoring/prediction-log/side-text.ts";
+import { ownerOfService } from "../rollout/service-owners.ts";
 import type { FoundPrediction, PredictionRecord } from "../serving/outcomes.ts";
 import type { Database } from "../store/database.ts";
 import type { WhyRequest, WhySources } from "../why/sources.ts";
@@ -12,23 +12,29 @@ export function requestSources(deps: {
   db: Database;
   backend: { prediction(requestId: string): Promise<FoundPrediction> };
   reader: PredictionLogReader;
-}): Pick<WhySources, "request" | "origin"> {
+}): (tenant: string) => Pick<WhySources, "request" | "origin"> {
   const { db, backend, reader } = deps;
-  return {
+  const isOf = async (tenant: string, service: string): Promise<boolean> =>
+    (await db.read((tx) => ownerOfService(tx, service))) === tenant;
+  return (tenant) => ({
     async request(id) {
       // While serve is away, what is in the files can be told all the same.
-      const { record, since } = await backend.prediction(id).catch((): FoundPrediction => ({ since: null }));
-      const rows = await reader.find(id, record && { service: record.service, at: record.at });
+      const found = await backend.prediction(id).catch((): FoundPrediction => ({ since: null }));
+      const { since } = found;
+      // Another tenant's request is looked for as long as one that never was.
+      const record = found.record && (await isOf(tenant, found.record.service)) ? found.record : undefined;
+      const all = await reader.find(id, record && { service: record.service, at: record.at });
+      const rows = all[0] !== undefined && (await isOf(tenant, all[0].service)) ? all : [];
       const request = requestOf(record, rows);
       const kept = { idsSince: since, valuesSince: request === undefined ? await reader.since() : null };
       return request === undefined ? { kept } : { request, kept };
     },
     origin: (model, version) =>
       db.read(async (tx) => {
-        const { origin, isRunThere } = await originOf(tx, { workspace: DEFAULT_TENANT, model, version });
+        const { origin, isRunThere } = await originOf(tx, { workspace: tenant, model, version });
         return origin.runId === "" ? undefined : { ...origin, isRunThere };
       }),
-  };
+  });
 }
 
 function requestOf(record: PredictionRecord | undefined, rows: readonly LogRow[]): WhyRequest | undefined {

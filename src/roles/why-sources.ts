@@ -1,8 +1,9 @@
 import type { Events } from "../base/events.ts";
 import type { Pipelines } from "../pipelines/pipelines.ts";
 import type { Registry } from "../registry/registry.ts";
-import { selectContracts, selectRollout, selectRollouts, selectService } from "../rollout/rows.ts";
+import { selectContracts, selectRolloutOf, selectRollouts, selectServiceOf } from "../rollout/rows.ts";
 import { runText } from "../rollout/run-as.ts";
+import { ofTenant } from "../rollout/service-owners.ts";
 import type { Rollout } from "../rollout/state.ts";
 import type { ServingBackend } from "../serving/backend.ts";
 import type { Database, ReadTx } from "../store/database.ts";
@@ -11,10 +12,10 @@ import type { WhyRollout, WhySources } from "../why/sources.ts";
 export interface WhySourcesDeps {
   db: Database;
   pipelines: Pipelines;
-  registry: Registry;
+  registry: (tenant: string) => Registry;
   backend: ServingBackend;
   events: Events;
-  requests: RequestSources;
+  requests: (tenant: string) => RequestSources;
 }
 
 type RequestSources = Pick<WhySources, "request" | "origin">;
@@ -25,13 +26,19 @@ const LOG_MS = 5_000;
 const EVENTS_READ = 1_000;
 
 /** What `slipway why` reads, from the features that know it. */
-export function whySources(deps: WhySourcesDeps): WhySources {
-  const { db, pipelines, registry, backend, events, requests } = deps;
+export function whySources(deps: WhySourcesDeps): (tenant: string) => WhySources {
+  return (tenant) => tenantSources(deps, tenant);
+}
+
+/** What is one tenant's; another's things aren't there. */
+function tenantSources(deps: WhySourcesDeps, tenant: string): WhySources {
+  const { db, pipelines, backend, events, requests } = deps;
+  const registry = deps.registry(tenant);
   return {
-    ...requests,
+    ...requests(tenant),
     async pipelineRun(id) {
       const run = await pipelines.get(id);
-      if (!run) return undefined;
+      if (run?.tenant !== tenant) return undefined;
       const steps = run.steps.map(({ name, state, reason, finishedAt }) => ({
         name,
         state,
@@ -56,17 +63,18 @@ export function whySources(deps: WhySourcesDeps): WhySources {
     },
     rollout: (id) =>
       db.read(async (tx) => {
-        const rollout = await selectRollout(tx, id);
+        const rollout = await selectRolloutOf(tx, tenant, id);
         return rollout && whyRollout(tx, rollout);
       }),
     rolloutOf: (model, version) =>
       db.read(async (tx) => {
-        const [newest] = await selectRollouts(tx, "service = ? AND version = ?", [model, version], "DESC", 1);
+        const of = `service = ? AND version = ? AND ${ofTenant("service")}`;
+        const [newest] = await selectRollouts(tx, of, [model, version, tenant], "DESC", 1);
         return newest && whyRollout(tx, newest);
       }),
     async service(name) {
       const found = await db.read(async (tx) => {
-        const service = await selectService(tx, name);
+        const service = await selectServiceOf(tx, tenant, name);
         if (!service) return undefined;
         const [last] = await selectRollouts(tx, "service = ?", [name], "DESC", 1);
         return { service, last };

@@ -158,7 +158,11 @@ async function route({ deps, situation }: ActContext): Promise<void> {
   };
   await applyRule(
     deps.backend,
-    trafficRule(state, { commit: service.commit, order: service.order }, { serving, policy }),
+    trafficRule(
+      state,
+      { commit: service.commit, order: service.order },
+      { serving, policy, tenant: service.tenant },
+    ),
   );
 }
 

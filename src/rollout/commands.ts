@@ -20,9 +20,11 @@ import {
   recordStop,
   requestRollout,
 } from "./commands/requests.ts";
+import { claimService } from "./service-owners.ts";
 
 /** Every write of the rollouts, for the writer's thread. */
 export const rolloutCommands: readonly Command<never, unknown>[] = [
+  claimService,
   requestRollout,
   beginChecking,
   recordContract,

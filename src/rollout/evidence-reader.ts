@@ -6,7 +6,14 @@ import { buildEvidence } from "./evidence-builder.ts";
 import { notesFor } from "./evidence-notes.ts";
 import type { RolloutEvidence } from "./evidence.ts";
 import { outlookOf, trafficOf } from "./outlook.ts";
-import { selectProjection, selectRollout, selectRollouts, selectService } from "./rows.ts";
+import {
+  selectProjection,
+  selectRollout,
+  selectRolloutOf,
+  selectRollouts,
+  selectService,
+  selectServiceOf,
+} from "./rows.ts";
 import { isOnTrial, type Rollout } from "./state.ts";
 import type { Traffic } from "./statistics/forecast.ts";
 import { changeSentences } from "./statistics/what-would-change.ts";
@@ -20,6 +27,8 @@ export interface EvidenceReaderDeps {
 
 /** Reads the evidence of rollouts. */
 export interface EvidenceReader {
+  /** Whether the service, or the service of the rollout, is that tenant's. */
+  isOf(tenant: string, what: { service: string } | { rollout: string }): Promise<boolean>;
   /** Of the running rollout of a service, or the last one; null: none yet; undefined: no such service. */
   ofService(service: string): Promise<RolloutEvidence | null | undefined>;
   /** Undefined: no such rollout. */
@@ -30,6 +39,14 @@ export interface EvidenceReader {
 
 export function createEvidenceReader(deps: EvidenceReaderDeps): EvidenceReader {
   return {
+    isOf: (tenant, what) =>
+      deps.db.read(async (tx) => {
+        const found =
+          "service" in what
+            ? await selectServiceOf(tx, tenant, what.service)
+            : await selectRolloutOf(tx, tenant, what.rollout);
+        return found !== undefined;
+      }),
     ofService: (name) =>
       deps.db.read(async (tx) => {
         if (!(await selectService(tx, name))) return undefined;

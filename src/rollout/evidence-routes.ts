@@ -20,7 +20,7 @@ export function evidenceRoutes(app: FastifyInstance, deps: EvidenceRoutesDeps): 
   app.get(
     `${BASE}/services/:model/evidence`,
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         params: draft7(modelParams),
         summary: "Evidence of a service's running rollout, or of the last one",
@@ -31,7 +31,8 @@ export function evidenceRoutes(app: FastifyInstance, deps: EvidenceRoutesDeps): 
     },
     async (request) => {
       const { model } = modelParams.parse(request.params);
-      const evidence = await deps.evidence.ofService(model);
+      const isOwn = await deps.evidence.isOf(request.identity.tenant, { service: model });
+      const evidence = isOwn ? await deps.evidence.ofService(model) : undefined;
       if (evidence === undefined) throw new SlipwayError("NOT_FOUND", `there is no service ${model}`);
       if (evidence === null)
         throw new SlipwayError("NOT_FOUND", `no version of ${model} has been on trial yet`);
@@ -40,10 +41,14 @@ export function evidenceRoutes(app: FastifyInstance, deps: EvidenceRoutesDeps): 
   );
   app.get(
     `${BASE}/rollouts/:id/evidence`,
-    { config: { access: "read" }, schema: { params: draft7(idParams), summary: "Evidence of one rollout" } },
+    {
+      config: { access: "read", tenantFrom: "request" },
+      schema: { params: draft7(idParams), summary: "Evidence of one rollout" },
+    },
     async (request) => {
       const { id } = idParams.parse(request.params);
-      const evidence = await deps.evidence.ofRollout(id);
+      const isOwn = await deps.evidence.isOf(request.identity.tenant, { rollout: id });
+      const evidence = isOwn ? await deps.evidence.ofRollout(id) : undefined;
       if (!evidence) throw new SlipwayError("NOT_FOUND", `there is no rollout ${id}`);
       return evidence;
     },
@@ -55,7 +60,7 @@ function streamRoute(app: FastifyInstance, { evidence, streams }: EvidenceRoutes
   app.get(
     `${BASE}/services/:model/evidence/stream`,
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         params: draft7(modelParams),
         summary: "Evidence as it grows, as server-sent events",
@@ -67,7 +72,7 @@ function streamRoute(app: FastifyInstance, { evidence, streams }: EvidenceRoutes
     async (request, reply) => {
       const { model } = modelParams.parse(request.params);
       streams.admit();
-      if ((await evidence.mark(model)) === undefined)
+      if (!(await evidence.isOf(request.identity.tenant, { service: model })))
         throw new SlipwayError("NOT_FOUND", `there is no service ${model}`);
       streams.admit();
       reply.hijack();

@@ -5,6 +5,7 @@ import { SlipwayError } from "../http/errors.ts";
 import type { ServingBackend } from "../serving/backend.ts";
 import type { Contract } from "../serving/model-store.ts";
 import type { Database } from "../store/database.ts";
+import { ofTenant } from "./service-owners.ts";
 
 export interface ExampleRoutesDeps {
   db: Pick<Database, "read">;
@@ -25,7 +26,7 @@ export function exampleRoutes(app: FastifyInstance, deps: ExampleRoutesDeps): vo
   app.get(
     "/api/slipway/v1/services/:model/example",
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         summary: "The example that a service's champion was checked with",
         description:
@@ -38,8 +39,8 @@ export function exampleRoutes(app: FastifyInstance, deps: ExampleRoutesDeps): vo
       const row = await deps.db.read((tx) =>
         tx.get<Row>(
           `SELECT s.champion, c.model_dir FROM rollout_services s
-           LEFT JOIN rollout_contracts c ON c.service = s.name AND c.version = s.champion WHERE s.name = ?`,
-          [model],
+           LEFT JOIN rollout_contracts c ON c.service = s.name AND c.version = s.champion WHERE s.name = ? AND ${ofTenant("s.name")}`,
+          [model, request.identity.tenant],
         ),
       );
       if (row === undefined || row.champion === null)

@@ -1,5 +1,6 @@
 import type { Migration } from "../store/database.ts";
 import { evidenceMigration } from "./evidence-migration.ts";
+import { serviceOwnersMigration } from "./service-owners.ts";
 
 /** Tables of the rollouts: what was decided, what was projected from Git, what was counted. */
 export const rolloutMigrations: readonly Migration[] = [
@@ -85,4 +86,5 @@ export const rolloutMigrations: readonly Migration[] = [
       "CREATE INDEX rollout_history_by_order ON rollout_history (service, commit_order)",
     ],
   },
+  serviceOwnersMigration,
 ];

@@ -28,7 +28,7 @@ export function planRoutes(app: FastifyInstance, deps: PlanRoutesDeps): void {
   app.post(
     "/api/slipway/v1/plan",
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         tags: ["spec"],
         summary: "What a push of slipway.yaml would do",
@@ -44,7 +44,7 @@ export function planRoutes(app: FastifyInstance, deps: PlanRoutesDeps): void {
         ...(traffic?.requestsPerSecond === undefined ? {} : { requestsPerSecond: traffic.requestsPerSecond }),
         ...(traffic?.errorRate === undefined ? {} : { errorRate: traffic.errorRate }),
       };
-      return { ok: true, plan: await deps.advisor.plan(parsed.value, asked) };
+      return { ok: true, plan: await deps.advisor.plan(parsed.value, asked, request.identity.tenant) };
     },
   );
 }

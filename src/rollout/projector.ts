@@ -201,7 +201,10 @@ async function deliver(
         AbortSignal.timeout(120_000),
       );
     }
-    await applyRule(deps.backend, trafficRule(intent.desired, commit, { serving, policy }));
+    await applyRule(
+      deps.backend,
+      trafficRule(intent.desired, commit, { serving, policy, tenant: service?.tenant }),
+    );
   } catch (error) {
     // The service's own loop finds the rule out of date and says what is wrong with the version.
     if (!isAboutVersion(error)) throw error;

@@ -5,6 +5,8 @@ export interface RolloutRequest {
   /** Repeats with the same key make no second rollout: a pipeline run's id, or the id of an alias request. */
   key: string;
   project: string;
+  /** Whose project and service it is; undefined: the default tenant's. */
+  tenant?: string;
   /** Commit of the project's repository that made the version; "" when a client asked by alias. */
   commit: string;
   pipelineRunId?: string;

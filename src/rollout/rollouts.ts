@@ -12,7 +12,7 @@ import { passOnce } from "./pass.ts";
 import { createPredictionLog } from "./prediction-log.ts";
 import { createProjector } from "./projector.ts";
 import type { RolloutRequest, RolloutRequests } from "./request.ts";
-import { selectService, selectServices } from "./rows.ts";
+import { selectService, selectServiceOf, selectServices } from "./rows.ts";
 import { ServiceLoops } from "./service-loops.ts";
 import { createStoredJudge } from "./stored-judge.ts";
 import type { RolloutKind } from "./state.ts";
@@ -142,6 +142,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
         {
           key: deps.ids.sortable("alias"),
           project: service?.project ?? model,
+          ...(service ? { tenant: service.tenant } : {}),
           commit: "",
           model,
           version,
@@ -161,9 +162,9 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
       return takeInLabels(deps, log, service, labels);
     },
   };
-  deps.registry.onChampionRequested(async (model, version) => {
+  deps.registry.onChampionRequested(async (tenant, model, version) => {
     // Without a service the alias is only a name, as with any other model registry.
-    if (!(await deps.db.read((tx) => selectService(tx, model)))) return "no-service";
+    if (!(await deps.db.read((tx) => selectServiceOf(tx, tenant, model)))) return "no-service";
     const { rolloutId, how } = await rollouts.championRequested(model, version);
     if (rolloutId === null) return { note: `version ${version} is the champion of ${model} already` };
     return { note: `rollout ${rolloutId} ${WHAT_FOLLOWS[how](version)}` };
@@ -179,6 +180,7 @@ async function backToPrevious(deps: RolloutDeps, what: What): Promise<RolloutReq
   return {
     key: deps.ids.sortable("by-hand"),
     project: service.project,
+    tenant: service.tenant,
     commit: "",
     model: service.name,
     version: service.previousChampion,

@@ -6,6 +6,7 @@ import { REQUEST_ID } from "../serving/request-id.ts";
 import { describeValue } from "../spec/issue.ts";
 import type { Database } from "../store/database.ts";
 import type { Rollouts } from "./rollouts.ts";
+import { selectServiceOf } from "./rows.ts";
 import { oneRolloutView, oneServiceView, rolloutViews, serviceViews } from "./views.ts";
 
 export interface RolloutRoutesDeps {
@@ -58,7 +59,7 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
   app.post(
     `${BASE}/services/:model/:act`,
     {
-      config: { access: "write" },
+      config: { access: "write", tenantFrom: "request" },
       schema: {
         params: draft7(actParams),
         body: draft7(reasonBody.nullish()),
@@ -69,6 +70,7 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
       const { model, act } = actParams.parse(request.params);
       const given = reasonBody.parse(request.body ?? {});
       const reason = (given.reason ?? "").replaceAll(NOT_PLAIN, " ").trim();
+      await requireService(deps, request, model);
       const caller = deps.identify?.(request) ?? { name: "somebody on this machine", roles: "all" as const };
       return deps.rollouts.byHand({ service: model, do: act, who: caller.name, roles: caller.roles, reason });
     },
@@ -77,7 +79,7 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
     `${BASE}/services/:model/labels`,
     {
       bodyLimit: LABELS_BODY_BYTES,
-      config: { access: "write" },
+      config: { access: "write", tenantFrom: "request" },
       schema: {
         params: draft7(modelParams),
         summary: "Tell the true answers of predictions",
@@ -89,9 +91,20 @@ export function rolloutRoutes(app: FastifyInstance, deps: RolloutRoutesDeps): vo
     },
     async (request) => {
       const { model } = modelParams.parse(request.params);
-      return deps.rollouts.labels(model, parsedLabels(request.body));
+      const labels = parsedLabels(request.body);
+      await requireService(deps, request, model);
+      return deps.rollouts.labels(model, labels);
     },
   );
+}
+
+/** NOT_FOUND unless the service is the request's tenant's. */
+async function requireService(
+  { db }: RolloutRoutesDeps,
+  { identity }: FastifyRequest,
+  model: string,
+): Promise<void> {
+  found(await db.read((tx) => selectServiceOf(tx, identity.tenant, model)), `service ${model}`);
 }
 
 /** Workers of a service's variants; undefined while nobody can say. */
@@ -106,20 +119,21 @@ async function variantsOf(
 function readRoutes(app: FastifyInstance, { db, backend }: RolloutRoutesDeps): void {
   app.get(
     `${BASE}/services`,
-    { config: { access: "read" }, schema: { summary: "All services" } },
-    async () => ({
-      services: await db.read(serviceViews),
+    { config: { access: "read", tenantFrom: "request" }, schema: { summary: "All services" } },
+    async ({ identity }) => ({
+      services: await db.read((tx) => serviceViews(tx, identity.tenant)),
     }),
   );
   app.get(
     `${BASE}/services/:model`,
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: { params: draft7(modelParams), summary: "One service with its history and its workers" },
     },
     async (request) => {
       const { model } = modelParams.parse(request.params);
-      const view = found(await db.read((tx) => oneServiceView(tx, model)), `service ${model}`);
+      const { tenant } = request.identity;
+      const view = found(await db.read((tx) => oneServiceView(tx, tenant, model)), `service ${model}`);
       const variants = await variantsOf(backend, model);
       return variants === undefined ? view : { ...view, variants };
     },
@@ -127,21 +141,25 @@ function readRoutes(app: FastifyInstance, { db, backend }: RolloutRoutesDeps): v
   const query = z.object({ model: name.optional() });
   app.get(
     `${BASE}/rollouts`,
-    { config: { access: "read" }, schema: { querystring: draft7(query), summary: "Rollouts, newest first" } },
+    {
+      config: { access: "read", tenantFrom: "request" },
+      schema: { querystring: draft7(query), summary: "Rollouts, newest first" },
+    },
     async (request) => {
       const { model } = query.parse(request.query);
-      return { rollouts: await db.read((tx) => rolloutViews(tx, model)) };
+      return { rollouts: await db.read((tx) => rolloutViews(tx, request.identity.tenant, model)) };
     },
   );
   app.get(
     `${BASE}/rollouts/:id`,
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: { params: draft7(idParams), summary: "One rollout with its evidence" },
     },
     async (request) => {
       const { id } = idParams.parse(request.params);
-      return found(await db.read((tx) => oneRolloutView(tx, id)), `rollout ${id}`);
+      const { tenant } = request.identity;
+      return found(await db.read((tx) => oneRolloutView(tx, tenant, id)), `rollout ${id}`);
     },
   );
 }

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { ReadTx } from "../store/database.ts";
+import { ofTenant } from "./service-owners.ts";
 import type { ContractVerdict, Intent, Projection, Rollout, Service } from "./state.ts";
 import { completeJudgement, type StoredJudgement } from "./stored-judgement.ts";
 import { completePolicy, type StoredPolicy } from "./stored-policy.ts";
@@ -32,6 +33,7 @@ interface RolloutRow {
 
 interface ServiceRow {
   name: string;
+  workspace: string;
   project: string;
   champion: number | null;
   challenger: number | null;
@@ -71,13 +73,36 @@ export async function selectRollout(tx: ReadTx, id: string): Promise<Rollout | u
   return (await selectRollouts(tx, "id = ?", [id]))[0];
 }
 
+const SERVICES = `SELECT s.*, o.workspace FROM rollout_services s JOIN service_owners o ON o.service = s.name`;
+
 export async function selectService(tx: ReadTx, name: string): Promise<Service | undefined> {
-  const row = await tx.get<ServiceRow>("SELECT * FROM rollout_services WHERE name = ?", [name]);
+  const row = await tx.get<ServiceRow>(`${SERVICES} WHERE s.name = ?`, [name]);
   return row && toService(row);
 }
 
+/** The rollout, when its service is that tenant's. */
+export async function selectRolloutOf(tx: ReadTx, tenant: string, id: string): Promise<Rollout | undefined> {
+  return (await selectRollouts(tx, `id = ? AND ${ofTenant("service")}`, [id, tenant]))[0];
+}
+
+/** The service, when it is that tenant's. */
+export async function selectServiceOf(
+  tx: ReadTx,
+  tenant: string,
+  name: string,
+): Promise<Service | undefined> {
+  const row = await tx.get<ServiceRow>(`${SERVICES} WHERE s.name = ? AND o.workspace = ?`, [name, tenant]);
+  return row && toService(row);
+}
+
+/** Of all tenants. */
 export async function selectServices(tx: ReadTx): Promise<Service[]> {
-  return (await tx.all<ServiceRow>("SELECT * FROM rollout_services ORDER BY name")).map(toService);
+  return (await tx.all<ServiceRow>(`${SERVICES} ORDER BY s.name`)).map(toService);
+}
+
+export async function selectServicesOf(tx: ReadTx, tenant: string): Promise<Service[]> {
+  const rows = await tx.all<ServiceRow>(`${SERVICES} WHERE o.workspace = ? ORDER BY s.name`, [tenant]);
+  return rows.map(toService);
 }
 
 export async function selectProjection(tx: ReadTx): Promise<Projection> {
@@ -175,6 +200,7 @@ function toRequest(json: string): Rollout["request"] {
 function toService(row: ServiceRow): Service {
   return {
     name: row.name,
+    tenant: row.workspace,
     project: row.project,
     champion: numeric(row.champion),
     challenger: numeric(row.challenger),

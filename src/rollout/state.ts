@@ -68,6 +68,7 @@ export interface Rollout {
 /** One service as last projected from the environment repository. */
 export interface Service {
   name: string;
+  tenant: string;
   project: string;
   champion: number | null;
   challenger: number | null;

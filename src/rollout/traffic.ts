@@ -1,4 +1,5 @@
 import { SlipwayError } from "../http/errors.ts";
+import { DEFAULT_TENANT } from "../http/identity.ts";
 import type { ServiceState } from "../git/environment.ts";
 import type { TrafficRule } from "../serving/backend.ts";
 import type { RolloutPolicy, ServingSpec } from "../spec/project.ts";
@@ -11,11 +12,16 @@ const LOG_SAMPLE = 0.01;
 export function trafficRule(
   state: ServiceState,
   at: { commit: string; order: number },
-  { serving, policy }: { serving: ServingSpec; policy: Pick<RolloutPolicy, "fallback"> },
+  {
+    serving,
+    policy,
+    tenant,
+  }: { serving: ServingSpec; policy: Pick<RolloutPolicy, "fallback">; tenant: string | undefined },
 ): TrafficRule {
   const { challenger, shadow } = state;
   return {
     service: state.name,
+    ...(tenant === undefined || tenant === DEFAULT_TENANT ? {} : { tenant }),
     commit: at.commit,
     order: at.order,
     champion: state.champion,

@@ -1,5 +1,12 @@
 import type { ReadTx } from "../store/database.ts";
-import { selectContracts, selectRollout, selectRollouts, selectService, selectServices } from "./rows.ts";
+import {
+  selectContracts,
+  selectRolloutOf,
+  selectRollouts,
+  selectServiceOf,
+  selectServicesOf,
+} from "./rows.ts";
+import { ofTenant } from "./service-owners.ts";
 import type { Rollout, Service } from "./state.ts";
 
 /** What our JSON API says of a service. */
@@ -23,14 +30,14 @@ export interface ServiceView {
   problem: string | null;
 }
 
-export async function serviceViews(tx: ReadTx): Promise<ServiceView[]> {
+export async function serviceViews(tx: ReadTx, tenant: string): Promise<ServiceView[]> {
   const views: ServiceView[] = [];
-  for (const service of await selectServices(tx)) views.push(await serviceView(tx, service));
+  for (const service of await selectServicesOf(tx, tenant)) views.push(await serviceView(tx, service));
   return views;
 }
 
-export async function oneServiceView(tx: ReadTx, name: string): Promise<object | undefined> {
-  const service = await selectService(tx, name);
+export async function oneServiceView(tx: ReadTx, tenant: string, name: string): Promise<object | undefined> {
+  const service = await selectServiceOf(tx, tenant, name);
   if (!service) return undefined;
   const history = await tx.all<object>(
     `SELECT commit_id AS "commit", commit_order AS "order", at, author, subject, champion, challenger, weight,
@@ -49,17 +56,18 @@ export async function oneServiceView(tx: ReadTx, name: string): Promise<object |
   };
 }
 
-export async function rolloutViews(tx: ReadTx, model: string | undefined): Promise<object[]> {
+export async function rolloutViews(tx: ReadTx, tenant: string, model: string | undefined): Promise<object[]> {
+  const own = ofTenant("service");
   const found =
     model === undefined
-      ? await selectRollouts(tx, "1 = 1", [], "DESC", 100)
-      : await selectRollouts(tx, "service = ?", [model], "DESC", 100);
+      ? await selectRollouts(tx, own, [tenant], "DESC", 100)
+      : await selectRollouts(tx, `service = ? AND ${own}`, [model, tenant], "DESC", 100);
   return found.map(rolloutView);
 }
 
 /** With its evidence, the commits it made, and who did what. */
-export async function oneRolloutView(tx: ReadTx, id: string): Promise<object | undefined> {
-  const rollout = await selectRollout(tx, id);
+export async function oneRolloutView(tx: ReadTx, tenant: string, id: string): Promise<object | undefined> {
+  const rollout = await selectRolloutOf(tx, tenant, id);
   if (!rollout) return undefined;
   const commits = await tx.all<object>(
     `SELECT commit_id AS "commit", commit_order AS "order", at, subject, champion, challenger, weight

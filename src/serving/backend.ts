@@ -47,6 +47,8 @@ export interface VariantLimits {
 /** How a service's traffic is divided, as said by one commit of the environment repository. */
 export interface TrafficRule {
   service: string;
+  /** Whose callers may use it; undefined: the default tenant's. */
+  tenant?: string;
   /** Of the environment repository. */
   commit: string;
   /** Number of commits up to that one: an older rule is refused with CONFLICT. */

@@ -1,17 +1,24 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { SlipwayError } from "../http/errors.ts";
-import type { ServingBackend } from "./backend.ts";
+import type { ServingBackend, VariantState } from "./backend.ts";
 
 const params = z.object({ model: z.string().min(1).max(128) });
 const query = z.object({ lines: z.coerce.number().int().min(1).max(1000).default(100) });
 
 /** `GET /api/slipway/v1/services/{model}/logs`: the last lines of the workers of all its variants. */
-export function servingLogRoutes(app: FastifyInstance, deps: { backend: ServingBackend }): void {
+export function servingLogRoutes(
+  app: FastifyInstance,
+  deps: {
+    backend: ServingBackend;
+    /** Whether a service is that tenant's. */
+    isServiceOf: (tenant: string, service: string) => Promise<boolean>;
+  },
+): void {
   app.get(
     "/api/slipway/v1/services/:model/logs",
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         summary: "Last log lines of a service's workers",
         params: z.toJSONSchema(params, { target: "draft-7" }),
@@ -21,7 +28,10 @@ export function servingLogRoutes(app: FastifyInstance, deps: { backend: ServingB
     async (request) => {
       const { model } = params.parse(request.params);
       const { lines } = query.parse(request.query);
-      const { variants } = await deps.backend.state();
+      const { variants: all } = await deps.backend.state();
+      const variants: VariantState[] = [];
+      for (const variant of all)
+        if (await deps.isServiceOf(request.identity.tenant, variant.service)) variants.push(variant);
       const served = variants.filter(({ service }) => service === model);
       if (served.length === 0) {
         throw new SlipwayError("NOT_FOUND", `service ${model} has no workers`, {

@@ -16,6 +16,7 @@ import { PredictionCallersFeed, type PredictionCallersDeps } from "./prediction-
 import { tenancyRoutes } from "./routes.ts";
 import { Sessions } from "./sessions.ts";
 import { SignInLimits } from "./sign-in-limits.ts";
+import { stepToken, tenantOfStep } from "./step-tokens.ts";
 import { TokenUses } from "./token-uses.ts";
 import { workspaceRoutes } from "./workspace-routes.ts";
 
@@ -29,8 +30,10 @@ export interface TenancyDeps {
   ids: Ids;
   /** SHA-256 (hex) of the platform's own token; null: loopback without a login. */
   platformSha256: string | null;
-  /** SHA-256 (hex) of the token of the platform's steps. */
+  /** SHA-256 (hex) of the token of the default tenant's steps. */
   stepSha256: string;
+  /** Of which the tokens of other tenants' steps are made; left out: they have none. */
+  stepSecret?: string;
   /** Tells serve who may ask for predictions. */
   admit: PredictionCallersDeps["admit"];
   /** An identity provider that people sign in with. */
@@ -60,12 +63,25 @@ export interface Tenancy {
 }
 
 export function createTenancy(deps: TenancyDeps): Tenancy {
-  const { db, clock, log } = deps;
+  const { db, clock, log, stepSecret } = deps;
   const passwords = deps.passwords ?? new Passwords();
   const limits = new SignInLimits(() => clock.now());
   const uses = new TokenUses(db, clock);
-  const authenticator = new Authenticator({ ...deps, passwords, limits, uses });
-  const feed = new PredictionCallersFeed({ db, clock, uses, admit: deps.admit, log });
+  const authenticator = new Authenticator({
+    ...deps,
+    passwords,
+    limits,
+    uses,
+    ...(stepSecret === undefined ? {} : { tenantOfStep: (token) => tenantOfStep(stepSecret, token) }),
+  });
+  const feed = new PredictionCallersFeed({
+    db,
+    clock,
+    uses,
+    admit: deps.admit,
+    log,
+    stepToken: stepSecret === undefined ? undefined : (tenant) => stepToken(stepSecret, tenant),
+  });
   const audit = new AuditLog(db, clock);
   const sessions = new Sessions(db, clock);
   const changed = async (): Promise<void> => {

@@ -1,12 +1,15 @@
 import type { Clock } from "../base/clock.ts";
-import { covers, roleIn } from "../http/access.ts";
-import { DEFAULT_TENANT, type Role, type Scope } from "../http/identity.ts";
+import { covers } from "../http/access.ts";
+import { digestOf } from "../http/credentials.ts";
+import { DEFAULT_TENANT, type Scope } from "../http/identity.ts";
 import type { Database, ReadTx } from "../store/database.ts";
 import type { TokenUses } from "./token-uses.ts";
 
 export interface PredictionToken {
   id: string;
   sha256: string;
+  /** Whose services it may ask; null: everybody's. */
+  tenants: string[] | null;
   expiresAt: number | null;
 }
 
@@ -14,6 +17,8 @@ export interface PredictionCallersDeps {
   db: Database;
   clock: Clock;
   uses: Pick<TokenUses, "note">;
+  /** The token of a tenant's pipeline steps; undefined: none but the default tenant's has one. */
+  stepToken?: ((tenant: string) => string) | undefined;
   /** Gives the whole list to whoever answers predictions; answers the ids that were used since the last time. */
   admit: (callers: { tokens: PredictionToken[] }) => Promise<{ used: string[] }>;
   log: (error: unknown, where: string) => void;
@@ -70,11 +75,14 @@ export class PredictionCallersFeed {
   }
 
   #start(): Promise<void> {
-    const { db, clock, admit, uses } = this.#deps;
+    const { db, clock, admit, uses, stepToken } = this.#deps;
     const sending = db
-      .read((tx) => predictionTokens(tx, clock.now()))
+      .read(async (tx) => [
+        ...(await predictionTokens(tx, clock.now())),
+        ...(stepToken === undefined ? [] : await stepTokens(tx, stepToken)),
+      ])
       .then((tokens) => admit({ tokens }))
-      .then(({ used }) => used.forEach((id) => uses.note(id)))
+      .then(({ used }) => used.forEach((id) => id.startsWith(STEP_ID) || uses.note(id)))
       .finally(() => {
         if (this.#sending === sending) this.#sending = undefined;
       });
@@ -83,51 +91,58 @@ export class PredictionCallersFeed {
   }
 }
 
+/** Before the tenant in the id of its steps' token, which is in no table. */
+const STEP_ID = "step/";
+
 interface Row {
   token_id: string;
   sha256: string;
   person: string | null;
   tenant: string | null;
-  role: Role | null;
   is_platform_admin: number;
   scopes: string | null;
   expires_at: number | null;
   owner_is_admin: number | null;
-  owner_role: Role | null;
+  role_tenant: string | null;
 }
 
-/** Living tokens whose holders may ask for predictions: services belong to the default tenant. */
+/** Living tokens whose holders may ask for predictions, and of whose services. */
 export async function predictionTokens(tx: ReadTx, now: number): Promise<PredictionToken[]> {
   const rows = await tx.all<Row>(
-    `SELECT t.token_id, t.sha256, t.person, t.tenant, t.role, t.is_platform_admin, t.scopes, t.expires_at,
-       p.is_platform_admin AS owner_is_admin, MAX(r.role) AS owner_role
+    `SELECT t.token_id, t.sha256, t.person, t.tenant, t.is_platform_admin, t.scopes, t.expires_at,
+       p.is_platform_admin AS owner_is_admin, r.tenant AS role_tenant
      FROM tokens t LEFT JOIN people p ON p.name = t.person AND p.is_disabled = 0
-       LEFT JOIN roles r ON r.person = p.name AND r.tenant = ?
+       LEFT JOIN roles r ON r.person = p.name
      WHERE t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)
-     GROUP BY t.token_id, t.sha256, t.person, t.tenant, t.role, t.is_platform_admin, t.scopes, t.expires_at,
-       p.is_platform_admin
-     ORDER BY t.token_id`,
-    [DEFAULT_TENANT, now],
+     ORDER BY t.token_id, r.tenant`,
+    [now],
   );
-  return rows.filter(mayPredict).map((row) => ({
-    id: row.token_id,
-    sha256: row.sha256,
-    expiresAt: row.expires_at,
-  }));
+  const tokens = new Map<string, PredictionToken>();
+  for (const row of rows) {
+    const scopes = row.scopes === null ? null : (row.scopes.split(" ") as Scope[]);
+    if (!covers(scopes, "predict")) continue;
+    const known = tokens.get(row.token_id);
+    const { token_id: id, sha256, expires_at: expiresAt } = row;
+    const isOwned = row.person !== null;
+    const isAdmin = (isOwned ? row.owner_is_admin : row.is_platform_admin) === 1;
+    // Any role in a tenant is enough; a person may have one by hand and one by group.
+    const tenant = isOwned ? row.role_tenant : row.tenant;
+    const before = known?.tenants ?? [];
+    const tenants = tenant === null || before.includes(tenant) ? before : [...before, tenant];
+    tokens.set(id, { id, sha256, tenants: isAdmin ? null : tenants, expiresAt });
+  }
+  return [...tokens.values()].filter(({ tenants }) => tenants === null || tenants.length > 0);
 }
 
-/** Any role in the tenant is enough; which one makes no difference here. */
-function mayPredict(row: Row): boolean {
-  const scopes = row.scopes === null ? null : (row.scopes.split(" ") as Scope[]);
-  if (!covers(scopes, "predict")) return false;
-  const isOwned = row.person !== null;
-  const role = isOwned ? row.owner_role : row.tenant === DEFAULT_TENANT ? row.role : null;
-  const caller = {
-    isPlatformAdmin: (isOwned ? row.owner_is_admin : row.is_platform_admin) === 1,
-    roles: role === null ? {} : { [DEFAULT_TENANT]: role },
-  };
-  return (
-    roleIn({ name: "", kind: "token", scopes, tokenId: row.token_id, ...caller }, DEFAULT_TENANT) !==
-    undefined
-  );
+/** Those of tenants' pipeline steps, which end with this start of the platform. */
+async function stepTokens(tx: ReadTx, stepToken: (tenant: string) => string): Promise<PredictionToken[]> {
+  const rows = await tx.all<{ name: string }>("SELECT name FROM tenants WHERE name <> ? ORDER BY name", [
+    DEFAULT_TENANT,
+  ]);
+  return rows.map(({ name }) => ({
+    id: `${STEP_ID}${name}`,
+    sha256: digestOf(stepToken(name)),
+    tenants: [name],
+    expiresAt: null,
+  }));
 }

@@ -26,14 +26,15 @@ export interface ArtifactUris {
   noteVersion(workspace: string, modelId: string, version: { name: string; version: number }): Promise<void>;
 }
 
-/** Tracking for the rest of the platform, within one tenant. Makes sure that its experiment `Default` is there. */
+/** Tracking for the rest of the platform, within one tenant. Makes sure that the default one's experiment `Default` is there. */
 export async function createTracking(
   deps: TrackingDeps & { logged: Logged; workspace?: string },
 ): Promise<Tracking & { artifactUris: ArtifactUris }> {
   const { db, clock, ids, artifactRoot, logged, workspace = DEFAULT_TENANT } = deps;
   // Models are registered and served from what pipelines log, so the platform must be able to read it.
   const ownRoot = artifactPathOf(artifactRoot) === undefined ? "mlflow-artifacts:/" : artifactRoot;
-  await db.write(ensureDefaultExperiment, { workspace, artifactRoot, now: clock.now() });
+  if (workspace === DEFAULT_TENANT)
+    await db.write(ensureDefaultExperiment, { workspace, artifactRoot, now: clock.now() });
 
   const write = async (
     runId: string,

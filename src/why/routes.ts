@@ -27,15 +27,16 @@ const schema = {
 } as const;
 
 /** `GET /api/slipway/v1/why/{kind}/{name…}` answers a `WhyAnswer`. NOT_FOUND, INVALID_REQUEST. */
-export function whyRoutes(app: FastifyInstance, deps: { sources: WhySources }): void {
+export function whyRoutes(app: FastifyInstance, deps: { sources: (tenant: string) => WhySources }): void {
   app.get<{ Params: { kind: string; "*": string } }>(
     "/api/slipway/v1/why/:kind/*",
-    { schema, config: { access: "read" } },
+    { schema, config: { access: "read", tenantFrom: "request" } },
     async (request) => {
       const { kind, "*": name } = request.params;
-      if (kind === "request" && REQUEST_ID.test(name)) return whyRequest(name, deps.sources);
+      const sources = deps.sources(request.identity.tenant);
+      if (kind === "request" && REQUEST_ID.test(name)) return whyRequest(name, sources);
       const subject = parseSubject(kind, name);
-      const answer = explain(subject, await gather(subject, deps.sources));
+      const answer = explain(subject, await gather(subject, sources));
       if (answer.chain.length === 0) throw new SlipwayError("NOT_FOUND", `there is no ${answer.subject}`);
       return answer;
     },

@@ -8,6 +8,7 @@ import { planProject } from "../../src/rollout/plan.ts";
 import { planRoutes } from "../../src/rollout/plan-routes.ts";
 import type { Project } from "../../src/spec/project.ts";
 import { run } from "./run.ts";
+import { asLocalCaller } from "../support/as-local-caller.ts";
 
 const SPEC = `apiVersion: slipway/v1
 kind: Project
@@ -26,6 +27,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "slipway-plan-"));
   writeFileSync(join(folder, "slipway.yaml"), SPEC);
   app = Fastify();
+  asLocalCaller(app);
   const plan = async (project: Project, asked?: AskedTraffic) => {
     const { serving, rollout: policy } = project;
     const service = { name: "churn", project: "churn", champion: 7, challenger: null, serving, policy };

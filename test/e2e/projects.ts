@@ -8,12 +8,13 @@ export type Files = Record<string, string | Uint8Array>;
 
 /** The only step of these projects: uploads what the commit holds below model/, in the way of MLflow's client. */
 const UPLOAD = `import { readFileSync, readdirSync } from "node:fs";
-const { MLFLOW_TRACKING_URI: server, MLFLOW_RUN_ID: id } = process.env;
-const { run } = await (await fetch(server + "/api/2.0/mlflow/runs/get?run_id=" + id)).json();
+const { MLFLOW_TRACKING_URI: server, MLFLOW_RUN_ID: id, MLFLOW_TRACKING_TOKEN: token } = process.env;
+const headers = token ? { authorization: "Bearer " + token } : {};
+const { run } = await (await fetch(server + "/api/2.0/mlflow/runs/get?run_id=" + id, { headers })).json();
 const folder = run.info.artifact_uri.replace(/^mlflow-artifacts:\\/+/, "");
 for (const name of readdirSync("model")) {
   const url = server + "/api/2.0/mlflow-artifacts/artifacts/" + folder + "/model/" + name;
-  const answer = await fetch(url, { method: "PUT", body: readFileSync("model/" + name) });
+  const answer = await fetch(url, { method: "PUT", headers, body: readFileSync("model/" + name) });
   if (!answer.ok) throw new Error(answer.status + " " + (await answer.text()));
 }
 `;

@@ -6,6 +6,7 @@ import { gitMigrations, type ProjectPush } from "../../src/git/commands.ts";
 import { openEnvironmentRepository, type PushedEnvironment } from "../../src/git/environment-repository.ts";
 import { hookRoutes } from "../../src/git/hook-routes.ts";
 import { writeHookScripts } from "../../src/git/hook-scripts.ts";
+import { createProjectOwners } from "../../src/git/project-owners.ts";
 import { createProjectPushes, type ProjectPushes } from "../../src/git/project-pushes.ts";
 import { projectRoutes } from "../../src/git/project-routes.ts";
 import { Pushes } from "../../src/git/pushes.ts";
@@ -59,6 +60,8 @@ export async function openGitPlatform(
     versionExists: async () => true,
     advise: async () => [],
   };
+  const owners = createProjectOwners(database);
+  const services = new Map<string, string>();
   const pushes = new Pushes();
   const ids = systemIds(Date.now);
   const logDefect = (error: unknown): void => void defects.push(error);
@@ -85,6 +88,14 @@ export async function openGitPlatform(
     repositories,
     pushes,
     projectPushes,
+    owners,
+    serviceOwners: {
+      of: async (service) => services.get(service),
+      async claim(service, tenant) {
+        if (!services.has(service)) services.set(service, tenant);
+        return services.get(service) === tenant;
+      },
+    },
     environment,
     maxFileBytes: limits.maxFileBytes ?? 2 * MEBIBYTE,
     versionExists: (model, version) => story.versionExists(model, version),
@@ -96,6 +107,7 @@ export async function openGitPlatform(
   const app = await createApp({ guard: () => null, logDefect, version: "0.0.0" });
   gitRoutes(app, {
     repositories,
+    owners,
     pushes,
     clock: systemClock,
     ids,
@@ -106,6 +118,7 @@ export async function openGitPlatform(
   projectRoutes(app, {
     repositories,
     projectPushes,
+    owners,
     pipelineRun: async (id) => ({ id, state: "running" }),
   });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });

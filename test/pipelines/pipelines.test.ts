@@ -339,8 +339,9 @@ describe("routes", () => {
     pipelineRoutes(app, {
       pipelines: platform.pipelines,
       ids: { sortable: (prefix) => `${prefix}-${++number}` },
-      projectAt: async (name, at) => {
-        if (name !== "churn") throw new SlipwayError("NOT_FOUND", `there is no project ${name}`);
+      projectAt: async (tenant, name, at) => {
+        if (tenant !== DEFAULT_TENANT || name !== "churn")
+          throw new SlipwayError("NOT_FOUND", `there is no project ${name}`);
         return { commit: at ?? commit, ref: "refs/heads/main", spec };
       },
     });

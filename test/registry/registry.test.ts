@@ -300,7 +300,7 @@ describe("aliases", () => {
     await registry.projectAlias("served", "champion", 1);
     await registry.projectAlias("served", "challenger", 2);
     const requested: [string, number][] = [];
-    registry.onChampionRequested(async (name, wanted) => {
+    registry.onChampionRequested(async (_tenant, name, wanted) => {
       if (name !== "served") return "no-service";
       requested.push([name, wanted]);
       return undefined;

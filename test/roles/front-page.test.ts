@@ -2,15 +2,18 @@ import Fastify from "fastify";
 import { expect, test } from "vitest";
 import type { Events } from "../../src/base/events.ts";
 import { platformRoutes } from "../../src/roles/platform-routes.ts";
+import { asLocalCaller } from "../support/as-local-caller.ts";
 
 async function get(accept: string, services: { name: string; champion: number | null }[]) {
   const app = Fastify();
+  asLocalCaller(app);
   platformRoutes(app, {
     version: "1.2.3",
     mlflowVersion: "3.0.0",
     grpcPort: 4601,
     dataDir: "/data",
     events: {} as Events,
+    ownerOf: async () => "default",
     services: async () => services,
   });
   const response = await app.inject({ url: "/", headers: { accept, host: "ml.test:4600" } });

@@ -10,6 +10,7 @@ const NOW = 1_000_000;
 function service(changes: Partial<Service> = {}): Service {
   return {
     name: "m",
+    tenant: "default",
     project: "p",
     champion: 1,
     challenger: 2,

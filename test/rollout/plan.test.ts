@@ -9,6 +9,7 @@ import type { OutcomeCounter } from "../../src/serving/outcomes.ts";
 import { parseProject } from "../../src/spec/parse.ts";
 import type { Project } from "../../src/spec/project.ts";
 import { World } from "./world.ts";
+import { asLocalCaller } from "../support/as-local-caller.ts";
 
 const HEAD = "apiVersion: slipway/v1\nkind: Project\nname: m\n";
 
@@ -153,6 +154,7 @@ describe("against a platform's database", () => {
     await world.settle(rollouts);
     advisor = open(0.05);
     app = Fastify();
+    asLocalCaller(app);
     planRoutes(app, { advisor });
   });
   afterEach(() => app.close());

@@ -4,6 +4,7 @@ import { toSlipwayError } from "../../src/http/errors.ts";
 import { rolloutRoutes } from "../../src/rollout/routes.ts";
 import type { Rollouts } from "../../src/rollout/rollouts.ts";
 import { World } from "./world.ts";
+import { asLocalCaller } from "../support/as-local-caller.ts";
 
 const BASE = "/api/slipway/v1";
 
@@ -16,6 +17,7 @@ describe("rollout routes", () => {
     world.versions.set(1, { fails: 0.01 }).set(2, { fails: 0.01 });
     rollouts = world.open();
     app = Fastify();
+    asLocalCaller(app);
     app.setErrorHandler((error, _request, reply) => {
       const known = toSlipwayError(error);
       const status =

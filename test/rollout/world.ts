@@ -2,7 +2,7 @@ import type { Clock } from "../../src/base/clock.ts";
 import type { Ids } from "../../src/base/ids.ts";
 import type { EnvironmentCommit, EnvironmentRepository, ServiceState } from "../../src/git/environment.ts";
 import { SlipwayError } from "../../src/http/errors.ts";
-import type { ModelVersion, Registry } from "../../src/registry/registry.ts";
+import type { ChampionHandler, ModelVersion, Registry } from "../../src/registry/registry.ts";
 import type { RolloutDeps } from "../../src/rollout/deps.ts";
 import { rolloutMigrations } from "../../src/rollout/migrations.ts";
 import type { RolloutRequest } from "../../src/rollout/request.ts";
@@ -342,8 +342,8 @@ class FakeRegistry implements Registry {
     if (version === null) this.aliases.delete(alias);
     else this.aliases.set(alias, version);
   }
-  onChampionRequested(handler: (model: string, version: number) => Promise<void>): void {
-    this.handler = handler;
+  onChampionRequested(handler: ChampionHandler): void {
+    this.handler = async (model, version) => void (await handler("default", model, version));
   }
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { digestOf } from "../../src/http/credentials.ts";
+import { SlipwayError } from "../../src/http/errors.ts";
 import { CallerBook } from "../../src/serving/router/caller-book.ts";
 
 let folder: string;
@@ -25,8 +26,14 @@ const open = (isOpen = false) =>
 const token = (id: string, expiresAt: number | null = null) => ({
   id,
   sha256: digestOf(`slipway_${id}`),
+  tenants: ["default"],
   expiresAt,
 });
+/** The code by which it is refused; null: it isn't. */
+function refusal(book: CallerBook, authorization: string | undefined): string | null {
+  const answer = book.reach(authorization === undefined ? {} : { authorization });
+  return answer instanceof SlipwayError ? answer.code : null;
+}
 const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
 
 it.each([
@@ -43,14 +50,14 @@ it.each([
 ])("answers %s", async (_, authorization, code) => {
   const book = open();
   await book.replace({ tokens: [token("a"), token("old", now)] });
-  expect(book.refusal(authorization === undefined ? {} : { authorization })?.code ?? null).toBe(code);
+  expect(refusal(book, authorization)).toBe(code);
 });
 
 it("where nobody needs a token takes everything but a wrong one of ours", () => {
   const book = open(true);
   for (const authorization of [undefined, "Bearer of-another-system", basic("a:b"), "nonsense"])
-    expect(book.refusal(authorization === undefined ? {} : { authorization })).toBeNull();
-  expect(book.refusal({ authorization: "Bearer slipway_wrong" })?.code).toBe("CREDENTIALS_REFUSED");
+    expect(refusal(book, authorization)).toBeNull();
+  expect(refusal(book, "Bearer slipway_wrong")).toBe("CREDENTIALS_REFUSED");
 });
 
 it("goes on with the last list after a restart without control, and ends tokens by itself", async () => {
@@ -58,7 +65,7 @@ it("goes on with the last list after a restart without control, and ends tokens 
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(readFileSync(path, "utf8")).not.toContain("slipway_");
   const book = open();
-  const refused = (id: string) => book.refusal({ authorization: `Bearer slipway_${id}` }) !== null;
+  const refused = (id: string) => refusal(book, `Bearer slipway_${id}`) !== null;
   expect([refused("a"), refused("soon")]).toEqual([false, false]);
   now += 10;
   expect([refused("a"), refused("soon")]).toEqual([false, true]);
@@ -66,14 +73,32 @@ it("goes on with the last list after a restart without control, and ends tokens 
 
 it("lets nobody in by a list that can't be read", () => {
   writeFileSync(path, "{");
-  expect(open().refusal({ authorization: "Bearer slipway_a" })?.code).toBe("CREDENTIALS_REFUSED");
+  expect(refusal(open(), "Bearer slipway_a")).toBe("CREDENTIALS_REFUSED");
 });
 
 it("tells once who has asked", async () => {
   const book = open();
   const tokens = [token("a"), token("b")];
   await book.replace({ tokens });
-  for (let ask = 0; ask < 3; ask++) book.refusal({ authorization: "Bearer slipway_a" });
+  for (let ask = 0; ask < 3; ask++) book.reach({ authorization: "Bearer slipway_a" });
   expect(await book.replace({ tokens })).toEqual(["a"]);
   expect(await book.replace({ tokens })).toEqual([]);
+});
+
+it("says whose services a token may ask", async () => {
+  const book = open();
+  const of = (id: string, tenants: string[] | null) => ({ ...token(id), tenants });
+  await book.replace({ tokens: [of("a", ["team-a"]), of("root", null), token("d")] });
+  const covers = (id: string, tenant: string) => {
+    const reach = book.reach({ authorization: `Bearer slipway_${id}` });
+    return !(reach instanceof SlipwayError) && reach.covers(tenant === "default" ? {} : { tenant });
+  };
+  const who = ["a", "root", "d", "step", "platform"];
+  expect(who.filter((id) => covers(id, "team-a"))).toEqual(["a", "root", "platform"]);
+  expect(who.filter((id) => covers(id, "default"))).toEqual(["root", "d", "step", "platform"]);
+  // What an earlier version wrote is about the default tenant alone.
+  writeFileSync(path, JSON.stringify({ format: 1, tokens: [{ ...token("a"), tenants: undefined }] }));
+  const reach = open().reach({ authorization: "Bearer slipway_a" });
+  expect(reach).not.toBeInstanceOf(SlipwayError);
+  expect(!(reach instanceof SlipwayError) && reach.covers({ tenant: "team-a" })).toBe(false);
 });

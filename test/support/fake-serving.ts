@@ -88,7 +88,7 @@ export class FakeServing {
   /** Taken from the front; 0.999 when there are none left. */
   randoms: number[] = [];
   ticks = 0;
-  readonly deps: PredictionDeps;
+  readonly deps: PredictionDeps & { rules: RuleBook };
   readonly rule: TrafficRule;
 
   constructor(rule: TrafficRule, seen?: SeenCallers) {

@@ -15,6 +15,7 @@ import { webhookSettings } from "../../src/registry/webhooks/settings.ts";
 import { defineCommand, type Database } from "../../src/store/database.ts";
 import { createFolderBlobs } from "../../src/store/folder-blobs.ts";
 import { AuditedChanges } from "../../src/tenancy/audited-changes.ts";
+import type { PredictionToken } from "../../src/tenancy/prediction-callers.ts";
 import { createTenancy, type Tenancy, type TenancyDeps } from "../../src/tenancy/create-tenancy.ts";
 import { Passwords } from "../../src/tenancy/passwords.ts";
 import { tenancyMigrations } from "../../src/tenancy/schema.ts";
@@ -57,7 +58,7 @@ export interface TenancyPlatform {
   tenancy: Tenancy;
   defects: unknown[];
   /** The lists of tokens that serve was told, newest last. */
-  admitted: string[][];
+  admitted: PredictionToken[][];
   ask(method: string, url: string, asked?: Asked): Promise<Answer>;
   /** Runs a statement that no command of ours would, past all of them. */
   execute(sql: string): Promise<void>;
@@ -85,7 +86,7 @@ export async function startTenancy(
   });
   const db = changes.watch(options.through?.(database) ?? database);
   const defects: unknown[] = [];
-  const admitted: string[][] = [];
+  const admitted: PredictionToken[][] = [];
   const logDefect = (error: unknown): void => void defects.push(error);
   const ids = systemIds(() => clock.now());
   const tenancy = createTenancy({
@@ -97,7 +98,7 @@ export async function startTenancy(
     platformSha256: options.isOpen === true ? null : digestOf(ROOT),
     stepSha256: digestOf(STEP),
     admit: async ({ tokens }) => {
-      admitted.push(tokens.map(({ id }) => id));
+      admitted.push(tokens);
       return { used: [] };
     },
     // As slow as it must be for guessing, a test would be too.

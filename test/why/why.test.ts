@@ -2,6 +2,7 @@ import Fastify from "fastify";
 import { expect, test } from "vitest";
 import { toSlipwayError } from "../../src/http/errors.ts";
 import type { WhyAnswer } from "../../src/why/answer.ts";
+import { asLocalCaller } from "../support/as-local-caller.ts";
 import { whyRoutes } from "../../src/why/routes.ts";
 import type {
   WhyEvent,
@@ -55,7 +56,8 @@ async function ask(world: World, name: string): Promise<{ status: number; body: 
     const error = toSlipwayError(thrown);
     return reply.status(error.status).send(error.toJSON());
   });
-  whyRoutes(app, { sources: sources(world) });
+  asLocalCaller(app);
+  whyRoutes(app, { sources: () => sources(world) });
   const response = await app.inject(`/api/slipway/v1/why/${name}`);
   await app.close();
   return { status: response.statusCode, body: response.json<WhyAnswer>() };

@@ -10,13 +10,13 @@ and scopes: [guides/people-and-tokens.md](../guides/people-and-tokens.md).
 | \`open\` | anybody: the route holds no data | |
 | \`signed-in\` | any caller; what it shows is the caller's own | |
 | \`read\` | viewers of the tenant | \`read\` |
-| \`predict\` | viewers of the default tenant, by a token | \`predict\` |
+| \`predict\` | viewers of the service's tenant, by a token | \`predict\` |
 | \`write\` | members of the tenant | \`write\` |
 | \`admin\` | admins of the tenant | \`admin\` |
 | \`platform\` | platform admins | \`admin\` |
 
 The tenant is the default one; or the *request's*: the header \`X-MLFLOW-WORKSPACE\`, else the caller's only tenant, else
-the default one; or the one in the *path*.
+the default one; or the one in the *path*; or the *owner* of what the address names, which to anybody else isn't there.
 
 Made from the routes by \`node tools/reference.mjs --write\`.
 `;
@@ -29,10 +29,10 @@ const SERVE = [
     "open",
     "",
   ],
-  ["GET", "/v2, /v2/models, /v2/models/…, /v1/models, /v1/models/…", "predict", "default"],
-  ["POST", "/v2/models/…/infer, /v1/models/…:predict", "predict", "default"],
-  ["POST", "/endpoints/…/invocations, /invocations", "predict", "default"],
-  ["POST", "/v2/repository/index, /v2/repository/models/…/load, …/unload", "predict", "default"],
+  ["GET", "/v2, /v2/models, /v2/models/…, /v1/models, /v1/models/…", "predict", "the owner"],
+  ["POST", "/v2/models/…/infer, /v1/models/…:predict", "predict", "the owner"],
+  ["POST", "/endpoints/…/invocations, /invocations", "predict", "the owner"],
+  ["POST", "/v2/repository/index, /v2/repository/models/…/load, …/unload", "predict", "the owner"],
 ];
 
 /** What control hands on to that process. */
@@ -65,5 +65,5 @@ export async function accessPage({ createApp }, groups) {
 }
 
 function tenantOf(from) {
-  return from === "default" ? "default" : from === "request" ? "the request's" : "the path's";
+  return { default: "default", request: "the request's", path: "the path's", owner: "the owner" }[from];
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { SlipwayError } from "../../http/errors.ts";
 import { serviceFolder } from "./log-files.ts";
@@ -12,8 +12,10 @@ import type { PredictionLogReader } from "./reader.ts";
 export interface PredictionLogRoutesDeps {
   reader: PredictionLogReader;
   writer: Pick<PredictionLogWriter, "writeNow">;
-  /** Names of the services that are known. */
-  services(): Promise<readonly { name: string }[]>;
+  /** A tenant's services. */
+  servicesOf(tenant: string): Promise<readonly { name: string }[]>;
+  /** Whether the name is a service's of that tenant, also of one that was removed. */
+  isServiceOf(tenant: string, name: string): Promise<boolean>;
 }
 
 const BASE = "/api/slipway/v1/services/:model/predictions";
@@ -35,7 +37,7 @@ export function predictionLogRoutes(app: FastifyInstance, deps: PredictionLogRou
   app.get(
     BASE,
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         summary: "Newest logged predictions of a service",
         description:
@@ -45,7 +47,7 @@ export function predictionLogRoutes(app: FastifyInstance, deps: PredictionLogRou
       },
     },
     async (request) => {
-      const service = await known(deps, params.parse(request.params));
+      const service = await known(deps, request);
       const { since, until, limit } = rowsQuery.parse(request.query);
       const rows = await reader.newest({
         service,
@@ -59,7 +61,7 @@ export function predictionLogRoutes(app: FastifyInstance, deps: PredictionLogRou
   app.get(
     `${BASE}/files`,
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         summary: "Parquet files of a service's prediction log, oldest first",
         description: "Times are milliseconds since the epoch. Newer requests are in no file yet.",
@@ -67,14 +69,13 @@ export function predictionLogRoutes(app: FastifyInstance, deps: PredictionLogRou
         querystring: draft7(span),
       },
     },
-    async (request) =>
-      filesOf(deps, await known(deps, params.parse(request.params)), span.parse(request.query)),
+    async (request) => filesOf(deps, await known(deps, request), span.parse(request.query)),
   );
   app.post(
     `${BASE}/files`,
     {
       // Nothing is changed but where it lies.
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: {
         summary: "Write what was logged until now into Parquet files, and list them",
         params: draft7(params),
@@ -82,7 +83,7 @@ export function predictionLogRoutes(app: FastifyInstance, deps: PredictionLogRou
       },
     },
     async (request) => {
-      const service = await known(deps, params.parse(request.params));
+      const service = await known(deps, request);
       await writer.writeNow();
       return filesOf(deps, service, span.parse(request.query));
     },
@@ -94,12 +95,13 @@ function downloadRoute(app: FastifyInstance, deps: PredictionLogRoutesDeps): voi
   app.get(
     `${BASE}/files/:date/:file`,
     {
-      config: { access: "read" },
+      config: { access: "read", tenantFrom: "request" },
       schema: { summary: "A Parquet file of a service's prediction log", params: draft7(fileParams) },
     },
     async (request, reply) => {
       const { model, date, file } = fileParams.parse(request.params);
-      const path = await deps.reader.path(model, `${date}/${file}`);
+      const isOwn = await deps.isServiceOf(request.identity.tenant, model);
+      const path = isOwn ? await deps.reader.path(model, `${date}/${file}`) : undefined;
       const size = path === undefined ? undefined : (await stat(path).catch(() => undefined))?.size;
       if (path === undefined || size === undefined)
         throw new SlipwayError("NOT_FOUND", `the prediction log of ${model} has no file ${date}/${file}`, {
@@ -129,9 +131,12 @@ async function filesOf(
 }
 
 /** The service's name; one that is removed is known as long as it has files. */
-async function known(deps: PredictionLogRoutesDeps, { model }: { model: string }): Promise<string> {
-  const names = (await deps.services()).map(({ name }) => name);
-  if (names.includes(model) || (await deps.reader.files(model)).length > 0) return model;
+async function known(deps: PredictionLogRoutesDeps, request: FastifyRequest): Promise<string> {
+  const { model } = params.parse(request.params);
+  const { tenant } = request.identity;
+  const names = (await deps.servicesOf(tenant)).map(({ name }) => name);
+  if (names.includes(model)) return model;
+  if ((await deps.isServiceOf(tenant, model)) && (await deps.reader.files(model)).length > 0) return model;
   throw new SlipwayError("NOT_FOUND", `there is no service ${model}`, {
     given: model,
     allowed: names.join(", ") || "no service yet",

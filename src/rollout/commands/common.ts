@@ -1,5 +1,7 @@
 import type { SlipwayEvent } from "../../base/events.ts";
+import { DEFAULT_TENANT } from "../../http/identity.ts";
 import type { Tx } from "../../store/database.ts";
+import { ownerOfService, takeService } from "../service-owners.ts";
 import type { Rollout } from "../state.ts";
 
 export type NewEvent = Omit<SlipwayEvent, "id" | "at">;
@@ -56,8 +58,18 @@ export async function writeAudit(tx: Tx, entry: AuditEntry): Promise<void> {
   );
 }
 
-/** A service exists from the first request or commit that names it. */
-export async function ensureService(tx: Tx, name: string, project: string): Promise<void> {
+/**
+ * A service exists from the first request or commit that names it. `tenant`: whose it is or becomes, NAME_TAKEN when it is
+ * another's; undefined: whoever has it, else the default one's.
+ */
+export async function ensureService(
+  tx: Tx,
+  name: string,
+  project: string,
+  tenant: string | undefined,
+): Promise<void> {
+  const owner = tenant ?? (await ownerOfService(tx, name)) ?? DEFAULT_TENANT;
+  await takeService(tx, { service: name, tenant: owner });
   await tx.run(
     `INSERT INTO rollout_services (name, project, weight, commit_order) VALUES (?, ?, 0, 0)
      ON CONFLICT (name) DO NOTHING`,

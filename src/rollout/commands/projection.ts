@@ -141,7 +141,7 @@ async function projectService(
   { service: name, state, rolloutId }: CommitToProject["changes"][number],
   intent: Intent | undefined,
 ): Promise<void> {
-  await ensureService(tx, name, name);
+  await ensureService(tx, name, name, undefined);
   const before = await selectService(tx, name);
   if (!before) return;
   const evidence = intent

@@ -1,3 +1,4 @@
+import { DEFAULT_TENANT } from "../../http/identity.ts";
 import { defineCommand } from "../../store/database.ts";
 import type { RolloutRequest } from "../request.ts";
 import { selectRollout } from "../rows.ts";
@@ -13,7 +14,7 @@ export const requestRollout = defineCommand(
       request.key,
     ]);
     if (known) return { rolloutId: known.id };
-    await ensureService(tx, request.model, request.project);
+    await ensureService(tx, request.model, request.project, request.tenant ?? DEFAULT_TENANT);
     await tx.run(
       `INSERT INTO rollouts (id, seq, request_key, service, version, kind, state, step, request, look,
         labels_cursor, created_at) VALUES (?, ?, ?, ?, ?, ?, 'pending', 0, ?, 0, 0, ?)`,

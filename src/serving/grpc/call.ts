@@ -1,6 +1,7 @@
 import { constants } from "node:http2";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Headers } from "../router/answers.ts";
+import { EVERYWHERE, type Reach } from "../router/caller-book.ts";
 import { sealMessage } from "./message-prefix.ts";
 import { failureTrailers } from "./status.ts";
 import type { Code } from "./status.ts";
@@ -10,6 +11,8 @@ const OK_TRAILERS = { "grpc-status": "0" };
 /** One call on one HTTP/2 stream, answered once by `succeed` or `fail`; on a call that is over neither does anything. */
 export class Call {
   readonly headers: IncomingHttpHeaders;
+  /** Whose services its caller may ask. */
+  reach: Reach = EVERYWHERE;
   readonly #stream: ServerHttp2Stream;
   #isAnswered = false;
   #left: (() => void) | undefined;

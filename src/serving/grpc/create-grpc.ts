@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http2";
+import { SlipwayError } from "../../http/errors.ts";
 import type { Guard } from "../../http/guard.ts";
 import type { CallerBook } from "../router/caller-book.ts";
-import type { RuleBook } from "../router/rule-book.ts";
+import type { VisibleRules } from "../router/visible-rules.ts";
 import type { Call } from "./call.ts";
 import { healthMethods } from "./health.ts";
 import { inferenceMethods } from "./inference-service.ts";
@@ -42,8 +43,12 @@ export function createGrpc(deps: GrpcDeps): GrpcServer {
 }
 
 function refuse(call: Call, path: string, { guard, callers }: GrpcDeps): boolean {
-  const error =
-    guard(withHost(call.headers), "POST") ?? (OPEN.has(path) ? null : callers.refusal(call.headers));
+  let error = guard(withHost(call.headers), "POST");
+  if (error === null && !OPEN.has(path)) {
+    const reach = callers.reach(call.headers);
+    if (reach instanceof SlipwayError) error = reach;
+    else call.reach = reach;
+  }
   if (error === null) return false;
   call.fail(codeOfHttp(error.status), `${error.message} (${error.hint})`);
   return true;
@@ -60,7 +65,7 @@ function withHost(headers: IncomingHttpHeaders): IncomingHttpHeaders {
 }
 
 /** Of any service: which one a message is for shows when it has been read. */
-function largestBody(rules: RuleBook): number {
+function largestBody(rules: VisibleRules): number {
   let largest = SMALL_MESSAGE;
   for (const service of rules.services())
     largest = Math.max(largest, rules.find(service)?.rule.maxBodyBytes ?? 0);

@@ -3,6 +3,7 @@ import { LOADED_AS_PUSHED, loadModel, repositoryIndex, unloadRefusal } from "../
 import type { PredictionDeps } from "../router/prediction-deps.ts";
 import type { Refusal } from "../router/refusal.ts";
 import type { VariantPool } from "../router/variant-pool.ts";
+import { withinReach } from "../router/visible-rules.ts";
 import type { Call } from "./call.ts";
 import { infer } from "./infer.ts";
 import { MESSAGE_PREFIX } from "./message-prefix.ts";
@@ -23,8 +24,9 @@ const RETRY_SECONDS = 1;
 
 /** Open Inference's gRPC service, and the repository calls; by path. */
 export function inferenceMethods(deps: ServiceDeps): [string, Method][] {
+  const own = withinReach(deps);
   const methods: Record<string, Method> = {
-    ModelInfer: (call, request) => infer(call, request, deps),
+    ModelInfer: (call, request) => infer(call, request, own(call.reach)),
     ServerLive: (call) => answer(call, types.SERVER_LIVE_RESPONSE, { live: true }),
     ServerReady: (call) => answer(call, types.READY_RESPONSE, { ready: isServerReady(deps) }),
     ServerMetadata: (call) =>
@@ -35,17 +37,19 @@ export function inferenceMethods(deps: ServiceDeps): [string, Method][] {
       }),
     // Triton's clients ask again and again until it is; they take an error for the end of it.
     ModelReady: (call, request) =>
-      answer(call, types.READY_RESPONSE, { ready: namedModel(request, deps).pool?.isReady === true }),
+      answer(call, types.READY_RESPONSE, {
+        ready: namedModel(request, own(call.reach)).pool?.isReady === true,
+      }),
     ModelMetadata: (call, request) => {
-      const { name, version, pool } = namedModel(request, deps);
+      const { name, version, pool } = namedModel(request, own(call.reach));
       if (pool === undefined) return call.fail("NOT_FOUND", unknownModel(name, version));
       const facts = modelFacts(name, pool, deps);
       if (facts === undefined) return refuse(call, { status: 503, message: "the model isn't loaded yet" });
       return answer(call, types.MODEL_METADATA_RESPONSE, facts as unknown as Message);
     },
-    RepositoryIndex: (call, request) => index(call, request, deps),
-    RepositoryModelLoad: (call, request) => load(call, request, deps),
-    RepositoryModelUnload: (call, request) => unload(call, request, deps),
+    RepositoryIndex: (call, request) => index(call, request, own(call.reach)),
+    RepositoryModelLoad: (call, request) => load(call, request, own(call.reach)),
+    RepositoryModelUnload: (call, request) => unload(call, request, own(call.reach)),
   };
   return Object.entries(methods).map(([name, method]) => [`/${types.SERVICE}/${name}`, method]);
 }

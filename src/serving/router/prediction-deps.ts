@@ -2,16 +2,16 @@ import type { CopiesUnderWay } from "./copies-under-way.ts";
 import type { OutcomeCounters } from "./outcome-counters.ts";
 import type { PredictionLog } from "./prediction-log.ts";
 import type { RequestCounts } from "./request-counts.ts";
-import type { RuleBook } from "./rule-book.ts";
 import type { SampleLog } from "./sample-log.ts";
 import type { SeenCallers } from "./seen-callers.ts";
 import type { ShadowCounters } from "./shadow-counters.ts";
 import type { Tracer } from "../tracing/tracer.ts";
 import type { Variants } from "./variants.ts";
+import type { VisibleRules } from "./visible-rules.ts";
 
 /** What answering predictions needs. */
 export interface PredictionDeps {
-  rules: RuleBook;
+  rules: VisibleRules;
   variants: Variants;
   outcomes: OutcomeCounters;
   shadows: ShadowCounters;

@@ -4,11 +4,12 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { answerClientError } from "../../http/client-error.ts";
+import { SlipwayError } from "../../http/errors.ts";
 import type { Guard } from "../../http/guard.ts";
 import { hostsError } from "../../http/one-host.ts";
 import { originForm } from "../../http/request-target.ts";
 import { sendRefusal } from "./answers.ts";
-import type { CallerBook } from "./caller-book.ts";
+import { EVERYWHERE, type CallerBook, type Reach } from "./caller-book.ts";
 import { CopiesUnderWay } from "./copies-under-way.ts";
 import { modelBytes } from "../model-bytes.ts";
 import { handleInfo } from "./model-info.ts";
@@ -29,6 +30,7 @@ import { secretFile } from "./secret-file.ts";
 import { SnapshotFile } from "./snapshot.ts";
 import type { Tracer } from "../tracing/tracer.ts";
 import { Variants } from "./variants.ts";
+import { withinReach } from "./visible-rules.ts";
 import type { WorkerHost } from "./worker-host.ts";
 
 export interface RouterDeps {
@@ -52,6 +54,7 @@ export interface RouterDeps {
 }
 
 export interface Router extends PredictionDeps {
+  readonly rules: RuleBook;
   readonly logsDir: string;
   /** Answers predictions; public connections are handed to it by `emit("connection")`. */
   readonly http: Server;
@@ -134,23 +137,22 @@ function isHealth({ kind }: PredictionRoute): boolean {
 
 function createPredictionServer(deps: RouterDeps, router: () => Router): Server {
   const readRoute = createRouteReader();
+  let own: ((reach: Reach) => PredictionDeps) | undefined;
   const server = createServer(
     { keepAliveTimeout: 75_000, requestTimeout: 60_000, maxHeaderSize: 16 * 1024 },
     (req, res) => {
       const url = originForm(req.url ?? "/");
       if (!isPredictionPath(url) && deps.forward !== undefined) return deps.forward(req, res);
       const route = readRoute(req.method ?? "GET", url);
-      const refused =
-        hostsError(req.rawHeaders) ??
-        deps.guard(req.headers, req.method ?? "GET") ??
-        (isHealth(route) ? null : deps.callers.refusal(req.headers));
+      const refused = hostsError(req.rawHeaders) ?? deps.guard(req.headers, req.method ?? "GET");
       if (refused !== null) return sendRefusal(res, refused);
-      if (route.kind === "infer") return handleInfer(req, res, route, router());
-      return handleInfo(req, res, route, {
-        rules: router().rules,
-        variants: router().variants,
-        version: deps.version,
-      });
+      const reach = isHealth(route) ? EVERYWHERE : deps.callers.reach(req.headers);
+      if (reach instanceof SlipwayError) return sendRefusal(res, reach);
+      own ??= withinReach<PredictionDeps>(router());
+      const visible = own(reach);
+      if (route.kind === "infer") return handleInfer(req, res, route, visible);
+      const { rules, variants } = visible;
+      return handleInfo(req, res, route, { rules, variants, version: deps.version });
     },
   );
   server.headersTimeout = 15_000;

@@ -22,20 +22,22 @@ let folder: string;
 let serving: FakeServing;
 let grpc: GrpcServer;
 let client: GrpcClient;
+let callers: CallerBook;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "slipway-grpc-"));
   serving = new FakeServing(ruleFor("iris"));
+  callers = new CallerBook({
+    path: join(folder, "tokens.json"),
+    platformSha256: digestOf(TOKEN),
+    stepSha256: digestOf("of steps"),
+    now: () => 0,
+  });
   grpc = createGrpc({
     ...serving.deps,
     version: "1.2.3",
     guard: createGuard({ host: "127.0.0.1", allowedHosts: [] }),
-    callers: new CallerBook({
-      path: join(folder, "tokens.json"),
-      platformSha256: digestOf(TOKEN),
-      stepSha256: digestOf("of steps"),
-      now: () => 0,
-    }),
+    callers,
   });
   grpc.server.listen(0, "127.0.0.1");
   await once(grpc.server, "listening");
@@ -75,6 +77,26 @@ describe("a platform that asks for a token", () => {
       expect(await client.unary(path, EMPTY)).toMatchObject({ code: "OK" });
     },
   );
+
+  it("shows a caller of another tenant what isn't there", async () => {
+    const stranger = { authorization: "Bearer slipway_stranger" };
+    const token = { id: "tk-1", sha256: digestOf("slipway_stranger"), tenants: ["team-a"], expiresAt: null };
+    await callers.replace({ tokens: [token] });
+    const named = (model: string) => {
+      const writer = new WireWriter();
+      writer.string(1, model);
+      return writer.finish();
+    };
+    for (const method of ["ModelInfer", "ModelMetadata", "RepositoryModelUnload"]) {
+      const foreign = await client.unary(`${SERVICE}/${method}`, named("iris"), stranger);
+      const unknown = await client.unary(`${SERVICE}/${method}`, named("nowhere"), stranger);
+      expect(foreign.code).toBe(unknown.code);
+      expect(foreign.message.replace("iris", "nowhere")).toBe(unknown.message);
+    }
+    const index = await client.unary(`${SERVICE}/RepositoryIndex`, EMPTY, stranger);
+    expect(index).toMatchObject({ code: "OK" });
+    expect(index.messages[0]?.toString()).not.toContain("iris");
+  });
 
   it("knows its own services' health only", async () => {
     const writer = new WireWriter();

@@ -73,7 +73,8 @@ export async function planReuse(run: LocalRun, step: Step, environment: string):
     if (value !== undefined) env[name] = value;
   }
   for (const [name, value] of Object.entries(spec.env))
-    if (!/^(SLIPWAY|MLFLOW)_/.test(name)) env[name] = value;
+    // What one tenant's steps made is never another's.
+    if (!/^(SLIPWAY|MLFLOW)_/.test(name) || name === "MLFLOW_WORKSPACE") env[name] = value;
   const parts: KeyParts = {
     command: step.run,
     params: Object.fromEntries(Object.entries(step.params).map(([name, value]) => [name, String(value)])),

@@ -37,7 +37,7 @@ export default defineConfig({
             "test/{tracking,registry,tenancy,gc,history}/**/*.test.ts",
             "test/import/routes.test.ts",
             "test/store/{postgres*,events}.test.ts",
-            "test/e2e/two-platforms.test.ts",
+            "test/e2e/{tenants,two-platforms}.test.ts",
           ],
           // Not about the database, or slow clients that ask what other tests ask as well.
           exclude: [

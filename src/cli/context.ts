@@ -26,6 +26,10 @@ export interface CliContext {
   action<Args extends unknown[]>(run: (...args: Args) => Promise<number>): (...args: Args) => Promise<void>;
   /** The platform that `--url`, SLIPWAY_URL or the default names, with SLIPWAY_TOKEN or what `slipway login` left. */
   client(options: PlatformOptions): PlatformClient;
+  /** What `--tenant` or SLIPWAY_TENANT names; undefined: the caller's only one, else the default one. */
+  tenantOf(options: TenantOptions): string | undefined;
+  /** The same platform, about that tenant's things. */
+  tenantClient(options: TenantOptions): PlatformClient;
   /** The Authorization header that `client` sends; undefined: none. */
   authorization(options: PlatformOptions): string | undefined;
   /** The same platform with this Authorization header, or with none. */
@@ -43,6 +47,11 @@ export interface PlatformOptions {
   json?: boolean;
 }
 
+/** Options of every command about projects and services. */
+export interface TenantOptions extends PlatformOptions {
+  tenant?: string;
+}
+
 /** One command of the program; its file holds its arguments, options, help and action. */
 export type AddCommand = (program: Command, context: CliContext) => void;
 
@@ -51,6 +60,15 @@ export function withPlatformOptions(command: Command): Command {
   return command
     .option("--url <url>", "address of the platform (or SLIPWAY_URL; default http://127.0.0.1:4600)")
     .option("--json", "print JSON");
+}
+
+/** The same, and whose projects and services it is about. */
+export function withTenantOptions(command: Command): Command {
+  command.option(
+    "--tenant <name>",
+    "whose it is (or SLIPWAY_TENANT; default: your only tenant, else default)",
+  );
+  return withPlatformOptions(command);
 }
 
 /** Adds examples and exit codes below a command's help. */

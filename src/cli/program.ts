@@ -93,6 +93,8 @@ export function buildProgram(
         setExit(await run(...args)),
     authorization,
     client: (options) => new PlatformClient(platformUrl(options.url, invocation.env), authorization(options)),
+    tenantOf: (options) => options.tenant ?? (invocation.env["SLIPWAY_TENANT"] || undefined),
+    tenantClient: (options) => context.client(options).ofTenant(context.tenantOf(options)),
     clientWith: (options, authorization) =>
       new PlatformClient(platformUrl(options.url, invocation.env), authorization),
     platformUrl: (options) => platformUrl(options.url, invocation.env),

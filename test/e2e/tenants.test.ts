@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { slipway as command } from "../cli/run.ts";
 import { git, newFolder, removeFolder, startPlatform, type TestPlatform } from "./platform.ts";
 import { ADDER, modelProject, workTree } from "./projects.ts";
 
@@ -198,6 +199,18 @@ describe("tenants side by side", () => {
     // A tenant that isn't the caller's isn't there either.
     const asked = await call("ben", "GET", api("/services"), undefined, { "x-mlflow-workspace": "team-red" });
     expect(asked.status).toBe(404);
+  });
+
+  test("the command asks about the tenant that it is told", async () => {
+    const slipway = (line: string, more: Record<string, string> = {}) =>
+      command(line.split(" "), {
+        env: { SLIPWAY_URL: platform.url, SLIPWAY_TOKEN: tokens["root"] ?? "", ...more },
+      });
+    expect((await slipway("status --tenant team-red")).out).toContain("crimson");
+    expect((await slipway("runs", { SLIPWAY_TENANT: "team-blue" })).out).toContain("blue");
+    expect((await slipway("status")).out).not.toMatch(/crimson|blue/);
+    expect(await slipway("status crimson")).toMatchObject({ code: 5 });
+    expect((await slipway("why service/crimson --tenant team-red")).code).toBe(0);
   });
 
   test("a repository is its tenant's, and a name is the platform's", async () => {

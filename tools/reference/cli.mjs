@@ -9,7 +9,8 @@ every answer, an error too, is one JSON value on stdout.
 |---|---|
 `;
 const BETWEEN = `
-\`SLIPWAY_URL\` and \`SLIPWAY_TOKEN\` name the platform and the token for every command that calls one.
+\`SLIPWAY_URL\` and \`SLIPWAY_TOKEN\` name the platform and the token for every command that calls one,
+\`SLIPWAY_TENANT\` the tenant for those about projects and services.
 
 Made from \`src/cli/\` by \`node tools/reference.mjs --write\`.
 `;

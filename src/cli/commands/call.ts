@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { DEFAULT_TENANT } from "../../http/identity.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { oneOf } from "../one-of.ts";
 import { fetchCallee } from "../snippets/fetch-callee.ts";
@@ -12,7 +13,7 @@ import { LANGUAGES, snippet } from "../snippets/snippet.ts";
 import type { Language } from "../snippets/snippet.ts";
 import { tame } from "../terminal.ts";
 
-interface CallOptions extends PlatformOptions {
+interface CallOptions extends TenantOptions {
   lang?: string;
   protocol?: string;
   send?: boolean;
@@ -35,7 +36,7 @@ export function addCall(program: Command, context: CliContext): void {
     .option("--protocol <protocol>", `${PROTOCOLS.join(", ")} (default: the first that the service speaks)`)
     .option("--send", "send the example and show the answer")
     .action(context.action((model: string, options: CallOptions) => call(context, model, options)));
-  withPlatformOptions(command);
+  withTenantOptions(command);
   withHelp(
     command,
     [
@@ -68,7 +69,10 @@ async function call(context: CliContext, model: string, options: CallOptions): P
   const { version, needsToken, url } = callee;
   if (options.json === true) printJson(context, { model, version, url, needsToken, snippets });
   else if (language !== undefined) context.terminal.write(snippets[0]?.code ?? "");
-  else context.terminal.write(page(context, callee, protocol, snippets));
+  else
+    context.terminal.write(
+      page(context, callee, protocol, snippets, context.tenantOf(options) ?? DEFAULT_TENANT),
+    );
   return EXIT.ok;
 }
 
@@ -87,11 +91,12 @@ function page(
   { model, version, needsToken, protocols }: FoundCallee,
   protocol: Protocol,
   snippets: readonly { lang: Language; code: string }[],
+  tenant: string,
 ): string {
   const others = protocols.filter((one) => one !== protocol);
   const token = needsToken
     ? `Callers need a token. For yourself: slipway token create my-laptop --scope predict; for a program:
-slipway token create my-app --tenant default --role viewer --scope predict. Then: export SLIPWAY_TOKEN=…\n\n`
+slipway token create my-app --tenant ${tenant} --role viewer --scope predict. Then: export SLIPWAY_TOKEN=…\n\n`
     : "";
   const also = others.length === 0 ? "" : `Also with --protocol ${others.join(", ")}. `;
   return `${colors.bold(`${tame(model)}, version ${version}, by ${protocol}`)}\n\n${token}${snippets

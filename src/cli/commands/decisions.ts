@@ -2,13 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { RolloutAnswer } from "../api.ts";
 import type { PlatformClient } from "../client.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { widthOf, wrap } from "../terminal.ts";
 import { describeRollout } from "./status.ts";
 
-interface DecisionOptions extends PlatformOptions {
+interface DecisionOptions extends TenantOptions {
   reason?: string;
 }
 
@@ -42,7 +42,7 @@ export function addDecisions(program: Command, context: CliContext): void {
           decide(context, decision, model, options),
         ),
       );
-    withPlatformOptions(command);
+    withTenantOptions(command);
     withHelp(command, [example], exitCodesHelp("unreachable", "refused", "notFound"));
   }
 }
@@ -55,7 +55,7 @@ async function decide(
 ): Promise<number> {
   const body = options.reason === undefined ? {} : { reason: options.reason };
   const path = `/services/${encodeURIComponent(model)}/${decision}`;
-  const client = context.client(options);
+  const client = context.tenantClient(options);
   const { rolloutId, note } = await client.post<{ rolloutId: string | null; note?: string }>(path, body);
   const rollout = rolloutId === null ? null : await settled(client, rolloutId, decision);
   const noted = note === undefined ? {} : { note };

@@ -1,13 +1,13 @@
 import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
 import type { HistoryEntry } from "../../history/history.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { formatHistory } from "../format-history.ts";
 import { widthOf } from "../terminal.ts";
 
-interface HistoryOptions extends PlatformOptions {
+interface HistoryOptions extends TenantOptions {
   at?: string;
   limit: string;
 }
@@ -29,7 +29,7 @@ export function addHistory(program: Command, context: CliContext): void {
     .option("--at <time>", "what served at that moment: ISO 8601, or a span such as 2h or 7d ago")
     .option("--limit <n>", "entries at most", "20")
     .action(context.action((model: string, options: HistoryOptions) => history(context, model, options)));
-  withPlatformOptions(command);
+  withTenantOptions(command);
   withHelp(
     command,
     [
@@ -50,7 +50,7 @@ async function history(context: CliContext, model: string, options: HistoryOptio
     });
   const query = new URLSearchParams();
   if (options.at !== undefined) query.set("at", String(timeOf(options.at, context.terminal.now())));
-  const client = context.client(options);
+  const client = context.tenantClient(options);
   const entries: HistoryEntry[] = [];
   for (let next: number | null | undefined = undefined; next !== null && entries.length < limit;) {
     query.set("limit", String(Math.min(PAGE, limit - entries.length)));

@@ -3,8 +3,8 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
 import type { LabelsAnswer } from "../api.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { linesOf } from "../lines.ts";
 
@@ -35,11 +35,11 @@ export function addLabels(program: Command, context: CliContext): void {
       'JSON lines {"id": "<x-slipway-request-id>", "label": …, "at": …}; "loss": 0 to 1 instead of "label"; - is standard input',
     )
     .action(
-      context.action((model: string, file: string, options: PlatformOptions) =>
+      context.action((model: string, file: string, options: TenantOptions) =>
         labels(context, model, file, options),
       ),
     );
-  withPlatformOptions(command);
+  withTenantOptions(command);
   withHelp(
     command,
     ["slipway labels digits labels.jsonl", "tail -f truth.jsonl | slipway labels digits -"],
@@ -51,9 +51,9 @@ async function labels(
   context: CliContext,
   model: string,
   file: string,
-  options: PlatformOptions,
+  options: TenantOptions,
 ): Promise<number> {
-  const client = context.client(options);
+  const client = context.tenantClient(options);
   const total: LabelsAnswer = {
     accepted: 0,
     duplicate: 0,

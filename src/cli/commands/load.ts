@@ -6,8 +6,8 @@ import type { Arrivals } from "../../load/arrivals.ts";
 import { openLoop } from "../../load/open-loop.ts";
 import type { OpenLoopResult } from "../../load/open-loop.ts";
 import { durationWords, parseDuration } from "../../spec/units.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { formatLoad, loadReport } from "../format-load.ts";
 import { oneOf } from "../one-of.ts";
@@ -15,7 +15,7 @@ import { fetchCallee } from "../snippets/fetch-callee.ts";
 import type { FoundCallee } from "../snippets/fetch-callee.ts";
 import { httpRequest } from "../snippets/request.ts";
 
-interface LoadOptions extends PlatformOptions {
+interface LoadOptions extends TenantOptions {
   rate: string;
   for: string;
   warmUp: string;
@@ -47,7 +47,7 @@ export function addLoad(program: Command, context: CliContext): void {
     .option("--protocol <protocol>", `${HTTP_PROTOCOLS.join(", ")} (default: the first that it speaks)`)
     .option("--body <file>", "JSON to send instead of the model's example; - is standard input")
     .action(context.action((model: string, options: LoadOptions) => load(context, model, options)));
-  withPlatformOptions(command);
+  withTenantOptions(command);
   withHelp(
     command,
     [

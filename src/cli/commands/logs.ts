@@ -2,13 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
 import type { PipelineRunAnswer } from "../api.ts";
-import { withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { parseSubject } from "../subject.ts";
 import { tame } from "../terminal.ts";
 
-interface LogsOptions extends PlatformOptions {
+interface LogsOptions extends TenantOptions {
   follow?: boolean;
   lines: string;
 }
@@ -28,7 +28,7 @@ export function addLogs(program: Command, context: CliContext): void {
     .option("-f, --follow", "go on until the pipeline run has ended; exit code 1 when it didn't succeed")
     .option("--lines <n>", `of a service: how many of the last lines, at most ${MAX_LINES}`, "200")
     .action(context.action((subject: string, options: LogsOptions) => logs(context, subject, options)));
-  withPlatformOptions(command);
+  withTenantOptions(command);
   withHelp(
     command,
     [
@@ -47,7 +47,7 @@ async function logs(context: CliContext, text: string, options: LogsOptions): Pr
   const query = new URLSearchParams();
   if (step !== undefined) query.set("step", step);
   if (options.follow === true) query.set("follow", "true");
-  const client = context.client(options);
+  const client = context.tenantClient(options);
   const run = `/pipeline-runs/${encodeURIComponent(name)}`;
   for await (const line of client.stream(`${run}/logs?${query}`)) printLine(context, line, options);
   if (options.follow !== true) return EXIT.ok;
@@ -82,7 +82,7 @@ async function serviceLogs(context: CliContext, model: string, options: LogsOpti
       allowed: `1 to ${MAX_LINES}`,
     });
   const path = `/services/${encodeURIComponent(model)}/logs?lines=${lines}`;
-  for (const line of await context.client(options).lines(path)) printLine(context, line, options);
+  for (const line of await context.tenantClient(options).lines(path)) printLine(context, line, options);
   return EXIT.ok;
 }
 

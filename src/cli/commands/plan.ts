@@ -6,13 +6,13 @@ import type { AskedTraffic } from "../../rollout/asked-traffic.ts";
 import type { Plan } from "../../rollout/plan.ts";
 import type { SpecProblem } from "../../spec/parse.ts";
 import type { Project } from "../../spec/project.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import type { SpecFile } from "../spec-file.ts";
 import { tame } from "../terminal.ts";
 
-interface PlanOptions extends PlatformOptions {
+interface PlanOptions extends TenantOptions {
   traffic?: string;
   errors?: string;
   offline?: boolean;
@@ -33,7 +33,7 @@ export function addPlan(program: Command, context: CliContext): void {
     )
     .option("--offline", "ask no platform: plan from the file alone")
     .action(context.action((file: string, options: PlanOptions) => plan(context, file, options)));
-  withPlatformOptions(command);
+  withTenantOptions(command);
   withHelp(
     command,
     ["slipway plan", "slipway plan models/churn --traffic 20/s", "slipway plan --offline --json"],
@@ -98,7 +98,7 @@ async function ask(
   if (options.offline === true) return { answer: await alone() };
   try {
     const body = { text: spec.yaml, traffic: asked };
-    return { answer: await context.client(options).post<Answer>("/plan", body) };
+    return { answer: await context.tenantClient(options).post<Answer>("/plan", body) };
   } catch (error) {
     if (!(error instanceof SlipwayError) || error.code !== "PLATFORM_UNREACHABLE") throw error;
     return { answer: await alone(), unreachable: error.message };

@@ -5,15 +5,15 @@ import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
 import type { PlatformClient } from "../client.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { formatPredictions } from "../format-predictions.ts";
 import type { PredictionRow } from "../format-predictions.ts";
 import { byteWords, widthOf } from "../terminal.ts";
 import { timeOf } from "../time-of.ts";
 
-interface PredictionsOptions extends PlatformOptions {
+interface PredictionsOptions extends TenantOptions {
   since?: string;
   until?: string;
   limit: string;
@@ -42,7 +42,7 @@ export function addPredictions(program: Command, context: CliContext): void {
         predictions(context, service, options),
       ),
     );
-  withPlatformOptions(command);
+  withTenantOptions(command);
   withHelp(
     command,
     [
@@ -64,7 +64,7 @@ async function predictions(
   if (options.since !== undefined) query.set("since", String(timeOf("--since", options.since, now)));
   if (options.until !== undefined) query.set("until", String(timeOf("--until", options.until, now)));
   const base = `/services/${encodeURIComponent(service)}/predictions`;
-  const client = context.client(options);
+  const client = context.tenantClient(options);
   if (options.download !== undefined) return download(context, client, `${base}/files`, query, options);
   const limit = /^[1-9]\d{0,3}$/.test(options.limit) ? Number(options.limit) : Number.NaN;
   if (!(limit <= MOST_ROWS))

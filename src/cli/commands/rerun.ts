@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
 import type { PipelineRunAnswer } from "../api.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 
-interface RerunOptions extends PlatformOptions {
+interface RerunOptions extends TenantOptions {
   commit?: string;
   cache: boolean;
 }
@@ -19,7 +19,7 @@ export function addRerun(program: Command, context: CliContext): void {
     .option("--commit <sha>", "commit to run (default: the head of its main branch)")
     .option("--no-cache", "run every step, whatever the step cache holds")
     .action(context.action((project: string, options: RerunOptions) => rerun(context, project, options)));
-  withPlatformOptions(command);
+  withTenantOptions(command);
   withHelp(
     command,
     ["slipway rerun digits", "slipway rerun digits --no-cache --commit 3f2c1ab"],
@@ -39,7 +39,7 @@ async function rerun(context: CliContext, project: string, options: RerunOptions
     ...(options.cache ? {} : { cache: false }),
   };
   const path = `/projects/${encodeURIComponent(project)}/pipeline-runs`;
-  const run = await context.client(options).post<PipelineRunAnswer>(path, body);
+  const run = await context.tenantClient(options).post<PipelineRunAnswer>(path, body);
   if (options.json === true) printJson(context, run);
   else
     context.terminal.write(

@@ -2,13 +2,13 @@ import type { Command } from "commander";
 import type { RolloutEvidence } from "../../rollout/evidence.ts";
 import type { RolloutAnswer } from "../api.ts";
 import type { PlatformClient } from "../client.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { formatRollout, type RolloutCommit } from "../format-rollout.ts";
 import { ago, cut, oneLine, table, widthOf } from "../terminal.ts";
 
-interface ShowOptions extends PlatformOptions {
+interface ShowOptions extends TenantOptions {
   watch?: boolean;
 }
 
@@ -39,7 +39,7 @@ export function addRollout(program: Command, context: CliContext): void {
     .argument("<model>", "name of the service")
     .option("--watch", "follow it until it has ended; with --json one line for each change")
     .action(context.action((model: string, options: ShowOptions) => show(context, model, options)));
-  withPlatformOptions(shown);
+  withTenantOptions(shown);
   withHelp(
     shown,
     ["slipway rollout show digits", "slipway rollout show digits --watch && echo promoted"],
@@ -49,8 +49,8 @@ export function addRollout(program: Command, context: CliContext): void {
     .command("list")
     .description("list a service's rollouts, newest first")
     .argument("<model>", "name of the service")
-    .action(context.action((model: string, options: PlatformOptions) => list(context, model, options)));
-  withPlatformOptions(listed);
+    .action(context.action((model: string, options: TenantOptions) => list(context, model, options)));
+  withTenantOptions(listed);
   withHelp(
     listed,
     ["slipway rollout list digits", "slipway rollout list digits --json"],
@@ -59,7 +59,7 @@ export function addRollout(program: Command, context: CliContext): void {
 }
 
 async function show(context: CliContext, model: string, options: ShowOptions): Promise<number> {
-  const client = context.client(options);
+  const client = context.tenantClient(options);
   const path = `/services/${encodeURIComponent(model)}/evidence`;
   if (options.watch === true) return watch(context, client, path, options);
   const evidence = await client.get<RolloutEvidence>(path);
@@ -119,8 +119,8 @@ async function commitsOf(client: PlatformClient, rolloutId: string): Promise<Rol
   return rollout.commits ?? [];
 }
 
-async function list(context: CliContext, model: string, options: PlatformOptions): Promise<number> {
-  const client = context.client(options);
+async function list(context: CliContext, model: string, options: TenantOptions): Promise<number> {
+  const client = context.tenantClient(options);
   // An unknown service has no rollouts either; only this says which it is.
   await client.get(`/services/${encodeURIComponent(model)}`);
   const { rollouts } = await client.get<{ rollouts: ListedRollout[] }>(

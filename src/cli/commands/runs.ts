@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { SlipwayError } from "../../http/errors.ts";
 import type { PipelineRunAnswer } from "../api.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { formatRuns } from "./status.ts";
 
@@ -14,11 +14,11 @@ export function addRuns(program: Command, context: CliContext): void {
     .argument("[project]", "only of this project")
     .option("--limit <n>", "how many, 1 to 100", "20")
     .action(
-      context.action((project: string | undefined, options: PlatformOptions & { limit: string }) =>
+      context.action((project: string | undefined, options: TenantOptions & { limit: string }) =>
         runs(context, project, options),
       ),
     );
-  withPlatformOptions(command);
+  withTenantOptions(command);
   withHelp(
     command,
     ["slipway runs", "slipway runs digits --limit 3"],
@@ -29,7 +29,7 @@ export function addRuns(program: Command, context: CliContext): void {
 async function runs(
   context: CliContext,
   project: string | undefined,
-  options: PlatformOptions & { limit: string },
+  options: TenantOptions & { limit: string },
 ): Promise<number> {
   const limit = /^\d{1,3}$/.test(options.limit) ? Number(options.limit) : 0;
   if (limit < 1 || limit > 100)
@@ -40,7 +40,9 @@ async function runs(
     });
   const filter = project === undefined ? "" : `&project=${encodeURIComponent(project)}`;
   const path = `/pipeline-runs?limit=${limit}${filter}`;
-  const { pipelineRuns } = await context.client(options).get<{ pipelineRuns: PipelineRunAnswer[] }>(path);
+  const { pipelineRuns } = await context
+    .tenantClient(options)
+    .get<{ pipelineRuns: PipelineRunAnswer[] }>(path);
   if (options.json === true) printJson(context, pipelineRuns);
   else if (pipelineRuns.length === 0)
     context.terminal.write(`no pipeline runs${project === undefined ? "" : ` of ${project}`}\n`);

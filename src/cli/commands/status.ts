@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { PipelineRunAnswer, RolloutAnswer, ServiceAnswer, ServiceDetailAnswer } from "../api.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { workerLines } from "../format-workers.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { ago, cut, short, table, tame, widthOf, wrap } from "../terminal.ts";
@@ -16,11 +16,9 @@ export function addStatus(program: Command, context: CliContext): void {
     .description("show the services, their rollouts and the latest pipeline runs")
     .argument("[model]", "only this service")
     .action(
-      context.action((model: string | undefined, options: PlatformOptions) =>
-        status(context, model, options),
-      ),
+      context.action((model: string | undefined, options: TenantOptions) => status(context, model, options)),
     );
-  withPlatformOptions(command);
+  withTenantOptions(command);
   withHelp(
     command,
     ["slipway status", "slipway status digits", "slipway status --json"],
@@ -31,9 +29,9 @@ export function addStatus(program: Command, context: CliContext): void {
 async function status(
   context: CliContext,
   model: string | undefined,
-  options: PlatformOptions,
+  options: TenantOptions,
 ): Promise<number> {
-  const client = context.client(options);
+  const client = context.tenantClient(options);
   if (model !== undefined) {
     const service = await client.get<ServiceDetailAnswer>(`/services/${encodeURIComponent(model)}`);
     if (options.json === true) printJson(context, service);

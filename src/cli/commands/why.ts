@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { WhyAnswer } from "../../why/answer.ts";
-import { printJson, withHelp, withPlatformOptions } from "../context.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import { printJson, withHelp, withTenantOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { EXIT, exitCodesHelp } from "../exit.ts";
 import { formatWhy } from "../format-why.ts";
 import { parseSubject } from "../subject.ts";
@@ -13,8 +13,8 @@ export function addWhy(program: Command, context: CliContext): void {
     .command("why")
     .description("explain a state: from the symptom to its root cause; or an answer: what it was made of")
     .argument("<subject>", "run/ID, version/MODEL/N, rollout/ID, service/MODEL or request/ID")
-    .action(context.action((subject: string, options: PlatformOptions) => why(context, subject, options)));
-  withPlatformOptions(command);
+    .action(context.action((subject: string, options: TenantOptions) => why(context, subject, options)));
+  withTenantOptions(command);
   withHelp(
     command,
     [
@@ -27,10 +27,10 @@ export function addWhy(program: Command, context: CliContext): void {
   );
 }
 
-async function why(context: CliContext, text: string, options: PlatformOptions): Promise<number> {
+async function why(context: CliContext, text: string, options: TenantOptions): Promise<number> {
   const { kind, names } = parseSubject(text, { run: 1, version: 2, rollout: 1, service: 1, request: 1 });
   const path = `/why/${kind}/${names.map(encodeURIComponent).join("/")}`;
-  const answer = await context.client(options).get<WhyAnswer>(path);
+  const answer = await context.tenantClient(options).get<WhyAnswer>(path);
   if (options.json === true) printJson(context, answer);
   else
     context.terminal.write(

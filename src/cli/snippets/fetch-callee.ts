@@ -1,5 +1,5 @@
 import { SlipwayError } from "../../http/errors.ts";
-import type { CliContext, PlatformOptions } from "../context.ts";
+import type { CliContext, TenantOptions } from "../context.ts";
 import { oneRow } from "./example.ts";
 import type { ExampleTensor, InputPort } from "./example.ts";
 import type { Protocol } from "./request.ts";
@@ -26,9 +26,9 @@ export interface FoundCallee extends Callee {
 export async function fetchCallee(
   context: CliContext,
   model: string,
-  options: PlatformOptions,
+  options: TenantOptions,
 ): Promise<FoundCallee> {
-  const client = context.client(options);
+  const client = context.tenantClient(options);
   const url = context.platformUrl(options);
   const authorization = context.authorization(options);
   const name = encodeURIComponent(model);

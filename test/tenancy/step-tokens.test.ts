@@ -1,0 +1,21 @@
+import { expect, it } from "vitest";
+import { stepToken, tenantOfStep } from "../../src/tenancy/step-tokens.ts";
+
+const SECRET = "slipway_secret-of-this-start";
+
+it("a tenant's steps are known by a token that nobody else can make", () => {
+  const token = stepToken(SECRET, "team-a");
+  expect(tenantOfStep(SECRET, token)).toBe("team-a");
+  expect(token).not.toContain(SECRET.slice(8));
+  expect(stepToken(SECRET, "default")).toBe(SECRET);
+});
+
+it.each([
+  ["the platform's secret, which is the default tenant's", SECRET],
+  ["another tenant's name before a proof", stepToken(SECRET, "team-a").replace("team-a", "team-b")],
+  ["the default tenant's name before a proof", stepToken(SECRET, "team-a").replace("team-a", "default")],
+  ["one of an earlier start", stepToken("slipway_secret-of-another", "team-a")],
+  ["a proof that is cut", stepToken(SECRET, "team-a").slice(0, -1)],
+  ["nothing but its beginning", "slipway_step."],
+  ["a token of another kind", "slipway_0123456789"],
+])("%s is none", (_, token) => expect(tenantOfStep(SECRET, token)).toBeUndefined());

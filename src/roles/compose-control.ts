@@ -75,6 +75,7 @@ import { createLocalServingBackend } from "../targets/local/serving-backend.ts";
 import { AuditedChanges } from "../tenancy/audited-changes.ts";
 import { createTenancy } from "../tenancy/create-tenancy.ts";
 import { tenancyMigrations } from "../tenancy/schema.ts";
+import { stepToken } from "../tenancy/step-tokens.ts";
 import { createTracking } from "../tracking/create-tracking.ts";
 import { createLogged } from "../tracking/logged.ts";
 import { trackingRoutes } from "../tracking/routes.ts";
@@ -261,7 +262,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     artifacts: blobs,
     repository: repositories.path,
     url: () => url,
-    credentials: config.tokenSha256 === null ? {} : { MLFLOW_TRACKING_TOKEN: internalToken },
+    credentials:
+      config.tokenSha256 === null ? {} : { MLFLOW_TRACKING_TOKEN: stepToken(internalToken, DEFAULT_TENANT) },
     inTenant: tenants.inTenant,
     logDefect,
   });
@@ -290,7 +292,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     clock,
     ids,
     platformSha256: config.tokenSha256,
-    stepSha256: digestOf(internalToken),
+    stepSha256: digestOf(stepToken(internalToken, DEFAULT_TENANT)),
     stepSecret: internalToken,
     admit: backend.admit,
     publicUrl: config.signIn.publicUrl,

@@ -46,8 +46,8 @@ export interface PlatformConfig {
   /** `--max-file`: of one file in a push, in bytes. */
   maxFileBytes: number;
   /**
-   * A second token, new with every start and kept in memory only: what the platform gives to its own steps, so
-   * that they can reach it where callers need a token. Guards take it beside `tokenSha256`.
+   * New with every start and kept in memory only: of it the tokens are made that the platform gives to its own steps, so
+   * that they can reach it where callers need a token. It is no token itself, and no step sees it.
    */
   internalToken: string;
   /** How the registry's webhooks are sent, and the key of their secrets. */

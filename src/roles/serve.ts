@@ -5,6 +5,7 @@ import { systemClock } from "../base/clock.ts";
 import { digestOf } from "../http/credentials.ts";
 import { SlipwayError, toSlipwayError } from "../http/errors.ts";
 import { createGuard } from "../http/guard.ts";
+import { DEFAULT_TENANT } from "../http/identity.ts";
 import { createAdminServer } from "../serving/admin/admin-server.ts";
 import { adminHandlers } from "../serving/admin/handlers.ts";
 import { createForward } from "../serving/front/forward.ts";
@@ -13,6 +14,7 @@ import { CallerBook } from "../serving/router/caller-book.ts";
 import { createRouter } from "../serving/router/router.ts";
 import type { Router } from "../serving/router/router.ts";
 import { createIpcWorkerHost } from "../targets/local/ipc-worker-host.ts";
+import { stepToken } from "../tenancy/step-tokens.ts";
 import { SOCKETS } from "./config.ts";
 import type { Tracer } from "../serving/tracing/tracer.ts";
 import type { FromChild, ServeSecrets, ToChild } from "./config.ts";
@@ -78,7 +80,7 @@ async function composeServe(
     callers: new CallerBook({
       path: join(config.dataDir, "serve", "tokens.json"),
       platformSha256: config.tokenSha256,
-      stepSha256: digestOf(config.internalToken),
+      stepSha256: digestOf(stepToken(config.internalToken, DEFAULT_TENANT)),
       now: () => systemClock.now(),
     }),
     version: config.version,

@@ -1,16 +1,14 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { bytesOf } from "../base/bytes.ts";
 import { TOKEN_PREFIX } from "../http/credentials.ts";
-import { DEFAULT_TENANT } from "../http/identity.ts";
 
 const START = `${TOKEN_PREFIX}step.`;
 
 /**
- * What a tenant's pipeline steps carry. Those of the default tenant carry the platform's own secret of this start; another's
- * is made of it, so that nothing must be kept, and says for which tenant it is: nobody who has one can make another's.
+ * What a tenant's pipeline steps carry: made of a secret of this start that no step ever sees, so that nothing must be kept
+ * and nobody who has one can make another's. It says for which tenant it is.
  */
 export function stepToken(secret: string, tenant: string): string {
-  if (tenant === DEFAULT_TENANT) return secret;
   const proof = createHmac("sha256", secret).update(`step of ${tenant}`).digest("base64url");
   return `${START}${tenant}.${proof}`;
 }

@@ -3,15 +3,19 @@ import { stepToken, tenantOfStep } from "../../src/tenancy/step-tokens.ts";
 
 const SECRET = "slipway_secret-of-this-start";
 
-it("a tenant's steps are known by a token that nobody else can make", () => {
-  const token = stepToken(SECRET, "team-a");
-  expect(tenantOfStep(SECRET, token)).toBe("team-a");
+it.each(["team-a", "default"])("%s's steps are known by a token that nobody else can make", (tenant) => {
+  const token = stepToken(SECRET, tenant);
+  expect(tenantOfStep(SECRET, token)).toBe(tenant);
   expect(token).not.toContain(SECRET.slice(8));
-  expect(stepToken(SECRET, "default")).toBe(SECRET);
+});
+
+it("the default tenant's steps can't make another tenant's token of their own", () => {
+  const own = stepToken(SECRET, "default");
+  expect(tenantOfStep(SECRET, stepToken(own, "team-a"))).toBeUndefined();
 });
 
 it.each([
-  ["the platform's secret, which is the default tenant's", SECRET],
+  ["the secret itself", SECRET],
   ["another tenant's name before a proof", stepToken(SECRET, "team-a").replace("team-a", "team-b")],
   ["the default tenant's name before a proof", stepToken(SECRET, "team-a").replace("team-a", "default")],
   ["one of an earlier start", stepToken("slipway_secret-of-another", "team-a")],

@@ -25,7 +25,6 @@ import { GIT_LIMITS, gitRoutes } from "../git/smart-http.ts";
 import { createRecorder } from "../history/recorder.ts";
 import { historyRoutes } from "../history/routes.ts";
 import { historyMigrations } from "../history/schema.ts";
-import { digestOf } from "../http/credentials.ts";
 import { SlipwayError } from "../http/errors.ts";
 import { createGuard } from "../http/guard.ts";
 import { DEFAULT_TENANT } from "../http/identity.ts";
@@ -292,7 +291,6 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     clock,
     ids,
     platformSha256: config.tokenSha256,
-    stepSha256: digestOf(stepToken(internalToken, DEFAULT_TENANT)),
     stepSecret: internalToken,
     admit: backend.admit,
     publicUrl: config.signIn.publicUrl,

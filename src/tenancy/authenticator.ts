@@ -10,7 +10,7 @@ import {
   type Credentials,
 } from "../http/credentials.ts";
 import { SlipwayError } from "../http/errors.ts";
-import { DEFAULT_TENANT, LOCAL_CALLER, stepCaller, type Caller } from "../http/identity.ts";
+import { LOCAL_CALLER, stepCaller, type Caller } from "../http/identity.ts";
 import { addressOf } from "../http/peer.ts";
 import type { Sentry } from "../http/sentry.ts";
 import type { Database } from "../store/database.ts";
@@ -25,10 +25,8 @@ export interface AuthenticatorDeps {
   clock: Clock;
   /** SHA-256 (hex) of the platform's own token; null: loopback without a login. */
   platformSha256: string | null;
-  /** SHA-256 (hex) of the token of the default tenant's steps. */
-  stepSha256: string;
   /** The tenant whose steps carry this token; undefined: it is no such token. */
-  tenantOfStep?: (token: string) => string | undefined;
+  tenantOfStep: (token: string) => string | undefined;
   passwords: Passwords;
   limits: SignInLimits;
   uses: Pick<TokenUses, "note">;
@@ -147,9 +145,9 @@ export class Authenticator implements Sentry {
   }
 
   async #byToken({ token }: Extract<Credentials, { kind: "token" }>): Promise<KnownCaller> {
-    const { platformSha256, stepSha256, db, clock } = this.#deps;
+    const { platformSha256, tenantOfStep, db, clock } = this.#deps;
     const sha256 = digestOf(token);
-    const tenant = isSame(sha256, stepSha256) ? DEFAULT_TENANT : this.#deps.tenantOfStep?.(token);
+    const tenant = tenantOfStep(token);
     if (tenant !== undefined) return { caller: stepCaller(tenant), expiresAt: null };
     if (platformSha256 !== null && isSame(sha256, platformSha256))
       return { caller: PLATFORM_CALLER, expiresAt: null };

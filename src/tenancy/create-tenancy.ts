@@ -30,10 +30,8 @@ export interface TenancyDeps {
   ids: Ids;
   /** SHA-256 (hex) of the platform's own token; null: loopback without a login. */
   platformSha256: string | null;
-  /** SHA-256 (hex) of the token of the default tenant's steps. */
-  stepSha256: string;
-  /** Of which the tokens of other tenants' steps are made; left out: they have none. */
-  stepSecret?: string;
+  /** Of which the tokens of tenants' steps are made. */
+  stepSecret: string;
   /** Tells serve who may ask for predictions. */
   admit: PredictionCallersDeps["admit"];
   /** An identity provider that people sign in with. */
@@ -72,7 +70,7 @@ export function createTenancy(deps: TenancyDeps): Tenancy {
     passwords,
     limits,
     uses,
-    ...(stepSecret === undefined ? {} : { tenantOfStep: (token) => tenantOfStep(stepSecret, token) }),
+    tenantOfStep: (token) => tenantOfStep(stepSecret, token),
   });
   const feed = new PredictionCallersFeed({
     db,
@@ -80,7 +78,7 @@ export function createTenancy(deps: TenancyDeps): Tenancy {
     uses,
     admit: deps.admit,
     log,
-    stepToken: stepSecret === undefined ? undefined : (tenant) => stepToken(stepSecret, tenant),
+    stepToken: (tenant) => stepToken(stepSecret, tenant),
   });
   const audit = new AuditLog(db, clock);
   const sessions = new Sessions(db, clock);

@@ -17,8 +17,8 @@ export interface PredictionCallersDeps {
   db: Database;
   clock: Clock;
   uses: Pick<TokenUses, "note">;
-  /** The token of a tenant's pipeline steps; undefined: none but the default tenant's has one. */
-  stepToken?: ((tenant: string) => string) | undefined;
+  /** The token of a tenant's pipeline steps. */
+  stepToken: (tenant: string) => string;
   /** Gives the whole list to whoever answers predictions; answers the ids that were used since the last time. */
   admit: (callers: { tokens: PredictionToken[] }) => Promise<{ used: string[] }>;
   log: (error: unknown, where: string) => void;
@@ -79,7 +79,7 @@ export class PredictionCallersFeed {
     const sending = db
       .read(async (tx) => [
         ...(await predictionTokens(tx, clock.now())),
-        ...(stepToken === undefined ? [] : await stepTokens(tx, stepToken)),
+        ...(await stepTokens(tx, stepToken)),
       ])
       .then((tokens) => admit({ tokens }))
       .then(({ used }) => used.forEach((id) => id.startsWith(STEP_ID) || uses.note(id)))

@@ -19,6 +19,7 @@ import type { PredictionToken } from "../../src/tenancy/prediction-callers.ts";
 import { createTenancy, type Tenancy, type TenancyDeps } from "../../src/tenancy/create-tenancy.ts";
 import { Passwords } from "../../src/tenancy/passwords.ts";
 import { tenancyMigrations } from "../../src/tenancy/schema.ts";
+import { stepToken } from "../../src/tenancy/step-tokens.ts";
 import { createLogged } from "../../src/tracking/logged.ts";
 import { createTracking } from "../../src/tracking/create-tracking.ts";
 import { trackingRoutes } from "../../src/tracking/routes.ts";
@@ -30,7 +31,8 @@ import { openTestDatabase } from "../support/database.ts";
 /** The platform's own token. */
 export const ROOT = "slipway_root-of-the-tests";
 /** The token of its steps. */
-export const STEP = "slipway_step-of-the-tests";
+const STEP_SECRET = "slipway_step-of-the-tests";
+export const STEP = stepToken(STEP_SECRET, "default");
 export const PASSWORD = "correct horse battery";
 
 interface Answer {
@@ -96,7 +98,7 @@ export async function startTenancy(
     clock,
     ids,
     platformSha256: options.isOpen === true ? null : digestOf(ROOT),
-    stepSha256: digestOf(STEP),
+    stepSecret: STEP_SECRET,
     admit: async ({ tokens }) => {
       admitted.push(tokens);
       return { used: [] };

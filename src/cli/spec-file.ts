@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as esbuild from "esbuild";
+import { replaceText } from "../base/replace-text.ts";
 import { SlipwayError } from "../http/errors.ts";
 import { projectToYaml } from "../spec/define.ts";
 import type { ProjectInput } from "../spec/define.ts";
@@ -51,13 +52,7 @@ export async function writeYaml(spec: SpecFile, fileName = "slipway.yaml"): Prom
       given: spec.name,
     });
   const target = join(dirname(spec.path), fileName);
-  const temporary = `${target}.${process.pid}.tmp`;
-  try {
-    await writeFile(temporary, spec.yaml);
-    await rename(temporary, target);
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  await replaceText(target, spec.yaml);
   return fileName;
 }
 

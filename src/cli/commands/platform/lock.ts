@@ -1,6 +1,7 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
+import { replaceText } from "../../../base/replace-text.ts";
 import { SlipwayError } from "../../../http/errors.ts";
 import { printJson, withHelp } from "../../context.ts";
 import type { CliContext } from "../../context.ts";
@@ -59,7 +60,7 @@ function lock(context: CliContext, options: LockOptions): Promise<number> {
     const path = lockOf(spec.path);
     const before = await readFile(path, "utf8").catch(() => undefined);
     const isCurrent = before === text;
-    if (options.check !== true && !isCurrent) await replace(path, text);
+    if (options.check !== true && !isCurrent) await replaceText(path, text);
     const readings = options.check === true ? [] : await tools.readCharts(versions, charts, from);
     const isRead = readings.every(({ state }) => state !== "unread");
     const shown = relative(context.terminal.cwd, path);
@@ -114,14 +115,4 @@ function describe(rows: readonly LockRow[]): string {
       licence,
     ]),
   );
-}
-
-async function replace(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
-  }
 }

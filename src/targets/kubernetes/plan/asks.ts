@@ -83,15 +83,20 @@ export function asksOf(object: KubernetesObject, nodes: number): Asks {
   }
 }
 
-/** What it may grow to: the most pods of an autoscaler that scales it. */
-export function mostReplicas(objects: readonly KubernetesObject[], of: KubernetesObject): number | undefined {
-  const scaler = objects.find(
+/** The autoscaler that scales a workload. */
+function scalerOf(objects: readonly KubernetesObject[], of: KubernetesObject): KubernetesObject | undefined {
+  return objects.find(
     (one) =>
       one.kind === "HorizontalPodAutoscaler" &&
       one.metadata.namespace === of.metadata.namespace &&
       at(one, "spec", "scaleTargetRef", "kind") === of.kind &&
       at(one, "spec", "scaleTargetRef", "name") === of.metadata.name,
   );
+}
+
+/** What it may grow to: the most pods of an autoscaler that scales it. */
+export function mostReplicas(objects: readonly KubernetesObject[], of: KubernetesObject): number | undefined {
+  const scaler = scalerOf(objects, of);
   if (scaler !== undefined) return count(at(scaler, "spec", "maxReplicas"), 1);
   if (of.kind === "InferenceService")
     return count(at(of, "spec", "predictor", "maxReplicas"), 0) || undefined;
@@ -101,13 +106,7 @@ export function mostReplicas(objects: readonly KubernetesObject[], of: Kubernete
 /** An autoscaler's least count where the workload itself names none. */
 export function leastReplicas(objects: readonly KubernetesObject[], of: KubernetesObject): KubernetesObject {
   if (at(of, "spec", "replicas") !== undefined) return of;
-  const scaler = objects.find(
-    (one) =>
-      one.kind === "HorizontalPodAutoscaler" &&
-      one.metadata.namespace === of.metadata.namespace &&
-      at(one, "spec", "scaleTargetRef", "kind") === of.kind &&
-      at(one, "spec", "scaleTargetRef", "name") === of.metadata.name,
-  );
+  const scaler = scalerOf(objects, of);
   const least = at(scaler, "spec", "minReplicas");
   return typeof least === "number" ? { ...of, spec: { ...(of["spec"] as Fields), replicas: least } } : of;
 }

@@ -1,5 +1,6 @@
-import { mkdir, readFile, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { replaceText } from "../../../base/replace-text.ts";
 import { SlipwayError } from "../../../http/errors.ts";
 import type { RenderedFiles } from "./files.ts";
 
@@ -74,13 +75,7 @@ async function textOf(path: string): Promise<string | undefined> {
 
 async function replace(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  await replaceText(path, text);
 }
 
 /** Up to the folder itself, whatever is left empty. */

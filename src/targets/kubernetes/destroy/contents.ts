@@ -8,6 +8,8 @@ import { PLATFORM_LABEL } from "../inventory/inventory.ts";
 export interface Contents {
   /** Claims of volumes: data. */
   volumes: readonly string[];
+  /** Claims that the cluster deletes with what owns them, such as a database's. */
+  owned: readonly string[];
   /** `Secret/objects`: made by somebody. */
   foreign: readonly string[];
   /** Kinds at which the right to look is missing. */
@@ -59,10 +61,12 @@ export async function contentsOf(
       return [];
     }),
   );
-  const rest = lists.flat().filter((object) => !isOurs(object, scope) && !isAutomatic(object));
+  const all = lists.flat();
+  const rest = all.filter((object) => !isOurs(object, scope) && !isAutomatic(object));
   const isClaim = ({ kind }: LiveObject) => kind === "PersistentVolumeClaim";
   return {
     volumes: rest.filter(isClaim).map(({ metadata }) => metadata.name),
+    owned: all.filter((object) => isClaim(object) && isOwned(object)).map(({ metadata }) => metadata.name),
     foreign: rest
       .filter((object) => !isClaim(object))
       .map(({ kind, metadata }) => `${kind}/${metadata.name}`),
@@ -79,8 +83,12 @@ function isOurs({ kind, metadata }: LiveObject, { platform, made }: Scope): bool
 
 /** What belongs to something else goes with it; what every namespace has goes with the namespace. */
 function isAutomatic({ kind, metadata, type }: LiveObject): boolean {
-  if (((metadata["ownerReferences"] ?? []) as unknown[]).length > 0) return true;
+  if (isOwned({ metadata })) return true;
   if (kind === "ServiceAccount") return metadata.name === "default";
   if (kind === "ConfigMap") return metadata.name === "kube-root-ca.crt";
   return kind === "Secret" && type === "kubernetes.io/service-account-token";
+}
+
+function isOwned({ metadata }: Pick<LiveObject, "metadata">): boolean {
+  return ((metadata["ownerReferences"] ?? []) as unknown[]).length > 0;
 }

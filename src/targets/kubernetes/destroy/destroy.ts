@@ -15,7 +15,7 @@ import {
 import type { KeptInventory } from "../inventory/inventory.ts";
 import { isAdopted } from "../inventory/owner.ts";
 import { identityKey, identityOf } from "../object.ts";
-import type { KubernetesObject } from "../object.ts";
+import type { KubernetesObject, ObjectIdentity } from "../object.ts";
 import type { Rendered } from "../render/rendered.ts";
 import { contentsOf, namespacedKinds } from "./contents.ts";
 
@@ -54,6 +54,8 @@ interface Gathered {
   objects: readonly Owned[];
   /** Those that go, and those that are given back. */
   namespaces: readonly string[];
+  /** Claims of ours in namespaces that stay, to be deleted too. */
+  claims: readonly ObjectIdentity[];
 }
 
 /** Says what would go and what would stay. PLATFORM_NOT_APPLIED when there is nothing of it. */
@@ -77,7 +79,7 @@ export async function destroyPlatform(
 ): Promise<DestroyPlan> {
   const { client, clock, ids, slipway } = deps;
   const { name, namespace: home } = rendered.platform;
-  const { plan, inventory, objects, namespaces } = await gather(client, rendered, options);
+  const { plan, inventory, objects, namespaces, claims } = await gather(client, rendered, options);
   if (inventory !== undefined)
     await writeInventory(
       client,
@@ -93,6 +95,7 @@ export async function destroyPlatform(
     });
   };
   await remove(objects);
+  for (const claim of claims) await client.delete(claim, {}, "v1");
   await remove(namespaces.filter((one) => one !== home).map(namespaceOwned));
   await client.delete(inventoryIdentity(name, home), {}, "v1");
   await remove(namespaces.filter((one) => one === home).map(namespaceOwned));
@@ -122,18 +125,28 @@ async function gather(
   const adopted = labelled.filter(isAdopted).map(({ metadata }) => metadata.name);
   const made = namespaces.filter((name) => !adopted.includes(name));
   const { going, kept, lost } = await sortNamespaces(client, rendered, made, deleteVolumes);
+  const left = await claimsLeft(client, rendered, adopted);
   const objects = entries.filter((one) => !isNamespace(one));
   const ordered = [...stagesOf(objects).flat(), ...going.map(namespaceOwned)];
   return {
     inventory,
     objects,
     namespaces: [...going, ...adopted],
+    claims: deleteVolumes ? left.ours : [],
     plan: {
       platform: platform.name,
       objects: ordered.map(({ identity }) => identityKey(identity)),
       kept: [...adopted.map((namespace) => ({ namespace, why: "was there before" })), ...kept],
-      stays: await whatStays(client, rendered, namespaces),
-      losses: [...lost, ...definitionLosses(objects)],
+      stays: [
+        ...(deleteVolumes ? [] : left.ours.map(claimStays)),
+        ...(await whatStays(client, rendered, namespaces)),
+      ],
+      losses: [
+        ...lost,
+        ...(deleteVolumes ? left.ours.map((one) => `volume ${placeOf(one)}, with its data`) : []),
+        ...left.owned,
+        ...definitionLosses(objects),
+      ],
     },
   };
 }
@@ -150,7 +163,8 @@ async function sortNamespaces(
   const kept: { namespace: string; why: string }[] = [];
   const lost: string[] = [];
   for (const namespace of namespaces) {
-    const { volumes, foreign, hidden } = await contentsOf(client, namespace, kinds, scope);
+    const { volumes, owned, foreign, hidden } = await contentsOf(client, namespace, kinds, scope);
+    lost.push(...ownedLosses(namespace, owned));
     const reasons = [
       ...(volumes.length > 0 && !deleteVolumes
         ? [`holds the volumes ${volumes.join(", ")}; --delete-volumes deletes them`]
@@ -165,6 +179,55 @@ async function sortNamespaces(
     }
   }
   return { going, kept, lost };
+}
+
+/** Volumes of ours in namespaces that were there before: these aren't deleted, so what is in them is looked at. */
+async function claimsLeft(
+  client: ClusterClient,
+  rendered: Rendered,
+  namespaces: readonly string[],
+): Promise<{ ours: ObjectIdentity[]; owned: string[] }> {
+  const kinds = await namespacedKinds(client);
+  const claims = kinds.filter(({ kind, group }) => kind === "PersistentVolumeClaim" && group === "");
+  const scope = { platform: rendered.platform.name, made: madeByControllers(rendered) };
+  const patterns = claimPatterns(rendered);
+  const ours: ObjectIdentity[] = [];
+  const lost: string[] = [];
+  for (const namespace of namespaces) {
+    const { volumes, owned } = await contentsOf(client, namespace, claims, scope);
+    lost.push(...ownedLosses(namespace, owned));
+    for (const name of volumes)
+      if (patterns.some((pattern) => pattern.test(`${namespace}/${name}`)))
+        ours.push({ group: "", kind: "PersistentVolumeClaim", namespace, name });
+  }
+  return { ours, owned: lost };
+}
+
+/** A StatefulSet's claims are `template-set-number`, and stay when it goes. */
+function claimPatterns({ objects }: Rendered): RegExp[] {
+  return objects.flatMap(({ object }) => {
+    if (object.kind !== "StatefulSet") return [];
+    const { volumeClaimTemplates = [] } = object["spec"] as {
+      volumeClaimTemplates?: { metadata: { name: string } }[];
+    };
+    const { namespace, name } = object.metadata;
+    return volumeClaimTemplates.map(
+      (template) => new RegExp(`^${namespace}/${template.metadata.name}-${name}-\\d+$`, "u"),
+    );
+  });
+}
+
+function ownedLosses(namespace: string, owned: readonly string[]): string[] {
+  if (owned.length === 0) return [];
+  return [`volumes in ${namespace} that go with what owns them, with their data: ${owned.join(", ")}`];
+}
+
+function placeOf({ namespace, name }: ObjectIdentity): string {
+  return `${namespace}/${name}`;
+}
+
+function claimStays(claim: ObjectIdentity): string {
+  return `volume ${placeOf(claim)}, with its data; --delete-volumes deletes it`;
 }
 
 /** Secrets that something in the platform makes go with it. */

@@ -26,6 +26,7 @@ const KINDS: Kind[] = [
   ["v1", "Pod", "pods", true],
   ["v1", "PersistentVolumeClaim", "persistentvolumeclaims", true],
   ["apps/v1", "Deployment", "deployments", true],
+  ["apps/v1", "StatefulSet", "statefulsets", true],
   ["batch/v1", "Job", "jobs", true],
   ["apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false],
   ["coordination.k8s.io/v1", "Lease", "leases", true],

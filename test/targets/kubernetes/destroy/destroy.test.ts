@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { applyPlatform } from "../../../../src/targets/kubernetes/apply/apply.ts";
 import { stagesOf } from "../../../../src/targets/kubernetes/apply/remove.ts";
 import { destroyPlatform, planDestroy } from "../../../../src/targets/kubernetes/destroy/destroy.ts";
+import type { KubernetesObject } from "../../../../src/targets/kubernetes/object.ts";
 import { FakeApi } from "../cluster/fake-api.ts";
 import {
   FakeClock,
@@ -96,6 +97,39 @@ test("says what stays outside: buckets and Secrets that were given", async () =>
     {},
   );
   expect(stays).toEqual(["bucket models, with everything in it", "Secret slipway/objects"]);
+});
+
+test("says which volumes stay in a namespace that was there before, and deletes them when asked to", async () => {
+  api.put({ apiVersion: "v1", kind: "Namespace", metadata: { name: "slipway" } });
+  const store: KubernetesObject = {
+    apiVersion: "apps/v1",
+    kind: "StatefulSet",
+    metadata: { name: "control", namespace: "slipway" },
+    spec: { volumeClaimTemplates: [{ metadata: { name: "data" }, spec: {} }] },
+  };
+  const rendered = () => renderedOf([namespace("slipway"), store]);
+  await applyPlatform(rendered(), { timeoutMs: 5000, wait: false }, deps());
+  const claim = (name: string, owners: object[] = []) =>
+    api.put({
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name, namespace: "slipway", ownerReferences: owners },
+    });
+  claim("data-control-0");
+  claim("somebodys-data-control-0");
+  claim("db-1", [{ kind: "Cluster", name: "db" }]);
+
+  const kept = await planDestroy(clientOf(url, clock), rendered(), {});
+  expect(kept.stays).toEqual(["volume slipway/data-control-0, with its data; --delete-volumes deletes it"]);
+  expect(kept.losses).toEqual(["volumes in slipway that go with what owns them, with their data: db-1"]);
+
+  const { losses } = await destroyPlatform(rendered(), { timeoutMs: 5000, deleteVolumes: true }, deps());
+  expect(losses).toContain("volume slipway/data-control-0, with its data");
+  expect(api.names()).toEqual([
+    "Namespace/slipway",
+    "PersistentVolumeClaim/db-1",
+    "PersistentVolumeClaim/somebodys-data-control-0",
+  ]);
 });
 
 test("stops at what a finalizer holds, with its name, and leaves its definition", async () => {

@@ -406,6 +406,7 @@ export const CATALOGUE = {
   },
   CLUSTER_NOT_FOUND: { status: 404, hint: "`slipway platform status` shows what there is." },
   CLUSTER_CONFLICT: { status: 409, hint: "Plan again and apply that." },
+  CLUSTER_VERSION_GONE: { status: 410, hint: "Ask again without a version: the present state comes." },
   CLUSTER_OBJECT_REFUSED: { status: 422, hint: "Correct platform.yaml as the server's words say." },
   CLUSTER_FAILED: { status: 502, hint: "Try again; if it stays, the API server's log says why." },
   CLUSTER_KIND_MISSING: {

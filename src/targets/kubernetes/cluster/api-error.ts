@@ -91,6 +91,12 @@ export function apiError(status: ApiStatus, attempt: Attempt): SlipwayError {
         `${attemptWords(attempt)} was changed by somebody else`,
         facts,
       );
+    case 410:
+      return new SlipwayError(
+        "CLUSTER_VERSION_GONE",
+        `the cluster no longer knows the version of ${attemptWords(attempt)} that was asked for`,
+        facts,
+      );
     case 400:
     case 422:
       return new SlipwayError(

@@ -35,6 +35,13 @@ interface DeleteOptions {
   dryRun?: boolean;
 }
 
+/** Which objects of a kind: undefined is no limit. */
+export interface Selection {
+  namespace?: string | undefined;
+  labelSelector?: string | undefined;
+  fieldSelector?: string | undefined;
+}
+
 export interface AccessQuestion {
   verb: string;
   group: string;
@@ -83,23 +90,36 @@ export class ClusterClient {
 
   /** All of a kind, in all namespaces or in one, page by page. */
   async list(resource: ApiResource, namespace?: string, labelSelector?: string): Promise<LiveObject[]> {
+    return (await this.listAt(resource, { namespace, labelSelector })).objects;
+  }
+
+  /** What is there, and the resource version at which it was: from there on a watch tells what changes. */
+  async listAt(
+    resource: ApiResource,
+    { namespace, labelSelector, fieldSelector }: Selection,
+    signal?: AbortSignal,
+  ): Promise<{ objects: LiveObject[]; resourceVersion: string }> {
     const attempt = attemptOf("list", resource, namespace);
     const path = addressOf(resource, namespace);
-    const found: LiveObject[] = [];
+    const objects: LiveObject[] = [];
+    let resourceVersion = "";
     let next: string | undefined;
     do {
-      const query = { limit: PAGE, labelSelector, continue: next };
-      const page = (await this.#ask({ method: "GET", path, query }, attempt)) as {
-        apiVersion: string;
+      const query = { limit: PAGE, labelSelector, fieldSelector, continue: next };
+      const page = (await this.#ask(
+        { method: "GET", path, query, ...(signal === undefined ? {} : { signal }) },
+        attempt,
+      )) as {
         items: LiveObject[];
-        metadata?: { continue?: string };
+        metadata?: { continue?: string; resourceVersion?: string };
       };
       // Items of a list carry neither apiVersion nor kind.
       const apiVersion = resource.group === "" ? resource.version : `${resource.group}/${resource.version}`;
-      found.push(...page.items.map((item) => ({ ...item, apiVersion, kind: resource.kind })));
+      objects.push(...page.items.map((item) => ({ ...item, apiVersion, kind: resource.kind })));
       next = page.metadata?.continue || undefined;
+      resourceVersion = page.metadata?.resourceVersion ?? resourceVersion;
     } while (next !== undefined);
-    return found;
+    return { objects, resourceVersion };
   }
 
   /** The same by kind; empty when the server has no such kind. */
@@ -256,7 +276,8 @@ function isRefusal({ code, message }: ApiStatus): boolean {
   );
 }
 
-function addressOf(
+/** Path of a kind, or of one object, from the server's root. */
+export function addressOf(
   { group, version, plural, isNamespaced }: ApiResource,
   namespace?: string,
   name?: string,
@@ -266,7 +287,12 @@ function addressOf(
   return `${root}${place}/${plural}${name === undefined ? "" : `/${encodeURIComponent(name)}`}`;
 }
 
-function attemptOf(verb: string, { group, plural }: ApiResource, namespace?: string, name?: string): Attempt {
+export function attemptOf(
+  verb: string,
+  { group, plural }: ApiResource,
+  namespace?: string,
+  name?: string,
+): Attempt {
   return { verb, resource: group === "" ? plural : `${plural}.${group}`, namespace, name };
 }
 

@@ -2,7 +2,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import type { Clock } from "../../../base/clock.ts";
 import { SlipwayError } from "../../../http/errors.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials, Proof } from "./credentials.ts";
 import type { ClusterAccess } from "./kubeconfig.ts";
 
 export interface ApiRequest {
@@ -24,7 +24,7 @@ export interface ApiResponse {
 /** Sends one request. Throws CLUSTER_UNREACHABLE when no answer came; answers with an error's status otherwise. */
 export type Send = (request: ApiRequest) => Promise<ApiResponse>;
 
-interface TransportDeps {
+export interface TransportDeps {
   credentials: Credentials;
   clock: Clock;
   /** Of one try, in milliseconds: an API server ends its own requests after 60 s. */
@@ -71,7 +71,8 @@ export function connect(access: ClusterAccess, deps: TransportDeps): Send {
   };
 }
 
-function unreachable({ server, context }: ClusterAccess, error: Error): SlipwayError {
+/** No answer came: because nobody listens, or because the server's certificate isn't trusted. */
+export function unreachable({ server, context }: ClusterAccess, error: Error): SlipwayError {
   const { code } = error as NodeJS.ErrnoException;
   const isTrust = /^(?:CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_)/.test(code ?? "");
   return new SlipwayError(
@@ -89,7 +90,34 @@ async function once(
   agents: { http: http.Agent; https: https.Agent },
   request: ApiRequest,
 ): Promise<ApiResponse & { retryAfterMs?: number }> {
-  const proof = await credentials.proof();
+  const { url, payload, send, options } = messageTo(access, await credentials.proof(), request);
+  const agent = send === http.request ? agents.http : agents.https;
+  return new Promise((resolve, reject) => {
+    const sent = send(url, { ...options, agent, timeout: timeoutMs }, (response) => {
+      readJson(response).then(
+        (body) => resolve({ status: response.statusCode ?? 0, body, ...retryAfter(response) }),
+        reject,
+      );
+    });
+    sent.on("timeout", () =>
+      sent.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })),
+    );
+    sent.on("error", reject);
+    sent.end(payload);
+  });
+}
+
+/** One request as Node sends it: where to, with which headers and certificates. */
+export function messageTo(
+  access: ClusterAccess,
+  proof: Proof,
+  request: ApiRequest,
+): {
+  url: URL;
+  payload: string | undefined;
+  send: typeof https.request;
+  options: https.RequestOptions;
+} {
   const url = new URL(access.server.href);
   url.pathname = url.pathname.replace(/\/$/, "") + request.path;
   for (const [key, value] of Object.entries(request.query ?? {}))
@@ -98,8 +126,6 @@ async function once(
   const isPlain = url.protocol === "http:";
   const options: https.RequestOptions = {
     method: request.method,
-    agent: isPlain ? agents.http : agents.https,
-    timeout: timeoutMs,
     ...(request.signal === undefined ? {} : { signal: request.signal }),
     headers: {
       accept: "application/json",
@@ -114,19 +140,7 @@ async function once(
     },
     ...(isPlain ? {} : tlsOptions(access, proof)),
   };
-  return new Promise((resolve, reject) => {
-    const sent = (isPlain ? http : https).request(url, options, (response) => {
-      readJson(response).then(
-        (body) => resolve({ status: response.statusCode ?? 0, body, ...retryAfter(response) }),
-        reject,
-      );
-    });
-    sent.on("timeout", () =>
-      sent.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })),
-    );
-    sent.on("error", reject);
-    sent.end(payload);
-  });
+  return { url, payload, send: isPlain ? http.request : https.request, options };
 }
 
 function tlsOptions(

@@ -18,7 +18,7 @@ import { NODES_WATCHED, nodeExporter, nodeMonitor } from "./prometheus/nodes.ts"
 import { OPERATOR_HEALTH, OPERATOR_WATCHED, operatorManifests } from "./prometheus/operator.ts";
 import { prometheusOptions } from "./prometheus/options.ts";
 import type { PrometheusOptions } from "./prometheus/options.ts";
-import { ownPaths } from "./prometheus/paths.ts";
+import { boardsPath, networkOf, ownPaths } from "./prometheus/paths.ts";
 import { API, MONITORING, NAME, NODES, operatedPods, pickedUpBy } from "./prometheus/place.ts";
 import { NODE_ALERTS } from "./prometheus/rules/nodes.ts";
 import {
@@ -58,10 +58,16 @@ export const prometheus = defineComponent({
     monitoring: { ...monitoringFacts(platform), ...grafanaFacts(options.grafana, platform.domain) },
   }),
   render: (context) => {
-    const { platform, options, locked } = context;
+    const { platform, options, locked, facts: known } = context;
     refuseMailWithoutServer(platform, options);
     const facts = monitoringFacts(platform);
     const watched = watch(SCRAPED, facts);
+    const { boards: shown } = grafanaFacts(options.grafana, platform.domain);
+    const paths = [
+      ...watched.paths,
+      ...ownPaths(platform),
+      ...boardsPath(known.gateway, shown !== undefined),
+    ];
     return {
       objects: [
         ...placed(FROM, [
@@ -73,6 +79,7 @@ export const prometheus = defineComponent({
           nodeMonitor(facts.monitorLabels),
           kubeletMonitor(facts.monitorLabels, options.verifyKubelets),
           ...watched.objects,
+          ...networkOf(platform, paths),
           ...rules(context),
         ]),
         ...placed([...FROM, "receiver"], alertmanager(platform.name, options, locked("alertmanager"))),
@@ -80,7 +87,7 @@ export const prometheus = defineComponent({
       ],
       charts: [operatorManifests()],
       emits: [...watched.emits, KUBELETS_EMIT, ...watch([NODES_WATCHED], undefined).emits],
-      paths: [...watched.paths, ...ownPaths(platform)],
+      paths,
       secrets: [...alertSecrets(options), ...grafanaSecrets(options)],
       access: [...PROMETHEUS_ACCESS, ...STATE_ACCESS],
       health: HEALTH,

@@ -43,10 +43,12 @@ export function readEnd(text: string): AskedEnd {
 export function partiesNamed(ends: NamedEnds, name: string): Party[] {
   const special = specialEnd(ends, name);
   if (special !== undefined) return [special];
-  const [namespace = "", rest] = name.split("/");
+  // A label's own name may hold a slash, as app.kubernetes.io/name does.
+  const [namespace = "", ...parts] = name.split("/");
+  const rest = parts.join("/");
   if (!ends.view.namespaces.has(namespace))
     throw unknown(`no namespace ${namespace} is rendered`, namespace, ends.view.namespaces.keys());
-  if (rest === undefined || rest === "") return [party(pod(namespace, "", {}))];
+  if (rest === "") return [party(pod(namespace, "", {}))];
   if (rest.includes("=")) return byLabels(ends.view, namespace, rest).map(party);
   const pods = podsNamed(ends, namespace, rest);
   if (pods.length > 0) return pods.map(party);

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { KubernetesObject } from "../../../../src/targets/kubernetes/object.ts";
 import { metricsOf } from "../../../../src/targets/kubernetes/promql/metrics-of.ts";
 import type { Rendered } from "../../../../src/targets/kubernetes/render/rendered.ts";
+import { can } from "../../../../src/targets/kubernetes/network/can.ts";
+import { namedEnds } from "../../../../src/targets/kubernetes/wiring/named-ends.ts";
 import { Field } from "../../../../src/targets/kubernetes/wiring/field.ts";
 import { broken, bytes, find, small } from "./platform.ts";
 
@@ -46,6 +48,16 @@ describe.each([
     expect(bytes(small(platform))).toBe(bytes(rendered));
     expect(broken(rendered)).toEqual([]);
   });
+});
+
+test("what it knows is of all tenants: its namespace is closed to them, and to whoever has no part in it", () => {
+  const ends = namedEnds(whole);
+  const answers = (from: string, to: string) => can(ends, from, to).map(({ answer }) => answer);
+  for (const to of ["prometheus:9090", "alertmanager:9093", "grafana:3000", "kube-state-metrics:8080"])
+    expect(answers("cert-manager", `monitoring/${to}`)).not.toContain("open");
+  expect(answers("monitoring/grafana", "monitoring/prometheus-platform:9090")).toEqual(["open"]);
+  expect(answers("monitoring/prometheus-platform", "monitoring/alertmanager:9093")).toEqual(["open"]);
+  expect(answers("gateway/traefik", "monitoring/grafana:3000")).toEqual(["open"]);
 });
 
 type Change = (expr: string) => string;

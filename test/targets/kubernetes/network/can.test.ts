@@ -50,6 +50,7 @@ test("a workload by name: every port that it lists, or the one that is asked", (
   expect(ask("b", "a/web:http")).toEqual(["a/web:8080/TCP open"]);
   expect(ask("b", "a/web:9090")).toEqual(["a/web:9090/TCP closed"]);
   expect(ask("b/app=anything", "a/app=web:8080")).toEqual(["a/web:8080/TCP open"]);
+  expect(ask("b/app.kubernetes.io/name=shop", "a/web:http")).toEqual(["a/web:8080/TCP open"]);
 });
 
 test("a Service's port is followed to its pods'", () => {

@@ -15,6 +15,22 @@ export function denyAll(pods: PodSelector, name = "default-deny"): KubernetesObj
   return policy(name, pods, { policyTypes: ["Ingress", "Egress"] });
 }
 
+/** Nobody may talk to these pods, until another policy opens a path by name; whom they talk to isn't limited. */
+export function denyIn(pods: PodSelector, name: string): KubernetesObject {
+  return policy(name, pods, { policyTypes: ["Ingress"] });
+}
+
+/** What opens these paths into `pods`, and no others into them. */
+export function openedIn(
+  name: string,
+  pods: PodSelector,
+  paths: readonly NetworkPath[],
+  cluster: Dns,
+): KubernetesObject[] {
+  const ingress = waysIn(pods, paths, cluster);
+  return ingress.length === 0 ? [] : [policy(name, pods, { policyTypes: ["Ingress"], ingress })];
+}
+
 /**
  * What opens these paths at the end of `pods`, and no others: rules in for those that lead to just these pods, rules
  * out for those that come from them. The other end has policies of its own.
@@ -25,9 +41,7 @@ export function opened(
   paths: readonly NetworkPath[],
   cluster: Dns,
 ): KubernetesObject[] {
-  const ingress = paths
-    .filter(({ to }) => isOf(to, pods))
-    .map((path) => ({ from: [peer(path.from, cluster)], ports: [port(path)] }));
+  const ingress = waysIn(pods, paths, cluster);
   const egress = paths
     .filter(({ from }) => isOf(from, pods))
     .map((path) => ({ to: [peer(path.to, cluster)], ports: [port(path)] }));
@@ -39,6 +53,12 @@ export function opened(
       ...(egress.length > 0 ? { egress } : {}),
     }),
   ];
+}
+
+function waysIn(pods: PodSelector, paths: readonly NetworkPath[], cluster: Dns): object[] {
+  return paths
+    .filter(({ to }) => isOf(to, pods))
+    .map((path) => ({ from: [peer(path.from, cluster)], ports: [port(path)] }));
 }
 
 /** Names are asked for over UDP, and over TCP when the answer is long. */

@@ -1,4 +1,5 @@
-import { createHash } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
+import { bytesOf } from "../base/bytes.ts";
 
 /** With what every token begins, so that people and scanners of secrets know one when they see it. */
 export const TOKEN_PREFIX = "slipway_";
@@ -37,4 +38,10 @@ export function readCookie(header: string | undefined, name: string): string | u
     if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
   }
   return undefined;
+}
+
+/** Whether a token's SHA-256 (hex) is that one, in a time that doesn't tell how much of it is right. */
+export function isDigestOf(token: string, sha256: string): boolean {
+  const [given, wanted] = [Buffer.from(digestOf(token), "hex"), Buffer.from(sha256, "hex")];
+  return given.length === wanted.length && timingSafeEqual(bytesOf(given), bytesOf(wanted));
 }

@@ -24,6 +24,10 @@ export interface VariantSpec extends VariantRef {
   /** Processors that one worker may use; below 1 its weight where processors are short. Undefined: 1. */
   cpu?: number;
   limits?: VariantLimits;
+  /** "host:port" of each pod that serves it, in place of workers on this machine; those that come and go are prepared anew. */
+  endpoints?: readonly string[];
+  /** Whose pods these are; undefined: the default tenant's. */
+  tenant?: string;
 }
 
 /** When a variant gets more workers, and fewer. */
@@ -127,4 +131,6 @@ export interface WorkerState {
   lastExit?: string;
   /** True when its process holds models of other services too. */
   isShared?: boolean;
+  /** Where its pod is, "host:port". */
+  endpoint?: string;
 }

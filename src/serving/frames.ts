@@ -1,7 +1,8 @@
 import { bytesOf, joinBuffers } from "../base/bytes.ts";
 
 /**
- * What router and worker say to each other over a Unix socket: frames, pipelined, answered in any order.
+ * What router and worker say to each other over a Unix socket, or over TCP to a pod: frames, pipelined, answered in any
+ * order.
  * Integers are little-endian. A body passes through as the bytes that the caller sent.
  *
  * request: u32 length of what follows · u32 id · u8 kind · body
@@ -18,11 +19,21 @@ import { bytesOf, joinBuffers } from "../base/bytes.ts";
  * invocations   u8 length of the media type · media type · what MLflow's scoring server takes on /invocations; the
  *               answer is JSON
  * cancel        nothing; its id is that of a request whose answer nobody waits for any more, which is still answered, once
+ * token         over TCP the first frame of a connection, and of no other: the token's characters, at most 512 bytes. It
+ *               isn't answered; without the right one the worker closes the connection
  *
  * An answer with a status from 400 is JSON for every kind, the error as its protocol has it: `{"error": "…"}`, of
  * invocations `{"error_code": "…", "message": "…"}`.
  */
-export const FRAME_KIND = { v2: 1, v1: 2, metadata: 3, cancel: 4, v2Binary: 5, invocations: 6 } as const;
+export const FRAME_KIND = {
+  v2: 1,
+  v1: 2,
+  metadata: 3,
+  cancel: 4,
+  v2Binary: 5,
+  invocations: 6,
+  token: 7,
+} as const;
 export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];
 
 export interface RequestFrame {
@@ -181,13 +192,18 @@ export function decodeInvocation(body: Buffer): { mediaType: string; bytes: Buff
 
 /** Cuts a stream of bytes into frames (without their length). One per connection. */
 export class FrameReader {
-  readonly #maxBytes: number;
+  #maxBytes: number;
   #chunks: Buffer[] = [];
   #buffered = 0;
   #wanted = -1;
 
   /** @param maxBytes of one frame; a longer one is a broken peer and throws RangeError */
   constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** From the next chunk on frames may be that long. */
+  allow(maxBytes: number): void {
     this.#maxBytes = maxBytes;
   }
 

@@ -1,19 +1,30 @@
 import { createServer } from "node:http";
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { isDigestOf, readCredentials } from "../../http/credentials.ts";
 import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
 import { sendJson } from "../router/answers.ts";
 import { readBody } from "../router/read-body.ts";
 import type { AdminCall } from "./calls.ts";
 import type { AdminHandlers } from "./handlers.ts";
 
+const MAX_HEAD_BYTES = 16 * 1024;
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
+export interface AdminDoor {
+  /** SHA-256 (hex) of the token that every call must send as `Authorization: Bearer …`. */
+  tokenSha256: string;
+  /** What `GET /ready` answers, to whoever asks; `GET /health` says that this process answers. */
+  isReady(): boolean;
+}
+
 /**
- * The router's own interface, on a Unix socket that only this user can open: `POST /<call>` with the request
- * as JSON answers `{"result": …}` or `{"error": …}`. A caller that goes away aborts its call.
+ * The router's own interface: `POST /<call>` with the request as JSON answers `{"result": …}` or `{"error": …}`. A caller
+ * that goes away aborts its call. Without a door it is for a Unix socket that only this user can open.
  */
-export function createAdminServer(handlers: AdminHandlers): Server {
-  return createServer({ requestTimeout: 60_000 }, (req, res) => {
+export function createAdminServer(handlers: AdminHandlers, door?: AdminDoor): Server {
+  return createServer({ requestTimeout: 60_000, maxHeaderSize: MAX_HEAD_BYTES }, (req, res) => {
+    if (door !== undefined && req.method === "GET") return answerProbe(req, res, door);
+    if (door !== undefined && !mayCall(req, door)) return refuse(res);
     const gone = new AbortController();
     res.on("close", () => gone.abort(new SlipwayError("UNAVAILABLE", "the caller went away")));
     void answer(req, handlers, gone.signal)
@@ -23,7 +34,25 @@ export function createAdminServer(handlers: AdminHandlers): Server {
         if (known.code === "INTERNAL") console.error(error);
         sendJson(res, known.status, JSON.stringify({ error: known.toJSON() }));
       });
+    return undefined;
   });
+}
+
+/** Asked by the kubelet, which has no token. */
+function answerProbe(req: IncomingMessage, res: ServerResponse, door: AdminDoor): void {
+  if (req.url === "/health") return sendJson(res, 200, '{"live":true}');
+  const isReady = req.url === "/ready" && door.isReady();
+  return sendJson(res, req.url !== "/ready" ? 404 : isReady ? 200 : 503, JSON.stringify({ ready: isReady }));
+}
+
+function mayCall({ headers }: IncomingMessage, { tokenSha256 }: AdminDoor): boolean {
+  const given = readCredentials(headers.authorization ?? "");
+  return given?.kind === "token" && isDigestOf(given.token, tokenSha256);
+}
+
+function refuse(res: ServerResponse): void {
+  const error = new SlipwayError("TOKEN_REQUIRED", "this is for the control process alone");
+  sendJson(res, error.status, JSON.stringify({ error: error.toJSON() }), { connection: "close" });
 }
 
 async function answer(req: IncomingMessage, handlers: AdminHandlers, signal: AbortSignal): Promise<unknown> {

@@ -22,6 +22,8 @@ export interface AdminCalls {
   prediction: { request: { requestId: string }; answer: FoundPrediction };
   /** Hands what the prediction log has over, for its files. */
   "roll-log": { request: null; answer: null };
+  /** Every rule and variant that there is has been told: from now on it may be sent requests. */
+  complete: { request: null; answer: null };
   callers: { request: PredictionCallers; answer: { used: string[] } };
   logs: { request: VariantRef & { lines: number }; answer: string[] };
 }

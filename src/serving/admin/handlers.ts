@@ -80,6 +80,11 @@ export function adminHandlers(router: Router): AdminHandlers {
       await router.samples.roll();
       return null;
     },
+    async complete() {
+      router.told.isComplete = true;
+      await snapshot.save();
+      return null;
+    },
     callers: async (callers) => ({ used: await router.callers.replace(callers) }),
     logs: ({ lines, ...ref }) => workerLogLines(router.logsDir, ref, lines),
   };

@@ -11,6 +11,11 @@ import { isWhole } from "../folder-model-store.ts";
 export async function relocate(specs: readonly VariantSpec[], modelsRoot: string): Promise<VariantSpec[]> {
   const found: VariantSpec[] = [];
   for (const spec of specs) {
+    // Its files are in pods.
+    if (spec.endpoints !== undefined) {
+      found.push(spec);
+      continue;
+    }
     for (const modelDir of [join(modelsRoot, basename(spec.modelDir)), spec.modelDir]) {
       if (!(await isWhole(modelDir))) continue;
       const python = spec.python && (await interpreterOf(spec.python, modelsRoot));

@@ -30,6 +30,7 @@ import { secretFile } from "./secret-file.ts";
 import { SnapshotFile } from "./snapshot.ts";
 import type { Tracer } from "../tracing/tracer.ts";
 import { Variants } from "./variants.ts";
+import type { EndpointAddress } from "./worker-connection.ts";
 import { withinReach } from "./visible-rules.ts";
 import type { WorkerHost } from "./worker-host.ts";
 
@@ -42,6 +43,8 @@ export interface RouterDeps {
   /** Folder of the workers' logs. */
   logsDir: string;
   host: WorkerHost;
+  /** Where models run in pods: how one is reached. */
+  addressOf?: EndpointAddress;
   clock: Clock;
   guard: Guard;
   /** Who may ask for predictions. */
@@ -61,6 +64,8 @@ export interface Router extends PredictionDeps {
   readonly snapshot: SnapshotFile;
   readonly clock: Clock;
   readonly callers: CallerBook;
+  /** What control has told so far is all that there is. */
+  readonly told: { isComplete: boolean };
 }
 
 const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -73,18 +78,28 @@ const SPOOL_MS = 15 * 60_000;
 export async function createRouter(deps: RouterDeps): Promise<Router> {
   const path = join(deps.serveDir, "snapshot.json");
   const before = await SnapshotFile.load(path);
-  const { clock, runDir, host } = deps;
+  const { clock, runDir, host, addressOf } = deps;
   const rules = new RuleBook(before);
   const newWorkerId = () => randomBytes(5).toString("hex");
   const placement = new Placement(newWorkerId, () => clock.now());
-  const variants = new Variants({ runDir, host, clock, placement, newWorkerId, modelBytes });
+  const variants = new Variants({
+    runDir,
+    host,
+    clock,
+    placement,
+    newWorkerId,
+    modelBytes,
+    ...(addressOf && { addressOf }),
+  });
   variants.restore(await relocate(before?.variants ?? [], deps.modelsRoot));
   const incarnation = newIncarnation(clock.now());
+  const told = { isComplete: before?.isComplete === true };
   let requests = 0;
   const router: Router = {
     rules,
     variants,
     clock,
+    told,
     callers: deps.callers,
     logsDir: deps.logsDir,
     outcomes: new OutcomeCounters(incarnation, () => performance.now()),
@@ -107,7 +122,11 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
       totalBytes: SPOOL_BYTES,
       key: secretFile(join(deps.serveDir, "callers.key")),
     }),
-    snapshot: new SnapshotFile(path, () => ({ ...rules.state(), variants: variants.specs() })),
+    snapshot: new SnapshotFile(path, () => ({
+      ...rules.state(),
+      variants: variants.specs(),
+      ...(told.isComplete ? { isComplete: true } : {}),
+    })),
     now: () => clock.now(),
     ticks: () => performance.now(),
     random: Math.random,

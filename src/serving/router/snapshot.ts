@@ -7,6 +7,8 @@ import type { RuleBookState } from "./rule-book.ts";
 export interface Snapshot extends RuleBookState {
   format: 1;
   variants: VariantSpec[];
+  /** True when control has told all that there is; only where it says so, in a cluster. */
+  isComplete?: boolean;
 }
 
 /** One file, replaced whole: flushed before it is renamed, and its folder after. */

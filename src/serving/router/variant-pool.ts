@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { VariantSpec, VariantState } from "../backend.ts";
 import type { AnswerFrame, FrameKind } from "../frames.ts";
 import type { WorkerMetadata } from "../worker-arguments.ts";
+import { EndpointWorkforce } from "./endpoint-workforce.ts";
 import type { WorkerConnection } from "./worker-connection.ts";
 import type { LivingWorker } from "./worker-host.ts";
 import type { WorkerEnd, WorkerSlot } from "./worker-slot.ts";
@@ -9,7 +10,7 @@ import { RunMeter } from "./run-meter.ts";
 import { Ticket } from "./ticket.ts";
 import type { PoolAnswer, PoolRequest } from "./ticket.ts";
 import { Workforce } from "./workforce.ts";
-import type { WorkforceDeps } from "./workforce.ts";
+import type { WorkforceDeps, WorkforceEvents } from "./workforce.ts";
 
 export type { PoolAnswer, PoolRequest } from "./ticket.ts";
 
@@ -22,7 +23,7 @@ const MAX_ATTEMPTS = 2;
 /** The requests of one variant: spreads them over its workers, and gives a dead worker's requests to another. */
 export class VariantPool {
   readonly #clock: Clock;
-  readonly #workforce: Workforce;
+  readonly #workforce: Pick<Workforce, keyof Workforce>;
   readonly #waiting: Ticket[] = [];
   /** How long requests waited and ran. */
   readonly meter = new RunMeter();
@@ -38,7 +39,8 @@ export class VariantPool {
     this.#spec = spec;
     this.#clock = deps.clock;
     this.#limit();
-    this.#workforce = new Workforce(spec, deps, {
+    const { clock, addressOf } = deps;
+    const events: WorkforceEvents = {
       ready: (connection) => {
         this.#metadata = connection.metadata;
         this.#sendWaiting();
@@ -47,7 +49,11 @@ export class VariantPool {
         if (this.#waiting.length > 0) this.#sendWaiting();
       },
       lost: (sent) => this.#retry(sent as readonly Ticket[]),
-    });
+    };
+    this.#workforce =
+      spec.endpoints === undefined || addressOf === undefined
+        ? new Workforce(spec, deps, events)
+        : new EndpointWorkforce(spec, { clock, addressOf }, events);
   }
 
   get spec(): VariantSpec {
@@ -59,14 +65,15 @@ export class VariantPool {
     this.#workforce.start(living);
   }
 
-  /** Takes over what may change while it serves: how many workers, and its limits. */
+  /** Takes over what may change while it serves: how many workers, or which pods, and its limits. */
   adjust(spec: VariantSpec): void {
-    const { workers, scale, limits } = spec;
+    const { workers, scale, limits, endpoints } = spec;
     this.#spec = {
       ...withoutAdjustable(this.#spec),
       workers,
       ...(scale && { scale }),
       ...(limits && { limits }),
+      ...(endpoints && { endpoints }),
     };
     this.#limit();
     this.#workforce.adjust(this.#spec);

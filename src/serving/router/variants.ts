@@ -66,6 +66,7 @@ export class Variants {
 
   /** The pool of a variant, made when there is none; CONFLICT when it is prepared from other files. */
   prepare(spec: VariantSpec): { pool: VariantPool; isNew: boolean } {
+    this.#refuseElsewhere(spec);
     const present = this.find(spec);
     if (present !== undefined) {
       if (present.spec.modelDir === spec.modelDir) {
@@ -130,6 +131,17 @@ export class Variants {
   #poolOf(workerId: string): VariantPool | undefined {
     for (const pool of this.#pools.values()) if (pool.slot(workerId) !== undefined) return pool;
     return undefined;
+  }
+
+  /** A model runs on this machine or in pods, as this router was started. */
+  #refuseElsewhere({ service, version, endpoints }: VariantSpec): void {
+    const inPods = this.#deps.addressOf !== undefined;
+    if (inPods === (endpoints !== undefined)) return;
+    throw new SlipwayError("VARIANT_NOT_READY", `version ${version} of ${service} can't run here`, {
+      where: `version/${service}/${version}`,
+      given: inPods ? "no endpoints" : "endpoints of pods",
+      allowed: inPods ? "the endpoints of its pods" : "workers of this machine",
+    });
   }
 
   #slot(id: string): WorkerSlot | undefined {

@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
+import type { VariantSpec } from "../backend.ts";
 import { FRAME_KIND, FrameReader, decodeAnswer } from "../frames.ts";
 import type { AnswerFrame, FrameKind } from "../frames.ts";
 import type { WorkerMetadata } from "../worker-arguments.ts";
@@ -8,7 +9,15 @@ import { FrameWriter } from "./frame-writer.ts";
 
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 const HELLO_WITHIN_MS = 5_000;
+/** A pod's node that went without a word is noticed while nothing is asked of it. */
+const KEEP_ALIVE_MS = 10_000;
 const NOTHING = Buffer.alloc(0);
+
+/** Where a worker takes frames: a Unix socket of this machine, or a port of a pod that asks for a token. */
+export type WorkerAddress = string | { host: string; port: number; token: string };
+
+/** How a pod, named "host:port", is reached. */
+export type EndpointAddress = (endpoint: string, spec: VariantSpec) => WorkerAddress;
 
 /** One request on its way to a worker. */
 export interface Sent {
@@ -56,12 +65,13 @@ export class WorkerConnection {
   }
 
   /** Connects and asks what the model takes and gives. */
-  static open(path: string, clock: Clock, events: ConnectionEvents): Promise<WorkerConnection> {
+  static open(address: WorkerAddress, clock: Clock, events: ConnectionEvents): Promise<WorkerConnection> {
     return new Promise((resolve, reject) => {
-      const socket = connect(path);
+      const socket = socketTo(address);
       const connection = new WorkerConnection(socket, clock);
       const timer = setTimeout(() => socket.destroy(new Error("the worker doesn't answer")), HELLO_WITHIN_MS);
       let failure = new Error("the worker closed the connection");
+      if (typeof address !== "string") connection.#show(address.token);
       connection.#hello(() => {
         clearTimeout(timer);
         resolve(connection);
@@ -153,6 +163,11 @@ export class WorkerConnection {
     this.#socket.destroy();
   }
 
+  /** Nothing answers it. */
+  #show(token: string): void {
+    this.#outgoing.add(0, FRAME_KIND.token, Buffer.from(token));
+  }
+
   #hello(opened: () => void): void {
     const sent: Sent = {
       kind: FRAME_KIND.metadata,
@@ -184,4 +199,10 @@ export class WorkerConnection {
     this.#pending.delete(answer.id);
     entry.sent?.answered(answer, this);
   }
+}
+
+function socketTo(address: WorkerAddress): Socket {
+  if (typeof address === "string") return connect(address);
+  const { host, port } = address;
+  return connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
 }

@@ -5,7 +5,7 @@ import { SMALL_MODEL_BYTES } from "./placement.ts";
 import { scale } from "./scale.ts";
 import type { ScaleState } from "./scale.ts";
 import { hangs, isSilent } from "./silence.ts";
-import type { Sent, WorkerConnection } from "./worker-connection.ts";
+import type { EndpointAddress, Sent, WorkerConnection } from "./worker-connection.ts";
 import type { LivingWorker } from "./worker-host.ts";
 import { WorkerSlot } from "./worker-slot.ts";
 import type { SlotDeps, WorkerEnd } from "./worker-slot.ts";
@@ -13,9 +13,11 @@ import type { SlotDeps, WorkerEnd } from "./worker-slot.ts";
 export interface WorkforceDeps extends SlotDeps {
   /** Bytes of all files of a model. */
   modelBytes(modelDir: string): number;
+  /** How pods are reached; undefined where there are none, on a laptop. */
+  addressOf?: EndpointAddress;
 }
 
-interface WorkforceEvents {
+export interface WorkforceEvents {
   ready(connection: WorkerConnection): void;
   /** Workers may take more requests. */
   room(): void;

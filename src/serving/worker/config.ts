@@ -13,6 +13,8 @@ export interface WorkerConfig {
   isShared: boolean;
   /** Unix socket that it listens on; a file of that name that nobody serves any more is replaced. */
   socketPath: string;
+  /** In a pod: the port that it listens on instead of the socket. */
+  port?: WorkerPort;
   service: string;
   version: number;
   format: ModelFormat;
@@ -30,6 +32,15 @@ export interface WorkerConfig {
   nice?: number;
   /** Rows that waiting requests may be joined to; default 256. */
   maxBatchRows?: number;
+}
+
+/** Where a worker in a pod takes frames, from those who know its token. */
+export interface WorkerPort {
+  /** An address of this machine, such as `::`. */
+  host: string;
+  port: number;
+  /** SHA-256 (hex) of the token that each connection begins with. */
+  tokenSha256: string;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import type { Server, Socket } from "node:net";
+import type { ListenOptions, Server, Socket } from "node:net";
 import { bytesOf } from "../../base/bytes.ts";
+import { isDigestOf } from "../../http/credentials.ts";
 import { FRAME_KIND, FrameReader, NO_RUN, decodeRequest, encodeAnswers } from "../frames.ts";
 import type { Answer, RequestFrame, RunTiming } from "../frames.ts";
 import { errorBody } from "../protocol/bad-input.ts";
@@ -16,6 +17,10 @@ const DEFAULT_BATCH_ROWS = 256;
 const WAITING_BYTES = 64 * 1024 * 1024;
 /** Of answers that a connection hasn't taken; while there are more, no requests of it are read. */
 const UNREAD_BYTES = 16 * 1024 * 1024;
+/** Over TCP: of a frame before the peer has shown its token, and how long that may take. */
+const STRANGER_BYTES = 517;
+const STRANGER_MS = 5_000;
+const MAX_CONNECTIONS = 256;
 
 export interface WorkerServer {
   /** Connections at this moment. */
@@ -34,7 +39,7 @@ export interface WorkerServerOptions {
   onConnections?(): void;
 }
 
-/** Listens on the worker's socket and answers frames from the model. Resolves when it can be reached. */
+/** Listens on the worker's socket, or port, and answers frames from the model. Resolves when it can be reached. */
 export async function startWorkerServer(options: WorkerServerOptions): Promise<WorkerServer> {
   const { model, config, joins, onConnections } = options;
   const links = new Set<Link>();
@@ -50,7 +55,7 @@ export async function startWorkerServer(options: WorkerServerOptions): Promise<W
   });
   const metadata = JSON.stringify(options.metadata);
   const server = createServer((socket) => {
-    const link = new Link(socket, batcher, metadata, config.maxFrameBytes);
+    const link = new Link(socket, batcher, metadata, config);
     links.add(link);
     socket.on("close", () => {
       links.delete(link);
@@ -58,9 +63,14 @@ export async function startWorkerServer(options: WorkerServerOptions): Promise<W
     });
     onConnections?.();
   });
-  // Left by a worker that was killed.
-  await rm(config.socketPath, { force: true });
-  await listen(server, config.socketPath);
+  if (config.port === undefined) {
+    // Left by a worker that was killed.
+    await rm(config.socketPath, { force: true });
+    await listen(server, { path: config.socketPath });
+  } else {
+    server.maxConnections = MAX_CONNECTIONS;
+    await listen(server, { host: config.port.host, port: config.port.port });
+  }
   return {
     get connections() {
       return links.size;
@@ -75,10 +85,10 @@ export async function startWorkerServer(options: WorkerServerOptions): Promise<W
   };
 }
 
-function listen(server: Server, path: string): Promise<void> {
+function listen(server: Server, at: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(path, () => {
+    server.listen(at, () => {
       server.off("error", reject);
       resolve();
     });
@@ -91,14 +101,25 @@ class Link {
   readonly #batcher: Batcher;
   readonly #metadata: string;
   readonly #reader: FrameReader;
+  readonly #maxFrameBytes: number;
   readonly #jobs = new Map<number, Job>();
   #answers: Answer[] = [];
+  /** Of the token that must come first; undefined when it has come, or when none is asked for. */
+  #wantedSha256: string | undefined;
 
-  constructor(socket: Socket, batcher: Batcher, metadata: string, maxFrameBytes: number) {
+  constructor(
+    socket: Socket,
+    batcher: Batcher,
+    metadata: string,
+    { maxFrameBytes, port }: Pick<WorkerConfig, "maxFrameBytes" | "port">,
+  ) {
     this.#socket = socket;
     this.#batcher = batcher;
     this.#metadata = metadata;
-    this.#reader = new FrameReader(maxFrameBytes);
+    this.#maxFrameBytes = maxFrameBytes;
+    this.#wantedSha256 = port?.tokenSha256;
+    this.#reader = new FrameReader(port === undefined ? maxFrameBytes : STRANGER_BYTES);
+    if (port !== undefined) this.#awaitToken();
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("drain", () => this.flush());
     socket.on("error", () => socket.destroy());
@@ -142,7 +163,24 @@ class Link {
     if (this.#isFull()) this.#socket.pause();
   }
 
-  #take({ id, kind, body }: RequestFrame, now: number): void {
+  #awaitToken(): void {
+    this.#socket.setNoDelay(true);
+    const timer = setTimeout(() => {
+      if (this.#wantedSha256 !== undefined) this.#socket.destroy();
+    }, STRANGER_MS);
+    this.#socket.once("close", () => clearTimeout(timer));
+  }
+
+  #identify({ kind, body }: RequestFrame, wanted: string): void {
+    if (kind !== FRAME_KIND.token || !isDigestOf(body.toString("utf8"), wanted))
+      throw new Error("the token is missing or wrong");
+    this.#wantedSha256 = undefined;
+    this.#reader.allow(this.#maxFrameBytes);
+  }
+
+  #take(frame: RequestFrame, now: number): void {
+    if (this.#wantedSha256 !== undefined) return this.#identify(frame, this.#wantedSha256);
+    const { id, kind, body } = frame;
     switch (kind) {
       case FRAME_KIND.v1:
       case FRAME_KIND.v2:

@@ -2,10 +2,12 @@ import type { Clock } from "../../../base/clock.ts";
 import type { Ids } from "../../../base/ids.ts";
 import type { EffectLedger } from "../../../pipelines/effects.ts";
 import type { StepEnvironments } from "../../../pipelines/environments.ts";
+import type { Commit } from "../../../pipelines/checkout.ts";
+import type { PipelineRunSpec } from "../../../pipelines/engine.ts";
+import type { StepCache } from "../../../pipelines/step-cache.ts";
 import type { CpuSlots } from "./cpu-slots.ts";
 import type { MemoryWatch } from "./memory-watch.ts";
 import type { ProcessTable } from "./process-table.ts";
-import type { StepCache } from "./step-cache.ts";
 
 /** What all pipeline runs of one engine share. */
 export interface EngineContext {
@@ -16,6 +18,8 @@ export interface EngineContext {
   cache: StepCache;
   environments: StepEnvironments;
   ledger: EffectLedger | undefined;
+  /** What a pipeline run's commit holds. */
+  commitOf: (spec: PipelineRunSpec) => Promise<Commit>;
   /** Variables that every step may see, such as PATH. */
   stepEnv: Record<string, string>;
   /** Bytes of one step's log. */

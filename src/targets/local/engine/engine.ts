@@ -5,7 +5,10 @@ import type { Clock } from "../../../base/clock.ts";
 import type { Ids } from "../../../base/ids.ts";
 import { SlipwayError } from "../../../http/errors.ts";
 import type { EffectLedger } from "../../../pipelines/effects.ts";
+import type { StepEnvironments } from "../../../pipelines/environments.ts";
+import { readCommit, type Commit } from "../../../pipelines/checkout.ts";
 import type { PipelineEngine, PipelineRunSpec, PipelineRunStatus } from "../../../pipelines/engine.ts";
+import type { StepCache } from "../../../pipelines/step-cache.ts";
 import type { EngineContext } from "./context.ts";
 import { CpuSlots } from "./cpu-slots.ts";
 import { createLocalEnvironments } from "./environments/environments.ts";
@@ -15,7 +18,7 @@ import { endOrphan, killByToken, TOKEN_VARIABLE } from "./process-group.ts";
 import { systemProcessTable } from "./process-table.ts";
 import { LocalRun, statusOf } from "./run.ts";
 import { readRecord, StateFile, type RunRecord } from "./state-file.ts";
-import { StepCache } from "./step-cache.ts";
+import { FolderStepCache } from "./step-cache.ts";
 
 export interface LocalEngineDeps {
   /** Absolute. Pipeline runs go to `runs/`, the cache to `cache/`. One engine at a time may use it. */
@@ -29,6 +32,12 @@ export interface LocalEngineDeps {
   platform: NodeJS.Platform;
   pid: number;
   ledger?: EffectLedger;
+  /** Default: one in the data folder. */
+  cache?: StepCache;
+  /** Default: one in the data folder. */
+  environments?: StepEnvironments;
+  /** Default: asks git in the repository that the pipeline run names. */
+  commitOf?: (spec: PipelineRunSpec) => Promise<Commit>;
   limits?: Partial<LocalEngineLimits>;
 }
 
@@ -67,8 +76,9 @@ export async function createLocalEngine(deps: LocalEngineDeps): Promise<LocalEng
     table,
     slots: new CpuSlots(deps.cpus),
     memory: new MemoryWatch(table),
-    cache: new StepCache(join(cacheDir, "steps"), limits.cacheBytes, () => clock.now()),
-    environments: createLocalEnvironments({ cacheDir, clock, table, pid: deps.pid }),
+    cache: deps.cache ?? new FolderStepCache(join(cacheDir, "steps"), limits.cacheBytes, () => clock.now()),
+    environments: deps.environments ?? createLocalEnvironments({ cacheDir, clock, table, pid: deps.pid }),
+    commitOf: deps.commitOf ?? ((spec) => readCommit(spec.repository, spec.commit, deps.stepEnv)),
     ledger: deps.ledger,
     stepEnv: deps.stepEnv,
     maxLogBytes: limits.logBytes,

@@ -10,7 +10,7 @@ import {
 import { transitiveNeeds } from "../../../pipelines/schedule.ts";
 import type { Step } from "../../../spec/project.ts";
 import type { Failure } from "./failure.ts";
-import { hashOutputs } from "./content.ts";
+import { hashOutputs } from "../../../pipelines/step-outputs.ts";
 import type { LocalRun } from "./run.ts";
 import type { StepRecord } from "./state-file.ts";
 

@@ -6,8 +6,8 @@ import type { EnvironmentRequest, PreparedEnvironment } from "../../../pipelines
 import { endState, isDone, isFinal, readySteps, skippedSteps } from "../../../pipelines/schedule.ts";
 import { SlipwayError, toSlipwayError } from "../../../http/errors.ts";
 import type { Step } from "../../../spec/project.ts";
-import { checkOut, readCommit, type Commit } from "./checkout.ts";
-import { sameOutputs } from "./content.ts";
+import { checkOut, type Commit } from "../../../pipelines/checkout.ts";
+import { sameOutputs } from "../../../pipelines/step-outputs.ts";
 import type { EngineContext } from "./context.ts";
 import { Notifier } from "./notifier.ts";
 import { endOrphan, killByToken, TOKEN_VARIABLE } from "./process-group.ts";
@@ -148,7 +148,7 @@ export class LocalRun {
   }
 
   commit(): Promise<Commit> {
-    this.#commit ??= readCommit(this.spec.repository, this.spec.commit, this.context.stepEnv);
+    this.#commit ??= this.context.commitOf(this.spec);
     return this.#commit;
   }
 

@@ -2,7 +2,7 @@ import { open, readFile, rename } from "node:fs/promises";
 import type { StepStatus, PipelineRunStatus } from "../../../pipelines/engine.ts";
 import type { StepEffects } from "../../../pipelines/effects.ts";
 import { SlipwayError } from "../../../http/errors.ts";
-import type { OutputFile } from "./content.ts";
+import type { OutputFile } from "../../../pipelines/step-outputs.ts";
 import type { ProcessRecord } from "./process-group.ts";
 
 export interface StepRecord extends StepStatus {

@@ -1,30 +1,15 @@
 import { constants } from "node:fs";
 import { cp, lstat, mkdir, readFile, readdir, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { StepEffects } from "../../../pipelines/effects.ts";
-import type { KeyParts } from "../../../pipelines/cache-key.ts";
-import { sameOutputs, type OutputFile } from "./content.ts";
-
-/** What is kept beside the outputs of a step. */
-export interface CacheEntry {
-  /** Pipeline run that did the work. */
-  origin: string;
-  createdAt: number;
-  outputs: OutputFile[];
-  effects?: StepEffects;
-  /** Bytes of all outputs. */
-  size: number;
-}
-
-/** What is known of the last time a step was run: its key's parts, or why nothing was kept. */
-export type LastKept = { parts: KeyParts } | { notKept: string };
+import type { CacheEntry, LastKept, StepCache } from "../../../pipelines/step-cache.ts";
+import { sameOutputs } from "../../../pipelines/step-outputs.ts";
 
 /**
  * Outputs of steps by cache key below `<root>/<key>/`: `meta.json` and `outputs/`. An entry appears by rename, so
  * it is there whole or not at all; its hashes are checked again after copying, so that one torn by a power
  * cut is never used. Least recently used ones go when the limit is passed.
  */
-export class StepCache {
+export class FolderStepCache implements StepCache {
   readonly #root: string;
   readonly #maxBytes: number;
   readonly #now: () => number;
@@ -47,7 +32,6 @@ export class StepCache {
     }
   }
 
-  /** Copies an entry's outputs into the working folder; false (and the entry is gone) when they aren't what was kept. */
   restore(key: string, entry: CacheEntry, declared: readonly string[], workDir: string): Promise<boolean> {
     return this.#alone(async () => {
       const from = join(this.#root, key, "outputs");
@@ -67,7 +51,6 @@ export class StepCache {
     });
   }
 
-  /** Keeps a step's outputs; answers why not when they are larger than the whole cache may be. */
   store(
     key: string,
     entry: CacheEntry,
@@ -89,7 +72,6 @@ export class StepCache {
     });
   }
 
-  /** What the last run of a project's step left, for saying why it isn't reused. */
   async last(project: string, step: string): Promise<LastKept | undefined> {
     const text = await readFile(this.#lastFile(project, step), "utf8").catch(() => undefined);
     try {

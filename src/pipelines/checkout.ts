@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { SlipwayError } from "../../../http/errors.ts";
+import { SlipwayError } from "../http/errors.ts";
 
 const run = promisify(execFile);
 

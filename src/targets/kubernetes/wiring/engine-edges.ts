@@ -18,7 +18,8 @@ export function* engineEdges(source: Source, world: World): Iterable<Edge> {
 
 function* ofKserve(source: Source, world: World): Iterable<Edge> {
   const spec = source.root.at("spec");
-  if (source.kind.endsWith("ServingRuntime")) yield* podSpecEdges(source, spec);
+  if (source.kind.endsWith("ServingRuntime"))
+    for (const part of [spec, spec.at("workerSpec")]) yield* podSpecEdges(source, part);
   if (source.kind !== "InferenceService") return;
   for (const part of ["predictor", "transformer", "explainer"]) yield* podSpecEdges(source, spec.at(part));
   const model = spec.at("predictor", "model");

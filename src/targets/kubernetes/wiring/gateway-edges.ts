@@ -24,6 +24,13 @@ function* ofGateway(source: Source, world: World): Iterable<Edge> {
     for (const reference of listener.at("tls", "certificateRefs").items) {
       const name = reference.at("name");
       const namespace = reference.at("namespace").text ?? source.namespace;
+      if (reference.at("kind").text !== undefined && (reference.at("group").text ?? "") === "")
+        yield edge(source, "certificate", reference.at("kind"), {
+          is: "oneOf",
+          what: "kind of certificate",
+          name: reference.at("kind").text ?? "",
+          among: ["Secret"],
+        });
       // cert-manager makes them under whichever name stands here.
       if (name.text === undefined || makesCertificates(source.object.object)) continue;
       yield edge(source, "secret-key", name, {
@@ -49,11 +56,30 @@ function* ofRoute(source: Source, world: World): Iterable<Edge> {
       yield* grant(source, world, backend, "Service", namespace);
     }
     for (const filter of rule.at("filters").items) {
+      yield* redirect(source, world, filter.at("requestRedirect", "port"));
       const extension = filter.at("extensionRef");
       const group = extension.at("group").text ?? "";
       yield* toObject(source, "gateway", extension.at("name"), group, extension.at("kind").text ?? "");
     }
   }
+}
+
+/** A port that callers are sent to is one at which a gateway listens, or the Service in front of it. */
+function* redirect(source: Source, world: World, port: Field): Iterable<Edge> {
+  const gateways = world.ofKind(GATEWAY, "Gateway");
+  const homes = new Set(gateways.map(({ object }) => object.metadata.namespace));
+  const fronts = world.ofKind("", "Service").filter(({ object }) => homes.has(object.metadata.namespace));
+  const listening = [...gateways, ...fronts].flatMap(({ object }) => {
+    const { listeners = [], ports = [] } = (object["spec"] ?? {}) as Record<string, { port: number }[]>;
+    return [...listeners, ...ports].map((one) => String(one.port));
+  });
+  if (port.number === undefined || gateways.length === 0) return;
+  yield edge(source, "gateway-listener", port, {
+    is: "oneOf",
+    what: "listener at the port",
+    name: String(port.number),
+    among: listening,
+  });
 }
 
 function* ofParent(source: Source, world: World, parent: Field): Iterable<Edge> {

@@ -9,12 +9,15 @@ const IN_CLUSTER = /^([^.]+)\.([^.]+)\.svc(?:\.cluster\.local)?$/;
 
 /** Host names of the platform's domain in addresses, and the names that certificates are for. */
 export function* hostEdges(source: Source, world: World): Iterable<Edge> {
-  // A chart's own objects name what its project runs, not what this platform is asked for.
-  if (source.object.chart !== undefined || source.kind === "CustomResourceDefinition") return;
-  if (source.kind === "Certificate") {
-    for (const name of source.root.at("spec", "dnsNames").items) yield* ofCertificate(source, name);
+  const isCharts = source.object.chart !== undefined;
+  if (source.kind === "Certificate" && source.group === "cert-manager.io") {
+    const spec = source.root.at("spec");
+    for (const name of [spec.at("commonName"), ...spec.at("dnsNames").items])
+      yield* ofCertificate(source, name, isCharts);
     return;
   }
+  // A chart's own objects name what its project runs, not what this platform is asked for.
+  if (isCharts || source.kind === "CustomResourceDefinition") return;
   const { domain } = world.rendered.platform;
   for (const field of textsIn(source.root, (text) => text.includes(domain)))
     for (const [, name = ""] of (field.text ?? "").matchAll(HOST))
@@ -22,7 +25,8 @@ export function* hostEdges(source: Source, world: World): Iterable<Edge> {
         yield edge(source, "host", field, { is: "host", name, how: "served" });
 }
 
-function* ofCertificate(source: Source, field: Field): Iterable<Edge> {
+/** `inCluster`: only names of Services. */
+function* ofCertificate(source: Source, field: Field, inCluster: boolean): Iterable<Edge> {
   const name = field.text ?? "";
   const [, service, namespace] = IN_CLUSTER.exec(name) ?? [];
   if (service === "*" || !name.includes(".")) return;
@@ -33,7 +37,7 @@ function* ofCertificate(source: Source, field: Field): Iterable<Edge> {
       name: service,
       port: undefined,
     });
-  else yield edge(source, "host", field, { is: "host", name, how: "listened" });
+  else if (!inCluster) yield edge(source, "host", field, { is: "host", name, how: "listened" });
 }
 
 /** Host names that a route or an ingress answers, that are stated in platform.yaml, or that a listener waits for. */

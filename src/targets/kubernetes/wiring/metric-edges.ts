@@ -7,7 +7,10 @@ import type { World } from "./world.ts";
 
 /** Everything that reads a metric: rules, boards, autoscalers, and whatever has its expression from a component. */
 export function* metricEdges(source: Source, world: World): Iterable<Edge> {
-  for (const rule of rulesOf(source.object.object)) yield* ofExpression(source, rule.at("expr"));
+  for (const rule of rulesOf(source.object.object)) {
+    yield* ofExpression(source, rule.at("expr"));
+    yield* ofTexts(source, rule);
+  }
   yield* ofAutoscaler(source);
   if (source.kind === "ConfigMap") yield* ofBoards(source, world);
 }
@@ -32,6 +35,19 @@ function* ofExpression(source: Source, at: Field, text = at.text): Iterable<Edge
   }
   for (const { labels, metrics } of read.groupings)
     for (const label of labels) yield edge(source, "metric", at, { is: "grouping", label, metrics });
+}
+
+const TEMPLATE_LABEL = /\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)/gu;
+
+/** Labels that the words of an alert name: one that its expression hasn't is an empty place in a message at night. */
+function* ofTexts(source: Source, rule: Field): Iterable<Edge> {
+  const read = metricsOf(rule.at("expr").text ?? "");
+  if (!read.ok) return;
+  const metrics = read.metrics.map(({ name }) => name);
+  const own = new Set(["alertname", ...rule.at("labels").entries.map(([label]) => label)]);
+  for (const [, text] of [...rule.at("annotations").entries, ...rule.at("labels").entries])
+    for (const [, label = ""] of (text.text ?? "").matchAll(TEMPLATE_LABEL))
+      if (!own.has(label)) yield edge(source, "metric", text, { is: "grouping", label, metrics });
 }
 
 function* ofAutoscaler(source: Source): Iterable<Edge> {

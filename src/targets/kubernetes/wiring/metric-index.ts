@@ -51,9 +51,17 @@ export function metricIndex(rendered: Rendered): Map<string, KnownMetric> {
         const own = suffix === "_bucket" ? ["le"] : type === "summary" && suffix === "" ? ["quantile"] : [];
         add(index, `${name}${suffix}`, [...labels, ...own, ...TARGET_LABELS, ...relabelled]);
       }
+  // An alert has the labels of its expression, and those that its rule sets.
+  const ofAlerts = [
+    "alertname",
+    "alertstate",
+    ...rendered.objects.flatMap(({ object }) =>
+      rulesOf(object).flatMap((rule) => rule.at("labels").entries.map(([label]) => label)),
+    ),
+    ...[...index.values()].flatMap(({ labels }) => (labels === "any" ? [] : [...labels])),
+  ];
   for (const name of OWN_METRICS)
-    // An alert has the labels of its expression.
-    add(index, name, name.startsWith("ALERTS") ? "any" : [...TARGET_LABELS, ...relabelled]);
+    add(index, name, name.startsWith("ALERTS") ? ofAlerts : [...TARGET_LABELS, ...relabelled]);
   for (const name of rendered.given.metrics) {
     add(index, name, "any");
     for (const suffix of SERIES.histogram) add(index, `${name}${suffix}`, "any");

@@ -158,7 +158,13 @@ export function* roleEdges(source: Source): Iterable<Edge> {
     const kind = root.at("roleRef", "kind").text ?? "ClusterRole";
     const namespace = kind === "Role" ? source.namespace : "";
     yield* toObject(source, "role", root.at("roleRef", "name"), source.group, kind, namespace);
-    for (const subject of root.at("subjects").items)
+    for (const subject of root.at("subjects").items) {
+      yield edge(source, "role-subject", subject.at("kind"), {
+        is: "oneOf",
+        what: "kind of subject",
+        name: subject.at("kind").text ?? "",
+        among: ["ServiceAccount", "User", "Group"],
+      });
       if (subject.at("kind").text === "ServiceAccount")
         yield* toObject(
           source,
@@ -168,6 +174,7 @@ export function* roleEdges(source: Source): Iterable<Edge> {
           "ServiceAccount",
           subject.at("namespace").text ?? source.namespace,
         );
+    }
     return;
   }
   // A chart's roles name resources of clusters and programs that needn't be here.

@@ -50,6 +50,14 @@ export function* containerEdges(
   for (const variable of container.at("env").items) {
     yield* toKey(source, "Secret", variable.at("valueFrom", "secretKeyRef"));
     yield* toKey(source, "ConfigMap", variable.at("valueFrom", "configMapKeyRef"));
+    const version = variable.at("valueFrom", "fieldRef", "apiVersion");
+    if (version.text !== undefined)
+      yield edge(source, "definition", version, {
+        is: "oneOf",
+        what: "version of a pod's fields",
+        name: version.text,
+        among: ["v1"],
+      });
   }
   for (const from of container.at("envFrom").items) {
     yield* toKey(source, "Secret", from.at("secretRef"));

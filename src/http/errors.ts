@@ -16,7 +16,10 @@ export const CATALOGUE = {
     status: 400,
     hint: "Send one well-formed HTTP/1.1 request: one Host, one Content-Length or chunked, not both; no TLS here.",
   },
-  HTTP_HEAD_TOO_LARGE: { status: 431, hint: "Send a shorter address and fewer or shorter headers." },
+  HTTP_HEAD_TOO_LARGE: {
+    status: 431,
+    hint: "Send a shorter address and fewer or shorter headers.",
+  },
   HTTP_TOO_SLOW: { status: 408, hint: "Send the whole request without long breaks." },
   TIMEOUT: { status: 504, hint: "Try again; if it stays slow, look at `slipway logs`." },
   HOST_REFUSED: {
@@ -43,8 +46,14 @@ export const CATALOGUE = {
     status: 502,
     hint: "Check --oidc-issuer, and that the platform's machine reaches it.",
   },
-  ACCESS_DENIED: { status: 403, hint: "Ask an admin of the tenant for the role: `slipway tenant grant`." },
-  SCOPE_MISSING: { status: 403, hint: "Make a token with that scope: `slipway token create --scope …`." },
+  ACCESS_DENIED: {
+    status: 403,
+    hint: "Ask an admin of the tenant for the role: `slipway tenant grant`.",
+  },
+  SCOPE_MISSING: {
+    status: 403,
+    hint: "Make a token with that scope: `slipway token create --scope …`.",
+  },
   TENANT_NOT_FOUND: { status: 404, hint: "`slipway tenant list` shows the tenants you belong to." },
   TENANT_NAME_INVALID: {
     status: 400,
@@ -69,12 +78,18 @@ export const CATALOGUE = {
     status: 409,
     hint: "Wait until it has ended; `GET /api/slipway/v1/gc/<id>` says how far it is.",
   },
-  GC_NOT_COUNTED: { status: 409, hint: "Wait for the counting, or count anew with `slipway gc --dry-run`." },
+  GC_NOT_COUNTED: {
+    status: 409,
+    hint: "Wait for the counting, or count anew with `slipway gc --dry-run`.",
+  },
   GC_NOT_FOUND: {
     status: 404,
     hint: "Count anew with `slipway gc --dry-run`: countings are forgotten when the platform starts.",
   },
-  GC_NOT_DELETED: { status: 409, hint: "Delete it first; `slipway gc` frees only what is deleted." },
+  GC_NOT_DELETED: {
+    status: 409,
+    hint: "Delete it first; `slipway gc` frees only what is deleted.",
+  },
   CONSOLE_NOT_BUILT: {
     status: 503,
     hint: "Run `npm run build` in the clone, or install the package again; the commands and the API work without it.",
@@ -102,6 +117,10 @@ export const CATALOGUE = {
   PLATFORM_FOLLOWS: {
     status: 409,
     hint: "Push and act at the other platform; docs/guides/databases.md says how this one takes its place.",
+  },
+  LEADER_LOST: {
+    status: 503,
+    hint: "Try again in a moment: another control process leads, and takes it. What was not acknowledged was not written.",
   },
   STORE_UNREACHABLE: {
     status: 503,
@@ -143,7 +162,10 @@ export const CATALOGUE = {
     status: 424,
     hint: "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, where `slipway up` is started.",
   },
-  MLFLOW_INVALID_PARAMETER_VALUE: { status: 400, hint: "Correct the named parameter and call again." },
+  MLFLOW_INVALID_PARAMETER_VALUE: {
+    status: 400,
+    hint: "Correct the named parameter and call again.",
+  },
   MLFLOW_RESOURCE_DOES_NOT_EXIST: {
     status: 404,
     hint: "Check the name or id; deleted things can be restored.",
@@ -194,14 +216,20 @@ export const CATALOGUE = {
     status: 503,
     hint: "See that the platform runs, and run the same command again: it goes on where it ended.",
   },
-  IMPORT_CONFLICT: { status: 409, hint: "What is here was left as it is; the import goes on with the rest." },
+  IMPORT_CONFLICT: {
+    status: 409,
+    hint: "What is here was left as it is; the import goes on with the rest.",
+  },
   IMPORT_MISMATCH: {
     status: 409,
     hint: "Run the import again; if it says the same, something here or there has changed it meanwhile.",
   },
   GIT_MISSING: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
   GIT_TOO_OLD: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
-  GIT_FAILED: { status: 500, hint: "`git fsck` in the named repository says whether it is damaged." },
+  GIT_FAILED: {
+    status: 500,
+    hint: "`git fsck` in the named repository says whether it is damaged.",
+  },
   GIT_NAME_INVALID: {
     status: 400,
     hint: "Push to /git/<name>.git, where the name is the one in your slipway.yaml.",
@@ -228,7 +256,10 @@ export const CATALOGUE = {
     status: 422,
     hint: "Commit the file, let a needed step write it, or correct the step's `inputs`.",
   },
-  STEP_TIMEOUT: { status: 422, hint: "Make the step faster, or raise its `timeout` in slipway.yaml." },
+  STEP_TIMEOUT: {
+    status: 422,
+    hint: "Make the step faster, or raise its `timeout` in slipway.yaml.",
+  },
   STEP_OUT_OF_MEMORY: {
     status: 422,
     hint: "Make the step use less, or raise its `resources.memory` in slipway.yaml.",
@@ -238,8 +269,14 @@ export const CATALOGUE = {
     status: 422,
     hint: "Commit the file that `environment` names, or correct the path.",
   },
-  ENVIRONMENT_TOOL_MISSING: { status: 422, hint: "Install the tool on this machine and push again." },
-  ENVIRONMENT_UNSUPPORTED: { status: 422, hint: "Publish the package, or install it in the step's command." },
+  ENVIRONMENT_TOOL_MISSING: {
+    status: 422,
+    hint: "Install the tool on this machine and push again.",
+  },
+  ENVIRONMENT_UNSUPPORTED: {
+    status: 422,
+    hint: "Publish the package, or install it in the step's command.",
+  },
   ENVIRONMENT_UNDECLARED: {
     status: 422,
     hint: "Log the model with mlflow's log_model, which writes its requirements, or with pip_requirements=….",
@@ -256,8 +293,14 @@ export const CATALOGUE = {
     status: 422,
     hint: "Check that the commit exists in the project's repository.",
   },
-  PIPELINE_QUEUE_FULL: { status: 429, hint: "Wait, or cancel pipeline runs that are no longer wanted." },
-  PIPELINE_RUN_ENDED: { status: 409, hint: "Start a new pipeline run; one that has ended can't be changed." },
+  PIPELINE_QUEUE_FULL: {
+    status: 429,
+    hint: "Wait, or cancel pipeline runs that are no longer wanted.",
+  },
+  PIPELINE_RUN_ENDED: {
+    status: 409,
+    hint: "Start a new pipeline run; one that has ended can't be changed.",
+  },
   PIPELINE_GATE_FAILED: {
     status: 422,
     hint: "Improve the model, or change `model.gate` in slipway.yaml.",
@@ -284,7 +327,10 @@ export const CATALOGUE = {
     status: 502,
     hint: "Check the address given by --url or SLIPWAY_URL: something else may answer there.",
   },
-  SPEC_UNREADABLE: { status: 400, hint: "Name the file, or run the command in the folder that holds it." },
+  SPEC_UNREADABLE: {
+    status: 400,
+    hint: "Name the file, or run the command in the folder that holds it.",
+  },
   SPEC_INVALID: {
     status: 422,
     hint: "Correct the file; `slipway validate` shows each problem at its place.",
@@ -304,7 +350,10 @@ export const CATALOGUE = {
     status: 400,
     hint: "Send `label` and let the platform compare, or send `loss` where you compare yourself.",
   },
-  LABEL_LOSS_INVALID: { status: 400, hint: "Scale the loss into 0 to 1 and send the whole request again." },
+  LABEL_LOSS_INVALID: {
+    status: 400,
+    hint: "Scale the loss into 0 to 1 and send the whole request again.",
+  },
   LABEL_TIME_INVALID: { status: 400, hint: "Correct `at`, or leave it out: now is meant then." },
   LABEL_IN_FUTURE: {
     status: 400,
@@ -322,7 +371,10 @@ export const CATALOGUE = {
     status: 404,
     hint: "Name the answer's x-slipway-request-id; what is kept, and how long, is in docs/guides/prediction-log.md.",
   },
-  LABELS_INVALID: { status: 422, hint: 'Each line is one JSON object: {"id": "<request id>", "label": …}.' },
+  LABELS_INVALID: {
+    status: 422,
+    hint: 'Each line is one JSON object: {"id": "<request id>", "label": …}.',
+  },
   DATA_NEWER: {
     status: 409,
     hint: "Start it with the newer Slipway that wrote it, or name another folder with --data.",
@@ -332,10 +384,19 @@ export const CATALOGUE = {
     hint: "End the other platform (`kill` its pid), or name another folder with --data.",
   },
   DATA_UNUSABLE: { status: 500, hint: "Name a folder that you may write to with --data." },
-  DISK_FULL: { status: 507, hint: "Free some space, or name a folder on another disk with --data." },
+  DISK_FULL: {
+    status: 507,
+    hint: "Free some space, or name a folder on another disk with --data.",
+  },
   PORT_IN_USE: { status: 409, hint: "Choose another with --port, or --port 0 for any free one." },
-  ADDRESS_UNUSABLE: { status: 400, hint: "Name an address of this machine with --host, such as 127.0.0.1." },
-  ROLE_NOT_STARTED: { status: 500, hint: "The process's own log in the data folder's logs/ says why." },
+  ADDRESS_UNUSABLE: {
+    status: 400,
+    hint: "Name an address of this machine with --host, such as 127.0.0.1.",
+  },
+  ROLE_NOT_STARTED: {
+    status: 500,
+    hint: "The process's own log in the data folder's logs/ says why.",
+  },
   MODEL_MISSING: {
     status: 422,
     hint: "Let the training step log a folder with model.onnx in it; slipway.yaml's `model.artifact` names the folder.",
@@ -380,33 +441,57 @@ export const CATALOGUE = {
     status: 422,
     hint: "Log the whole folder that the model was saved into, or save it with its weights inside: onnx.save(model, path, save_as_external_data=False).",
   },
-  MODEL_OUT_OF_MEMORY: { status: 507, hint: "Raise the memory of a worker, or serve a smaller model." },
-  VARIANT_NOT_READY: { status: 409, hint: "`slipway logs service/<model>` shows its workers' last lines." },
+  MODEL_OUT_OF_MEMORY: {
+    status: 507,
+    hint: "Raise the memory of a worker, or serve a smaller model.",
+  },
+  VARIANT_NOT_READY: {
+    status: 409,
+    hint: "`slipway logs service/<model>` shows its workers' last lines.",
+  },
   VARIANT_IN_USE: { status: 409, hint: "Route the service elsewhere first." },
   RULE_INVALID: {
     status: 422,
     hint: "Shares lie between 0 and 1; copies need a challenger whose share is 0.",
   },
-  RULE_OUTDATED: { status: 409, hint: "A newer commit of the environment repository is in force already." },
-  SERVE_UNREACHABLE: { status: 503, hint: "The serve process is starting again; try once more in a moment." },
+  RULE_OUTDATED: {
+    status: 409,
+    hint: "A newer commit of the environment repository is in force already.",
+  },
+  SERVE_UNREACHABLE: {
+    status: 503,
+    hint: "The serve process is starting again; try once more in a moment.",
+  },
   CLUSTER_CONFIG_MISSING: {
     status: 400,
     hint: "Name the file with --kubeconfig or KUBECONFIG, or get a cluster: `slipway platform init --local`.",
   },
-  CLUSTER_CONFIG_INVALID: { status: 400, hint: "Correct the kubeconfig; `kubectl config view` shows it." },
-  CLUSTER_CONTEXT_UNKNOWN: { status: 400, hint: "`kubectl config get-contexts` shows what there is." },
+  CLUSTER_CONFIG_INVALID: {
+    status: 400,
+    hint: "Correct the kubeconfig; `kubectl config view` shows it.",
+  },
+  CLUSTER_CONTEXT_UNKNOWN: {
+    status: 400,
+    hint: "`kubectl config get-contexts` shows what there is.",
+  },
   CLUSTER_UNREACHABLE: {
     status: 502,
     hint: "Check that the cluster runs and that the kubeconfig's address is right: `slipway platform doctor`.",
   },
-  CLUSTER_UNAUTHORIZED: { status: 401, hint: "Sign in to the cluster again, or take another context." },
+  CLUSTER_UNAUTHORIZED: {
+    status: 401,
+    hint: "Sign in to the cluster again, or take another context.",
+  },
   CLUSTER_FORBIDDEN: {
     status: 403,
     hint: "Ask an admin of the cluster for this right; `slipway platform doctor` lists all that are needed.",
   },
   CLUSTER_NOT_FOUND: { status: 404, hint: "`slipway platform status` shows what there is." },
   CLUSTER_CONFLICT: { status: 409, hint: "Plan again and apply that." },
-  CLUSTER_VERSION_GONE: { status: 410, hint: "Ask again without a version: the present state comes." },
+  CLUSTER_VERSION_GONE: {
+    status: 410,
+    hint: "Ask again without a version: the present state comes.",
+  },
   CLUSTER_OBJECT_REFUSED: { status: 422, hint: "Correct platform.yaml as the server's words say." },
   CLUSTER_FAILED: { status: 502, hint: "Try again; if it stays, the API server's log says why." },
   CLUSTER_KIND_MISSING: {
@@ -457,7 +542,10 @@ export const CATALOGUE = {
     status: 409,
     hint: "Name an empty folder with --out; nothing that isn't from slipway is overwritten.",
   },
-  PLATFORM_NEWER: { status: 409, hint: "Use at least the version of slipway that applied it last." },
+  PLATFORM_NEWER: {
+    status: 409,
+    hint: "Use at least the version of slipway that applied it last.",
+  },
   PLATFORM_PAUSED: { status: 409, hint: "`slipway platform resume` lets changes through again." },
   PLATFORM_NOT_APPLIED: { status: 404, hint: "`slipway platform apply` makes it." },
   PLATFORM_NOT_READY: {

@@ -1,7 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { rm } from "node:fs/promises";
 import type { Server } from "node:http";
-import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Clock } from "../base/clock.ts";
@@ -26,6 +25,7 @@ import { createRecorder } from "../history/recorder.ts";
 import { historyRoutes } from "../history/routes.ts";
 import { historyMigrations } from "../history/schema.ts";
 import { SlipwayError } from "../http/errors.ts";
+import { drained } from "../http/drain.ts";
 import { createGuard } from "../http/guard.ts";
 import { DEFAULT_TENANT } from "../http/identity.ts";
 import { acceptProxied } from "../http/peer.ts";
@@ -67,10 +67,9 @@ import { proveInProcess } from "../serving/compile/prove-process.ts";
 import { TEMPORARY, createModelStore } from "../serving/folder-model-store.ts";
 import { specRoutes } from "../spec/routes.ts";
 import { createEvents, eventMigrations } from "../store/events.ts";
+import { leaderMigrations, type Fence } from "../store/leader.ts";
 import { ownerMigrations } from "../store/owner.ts";
-import { createLocalEngine } from "../targets/local/engine/engine.ts";
 import { createModelEnvironments } from "../targets/local/model-environments/model-environments.ts";
-import { createLocalServingBackend } from "../targets/local/serving-backend.ts";
 import { AuditedChanges } from "../tenancy/audited-changes.ts";
 import { createTenancy } from "../tenancy/create-tenancy.ts";
 import { tenancyMigrations } from "../tenancy/schema.ts";
@@ -83,10 +82,12 @@ import { MLFLOW_VERSION } from "../tracking/server-routes.ts";
 import { whyRoutes } from "../why/routes.ts";
 import type { ControlSecrets } from "./artifact-settings.ts";
 import { SOCKETS, type PlatformConfig } from "./config.ts";
+import type { OpenTarget } from "./control-target.ts";
 import { otherOwner, refuseProjects } from "./follower.ts";
 import { callerName, identify } from "./identify.ts";
 import { openArtifacts } from "./open-artifacts.ts";
 import { openDatabase } from "./open-database.ts";
+import { openLocalTarget } from "./local-target.ts";
 import { openPredictionLog } from "./open-prediction-log.ts";
 import { policyDefaults } from "./policy-defaults.ts";
 import { predictionRoutes } from "./prediction-routes.ts";
@@ -107,9 +108,15 @@ export interface ControlDeps {
   logDefect: (error: unknown, where?: string) => void;
   /** Nothing can be written any more. */
   onFatal: (error: SlipwayError) => void;
+  /** Default: this machine's processes. */
+  openTarget?: OpenTarget;
+  /** In a cluster: the right to write, of the one that leads. */
+  fence?: Fence;
 }
 
 export interface Control {
+  /** Lets what callers have asked for come to its end, for at most so long; nothing new should come meanwhile. */
+  drain(withinMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -128,7 +135,9 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     postgres: deps.secrets.postgres,
     file: config.storeFile,
     writerFile: config.writerFile,
+    fence: deps.fence,
     migrations: [
+      ...leaderMigrations,
       ...ownerMigrations,
       ...eventMigrations,
       ...trackingMigrations,
@@ -174,11 +183,20 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     db: webhooks.watch(db),
     clock,
     artifactUris: tracking.artifactUris,
-    ...(config.sourcePattern === undefined ? {} : { sourcePattern: new RegExp(config.sourcePattern, "u") }),
+    ...(config.sourcePattern === undefined
+      ? {}
+      : { sourcePattern: new RegExp(config.sourcePattern, "u") }),
   };
   const registry = createRegistry(registryDeps);
   const { internalToken } = config;
-  const tenants = createTenantParts({ db, registryDeps, registry, tracking, trackingDeps, internalToken });
+  const tenants = createTenantParts({
+    db,
+    registryDeps,
+    registry,
+    tracking,
+    trackingDeps,
+    internalToken,
+  });
   const projectOwners = createProjectOwners(db);
   const recorder = createRecorder({ db, clock });
 
@@ -191,7 +209,11 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   });
   await repositories.clean();
   if (!owner) await projectOwners.adopt(await repositories.projects());
-  const environment = openEnvironmentRepository({ path: await repositories.ensure(ENVIRONMENT), git, clock });
+  const environment = openEnvironmentRepository({
+    path: await repositories.ensure(ENVIRONMENT),
+    git,
+    clock,
+  });
   await writeHookScripts({
     folder: repositories.hooksFolder,
     nodeFile: process.execPath,
@@ -208,8 +230,26 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     pid: process.pid,
     signal: stopping.signal,
   });
-  const backend = createLocalServingBackend({ socketPath: socket("serve") });
-  const predictionLog = openPredictionLog({ config, clock, db, roll: () => backend.rollLog(), logDefect });
+  const target = await (deps.openTarget ?? openLocalTarget)({
+    config,
+    clock,
+    ids,
+    db,
+    blobs,
+    repositories,
+    environment,
+    ledger: createTrackingLedger({ tracking, trackingOf: tenants.trackingOf, artifacts: blobs }),
+    signal: stopping.signal,
+    logDefect,
+  });
+  const { backend, engine } = target;
+  const predictionLog = openPredictionLog({
+    config,
+    clock,
+    db,
+    roll: () => backend.rollLog(),
+    logDefect,
+  });
   const rollouts = createRollouts({
     db,
     clock,
@@ -226,7 +266,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
         environments: modelEnvironments,
         modelsRoot,
         temporary: TEMPORARY,
-        prove: (jobDir) => proveInProcess({ nodeFile: process.execPath, mainFile: config.mainFile }, jobDir),
+        prove: (jobDir) =>
+          proveInProcess({ nodeFile: process.execPath, mainFile: config.mainFile }, jobDir),
       }),
     }),
     contract: {
@@ -239,16 +280,6 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     defaults: policyDefaults(),
     log: (line, error) => logDefect(error, line),
   });
-  const engine = await createLocalEngine({
-    dataDir: config.dataDir,
-    clock,
-    ids,
-    stepEnv: config.stepEnv,
-    cpus: availableParallelism(),
-    platform: process.platform,
-    pid: process.pid,
-    ledger: createTrackingLedger({ tracking, trackingOf: tenants.trackingOf, artifacts: blobs }),
-  });
   const pipelines = createPipelines({
     database: db,
     clock,
@@ -260,9 +291,11 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     rollouts,
     artifacts: blobs,
     repository: repositories.path,
-    url: () => url,
+    url: () => config.stepUrl ?? url,
     credentials:
-      config.tokenSha256 === null ? {} : { MLFLOW_TRACKING_TOKEN: stepToken(internalToken, DEFAULT_TENANT) },
+      config.tokenSha256 === null
+        ? {}
+        : { MLFLOW_TRACKING_TOKEN: stepToken(internalToken, DEFAULT_TENANT) },
     inTenant: tenants.inTenant,
     logDefect,
   });
@@ -294,7 +327,10 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     stepSecret: internalToken,
     admit: backend.admit,
     publicUrl: config.signIn.publicUrl,
-    oidc: config.signIn.oidc && { ...config.signIn.oidc, clientSecret: deps.secrets.oidcClientSecret },
+    oidc: config.signIn.oidc && {
+      ...config.signIn.oidc,
+      clientSecret: deps.secrets.oidcClientSecret,
+    },
     log: logDefect,
   });
   const app = await createApp({
@@ -308,6 +344,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   platformRoutes(app, {
     version: config.version,
     mlflowVersion: MLFLOW_VERSION,
+    target: target.name,
     dataDir: config.dataDir,
     grpcPort: config.grpcPort,
     events,
@@ -398,7 +435,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     pusher: callerName,
     logDefect,
   });
-  predictionRoutes(app, socket("predict"));
+  predictionRoutes(app, config.predictions ?? { path: socket("predict") });
   servingLogRoutes(app, { backend, isServiceOf: predictionLog.isServiceOf });
   predictionLogRoutes(app, predictionLog);
   metricsRoutes(app, {
@@ -412,6 +449,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     ],
     logDefect,
   });
+  target.routes?.(app);
   openApiRoute(app);
   const hooks = Fastify({ logger: false, forceCloseConnections: true });
   hookRoutes(hooks, {
@@ -433,6 +471,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   acceptProxied(app.server as Server);
   await listen(app, socket("control"));
   if (!owner) rollouts.start(stopping.signal);
+  target.start?.();
   void artifacts.run(stopping.signal);
   const logging = predictionLog.writer.run(stopping.signal);
   const minding = tenancy.run(stopping.signal);
@@ -450,6 +489,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   }, RECONCILE_MS).unref();
 
   return {
+    drain: (withinMs) => drained(app.server as Server, withinMs),
     async close() {
       stopping.abort();
       clearInterval(reconciling);

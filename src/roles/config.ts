@@ -1,6 +1,7 @@
 import type { WebhookSettings } from "../registry/webhooks/settings.ts";
 import type { SignInOptions } from "../cli/sign-in-options.ts";
 import type { LivingWorker } from "../serving/router/worker-host.ts";
+import type { Upstream } from "../serving/front/upstream.ts";
 import type { TracingSettings } from "../serving/tracing/settings.ts";
 import type { WorkerConfig } from "../serving/worker/config.ts";
 import type { ArtifactSettings, ControlSecrets } from "./artifact-settings.ts";
@@ -52,6 +53,10 @@ export interface PlatformConfig {
   internalToken: string;
   /** How the registry's webhooks are sent, and the key of their secrets. */
   webhooks: WebhookSettings;
+  /** In a cluster: the address at which steps reach the platform; default: the public one. */
+  stepUrl?: string;
+  /** In a cluster: where predictions are answered; default: serve's socket. */
+  predictions?: Upstream;
   /** A regular expression that every source of a model version must match. */
   sourcePattern?: string;
 }

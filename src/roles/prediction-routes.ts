@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { DEFAULT_TENANT, type Caller } from "../http/identity.ts";
 import { createForward } from "../serving/front/forward.ts";
+import type { Upstream } from "../serving/front/upstream.ts";
 import { isPredictionPath } from "../serving/router/routes.ts";
 
 /** Whose services the caller may ask is serve's to say: here any tenant of the caller's will do. */
@@ -15,8 +16,8 @@ const CONFIG = {
 const FORWARD_IDLE_MS = 60_000;
 
 /** A connection that began with something else may carry a prediction too; serve answers it. */
-export function predictionRoutes(app: FastifyInstance, socketPath: string): void {
-  const forward = createForward(socketPath, FORWARD_IDLE_MS);
+export function predictionRoutes(app: FastifyInstance, serve: Upstream): void {
+  const forward = createForward(serve, FORWARD_IDLE_MS);
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null));

@@ -1,8 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import { SlipwayError } from "../http/errors.ts";
 import type { Beside, Command, Database, Migration, ReadTx } from "./database.ts";
+import type { Fence } from "./leader.ts";
 import type { PostgresAddress } from "./postgres/address.ts";
 import { Connection, type Timeouts } from "./postgres/connection.ts";
+import { sessionsOf } from "./postgres/leader-row.ts";
 import { Locks } from "./postgres/locks.ts";
 import { migrate } from "./postgres/migrate.ts";
 import { Pool } from "./postgres/pool.ts";
@@ -17,6 +19,8 @@ export interface PostgresOptions {
   queue?: { count: number; bytes: number };
   /** Connections that write, and that read; default 8 each. */
   connections?: { writing: number; reading: number };
+  /** Of the one that leads, where several processes use one database: every write checks it. */
+  fence?: Fence | undefined;
 }
 
 export interface PostgresDatabase extends Database {
@@ -36,22 +40,24 @@ const SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
  * why it can't. Several processes may use one database at the same time; see `runGroup` for how they agree.
  */
 export async function openPostgres(options: PostgresOptions): Promise<PostgresDatabase> {
-  const { address, clock, migrations } = options;
+  const { address, clock, migrations, fence } = options;
   const ticks = (): number => clock.ticks?.() ?? clock.now();
   const locks = new Locks(address.schema);
-  const first = await Connection.open(address, WHILE_MIGRATING, ticks()).catch((error: SlipwayError) => {
+  const name = fence === undefined ? "slipway" : sessionsOf(fence.epoch);
+  const open = (timeouts: Timeouts): Promise<Connection> => Connection.open(address, timeouts, ticks(), name);
+  const first = await open(WHILE_MIGRATING).catch((error: SlipwayError) => {
     throw error.code === "UNAVAILABLE"
       ? new SlipwayError("STORE_UNREACHABLE", error.message, { cause: error })
       : error;
   });
   try {
-    await migrate(first, { schema: address.schema, locks, migrations, now: clock.now() });
+    await migrate(first, { schema: address.schema, locks, migrations, now: clock.now(), fence });
   } finally {
     await first.end();
   }
   const pool = (connections: number): Pool =>
     new Pool({
-      open: () => Connection.open(address, TIMEOUTS, ticks()),
+      open: () => open(TIMEOUTS),
       ticks,
       connections,
       waiting: WAITING,
@@ -75,6 +81,7 @@ class Postgres implements PostgresDatabase {
       locks,
       clock: options.clock,
       lanes: writing,
+      fence: options.fence,
       limit: options.queue ?? { count: 10_000, bytes: 64 * 1024 * 1024 },
     });
   }

@@ -10,6 +10,7 @@ async function get(accept: string, services: { name: string; champion: number | 
   platformRoutes(app, {
     version: "1.2.3",
     mlflowVersion: "3.0.0",
+    target: "local",
     grpcPort: 4601,
     dataDir: "/data",
     events: {} as Events,

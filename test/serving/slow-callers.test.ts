@@ -37,7 +37,7 @@ describe("over HTTP, callers who send a byte now and then", () => {
     await listening(http);
     front = createFront({
       http,
-      controlSocket: "/nonexistent/control.sock",
+      control: { path: "/nonexistent/control.sock" },
       maxConnections: 4 * MANY,
       maxPiped: 8,
       firstLineMs: 100,

@@ -1,9 +1,11 @@
-import { Agent, request } from "node:http";
+import { request } from "node:http";
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { SlipwayError } from "../../http/errors.ts";
 import { PEER_HEADER } from "../../http/peer.ts";
 import { originForm } from "../../http/request-target.ts";
 import { sendJson } from "../router/answers.ts";
+import { upstreamAgent } from "./upstream.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** Sends one request on to control and its answer back; 503 with Retry-After while control is away. */
 export type Forward = (req: IncomingMessage, res: ServerResponse) => void;
@@ -21,11 +23,10 @@ const OWN = new Set([
   PEER_HEADER,
 ]);
 
-export function createForward(socketPath: string, idleMs: number): Forward & { close(): void } {
-  const agent = new Agent({ keepAlive: true, maxSockets: 256, maxFreeSockets: 8 });
+export function createForward(to: Upstream, idleMs: number): Forward & { close(): void } {
+  const agent = upstreamAgent(to, { keepAlive: true, maxSockets: 256, maxFreeSockets: 8 });
   const forward: Forward = (req, res) => {
     const upstream = request({
-      socketPath,
       agent,
       method: req.method,
       path: originForm(req.url ?? "/"),

@@ -1,16 +1,17 @@
 import type { Server as HttpServer } from "node:http";
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { joinBuffers } from "../../base/bytes.ts";
 import { proxyLine } from "../../http/peer.ts";
 import { RequestTracker } from "./request-tracker.ts";
 import { sniff } from "./sniff.ts";
+import { dial } from "./upstream.ts";
+import type { Upstream } from "./upstream.ts";
 
 export interface FrontOptions {
   /** Answers predictions, and single requests for control on a connection that began with predictions. */
   http: HttpServer;
-  /** The control process's socket. */
-  controlSocket: string;
+  control: Upstream;
   maxConnections: number;
   /** Of those, how many may be with control: a stalled control must leave room for predictions. */
   maxPiped: number;
@@ -20,27 +21,50 @@ export interface FrontOptions {
   idleMs: number;
 }
 
+export interface Front {
+  server: Server;
+  /** Connections that ask for predictions. */
+  readonly predicting: number;
+  close(): void;
+}
+
+/** What takes connections that ask for predictions. */
+interface Taker {
+  emit(event: "connection", socket: Socket): void;
+}
+
 /**
  * The public address. A connection's first request decides: predictions are answered in this process, all
  * else flows as bytes to control and back, so that a large push costs this process no parsing. A connection
  * that turns to predictions later comes over to this process, and stays.
  */
-export function createFront(options: FrontOptions): { server: Server; close(): void } {
+export function createFront(options: FrontOptions): Front {
   const open = new Set<Socket>();
+  const predicting = new Set<Socket>();
+  const http = {
+    emit(_event: "connection", socket: Socket) {
+      predicting.add(socket);
+      socket.once("close", () => predicting.delete(socket));
+      options.http.emit("connection", socket);
+    },
+  };
   let piped = 0;
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     open.add(socket);
     socket.once("close", () => open.delete(socket));
     socket.on("error", () => socket.destroy());
     takeFirstLine(socket, options.firstLineMs, (goal) => {
-      if (goal === "predictions" || piped >= options.maxPiped) return toHttp(socket, options.http);
+      if (goal === "predictions" || piped >= options.maxPiped) return toHttp(socket, http);
       piped += 1;
-      return pipeToControl(socket, options, () => (piped -= 1));
+      return pipeToControl(socket, { ...options, http }, () => (piped -= 1));
     });
   });
   server.maxConnections = options.maxConnections;
   return {
     server,
+    get predicting() {
+      return predicting.size;
+    },
     close() {
       server.close();
       for (const socket of open) socket.destroy();
@@ -76,17 +100,20 @@ function takeFirstLine(
   socket.on("close", stop);
 }
 
-function toHttp(socket: Socket, http: HttpServer): void {
+function toHttp(socket: Socket, http: Taker): void {
   http.emit("connection", socket);
   socket.resume();
 }
 
-function pipeToControl(socket: Socket, options: FrontOptions, onEnd: () => void): void {
-  const control = connect({ path: options.controlSocket, allowHalfOpen: true });
-  let state: "connecting" | "piping" | "over" = "connecting";
+function pipeToControl(
+  socket: Socket,
+  options: Pick<FrontOptions, "control" | "idleMs"> & { http: Taker },
+  onEnd: () => void,
+): void {
+  let isOver = false;
   const over = (act: () => void) => {
-    if (state === "over") return;
-    state = "over";
+    if (isOver) return;
+    isOver = true;
     onEnd();
     act();
   };
@@ -95,9 +122,14 @@ function pipeToControl(socket: Socket, options: FrontOptions, onEnd: () => void)
     socket.setTimeout(0);
     toHttp(socket, options.http);
   };
-  control.once("connect", () => {
-    if (state !== "connecting") return control.destroy();
-    state = "piping";
+  const giveUp = dial(options.control, (error, control) => {
+    socket.off("close", onGone);
+    // Not reachable: the HTTP side answers this request with 503, and later ones as they come.
+    if (error !== undefined || control === undefined)
+      return over(() => (socket.destroyed ? undefined : toPredictions()));
+    control.once("error", () => over(() => socket.destroy()));
+    control.once("close", () => over(() => socket.destroySoon()));
+    socket.once("close", () => over(() => control.destroy()));
     socket.setTimeout(options.idleMs, () => socket.destroy());
     control.write(proxyLine(socket));
     const stop = forwardBytes(socket, control, () =>
@@ -109,13 +141,8 @@ function pipeToControl(socket: Socket, options: FrontOptions, onEnd: () => void)
     );
     return undefined;
   });
-  control.once("error", () => {
-    // Not reachable: the HTTP side answers this request with 503, and later ones as they come.
-    const wasConnecting = state === "connecting";
-    over(() => (wasConnecting && !socket.destroyed ? toPredictions() : socket.destroy()));
-  });
-  control.once("close", () => over(() => socket.destroySoon()));
-  socket.once("close", () => over(() => control.destroy()));
+  const onGone = () => over(giveUp);
+  socket.once("close", onGone);
 }
 
 /**

@@ -49,8 +49,16 @@ export class Connection {
     client.on("end", () => (this.#lost = true));
   }
 
-  /** UNAVAILABLE, STORE_REFUSED: why there is none. `now` in milliseconds, of any clock. */
-  static async open(address: PostgresAddress, timeouts: Timeouts, now: number): Promise<Connection> {
+  /**
+   * UNAVAILABLE, STORE_REFUSED: why there is none. `now` in milliseconds, of any clock; the server shows the session by
+   * its `name`.
+   */
+  static async open(
+    address: PostgresAddress,
+    timeouts: Timeouts,
+    now: number,
+    name = "slipway",
+  ): Promise<Connection> {
     const where = `connecting to ${address.host}:${address.port}`;
     const client = new Client({
       host: address.host,
@@ -60,7 +68,7 @@ export class Connection {
       // A function, so that no dump of the client's fields shows it; and never the library's own search for one.
       password: () => address.password ?? "",
       ssl: tls(address),
-      application_name: "slipway",
+      application_name: name,
       connectionTimeoutMillis: timeouts.connect,
       // The server ends a slow statement; this ends the wait for a server that has fallen silent.
       query_timeout: timeouts.statement + timeouts.lock,

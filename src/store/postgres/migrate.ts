@@ -1,6 +1,8 @@
 import { SlipwayError } from "../../http/errors.ts";
 import type { Migration } from "../database.ts";
+import type { Fence } from "../leader.ts";
 import type { Connection } from "./connection.ts";
+import { checkFence } from "./fence.ts";
 import type { Locks } from "./locks.ts";
 import { byBytes } from "./sql.ts";
 
@@ -19,7 +21,17 @@ export async function migrate(
     locks,
     migrations,
     now,
-  }: { schema: string; locks: Locks; migrations: readonly Migration[]; now: number },
+    isPart = false,
+    fence,
+  }: {
+    schema: string;
+    locks: Locks;
+    migrations: readonly Migration[];
+    now: number;
+    /** These are some of all that there are: others that were applied say nothing of a newer program. */
+    isPart?: boolean;
+    fence?: Fence | undefined;
+  },
 ): Promise<void> {
   await checkServer(connection);
   await connection.send("BEGIN");
@@ -27,11 +39,12 @@ export async function migrate(
     await connection.query("SELECT pg_advisory_xact_lock(?)", [locks.migration]);
     // What a process sent that was killed has ended, one way or the other, before this one reads anything.
     await connection.query("SELECT pg_advisory_xact_lock(?)", [locks.everything]);
+    if (fence !== undefined) await checkFence(connection, fence);
     const found = await connection.query("SELECT 1 FROM pg_namespace WHERE nspname = ?", [schema]);
     if (found.rows.length === 0) await connection.send(`CREATE SCHEMA ${schema}`);
     const applied = await appliedMigrations(connection, schema);
     const known = new Set(migrations.map(({ id }) => id));
-    const newer = [...applied].filter((id) => !known.has(id));
+    const newer = isPart ? [] : [...applied].filter((id) => !known.has(id));
     if (newer.length > 0) {
       throw new SlipwayError("STORE_NEWER", "the database was written by a newer version of this program", {
         given: newer.join(", "),

@@ -1,7 +1,9 @@
 import { deserialize } from "node:v8";
 import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
 import type { Command, ReadTx, SqlValue, Tx } from "../database.ts";
+import type { Fence } from "../leader.ts";
 import type { Answer, Connection } from "./connection.ts";
+import { askFence, readFence } from "./fence.ts";
 import type { Locks } from "./locks.ts";
 
 /** A command of any shape; it is handed the arguments that its own type asks for. */
@@ -46,11 +48,11 @@ export class InDoubt extends Error {
 export async function runGroup(
   connection: Connection,
   { writes, scopes }: { writes: readonly Write[]; scopes: ReadonlySet<string> | undefined },
-  { locks, ticks }: { locks: Locks; ticks: () => number },
+  { locks, ticks, fence }: { locks: Locks; ticks: () => number; fence?: Fence | undefined },
 ): Promise<Outcome[]> {
   const from = ticks();
   const outcomes: Outcome[] = [];
-  const begun = begin(connection, locks, scopes);
+  const begun = begin(connection, locks, scopes, fence);
   // Heard below; meanwhile the first command's statements are on their way behind it.
   begun.catch(() => {});
   try {
@@ -71,6 +73,7 @@ async function begin(
   connection: Connection,
   locks: Locks,
   scopes: ReadonlySet<string> | undefined,
+  fence: Fence | undefined,
 ): Promise<string> {
   const sent: Promise<Answer<{ xid: string }>>[] = [connection.send("BEGIN") as Promise<Answer<never>>];
   if (scopes === undefined) {
@@ -88,7 +91,10 @@ async function begin(
       ]),
     );
   }
-  const answers = await Promise.all(sent);
+  // Behind the locks, and a statement of its own: it sees what was committed when they had been given.
+  const asked = fence && askFence(connection, fence);
+  const [answers, allowed] = await Promise.all([Promise.all(sent), asked]);
+  if (fence !== undefined && allowed !== undefined) readFence(allowed, fence);
   return answers[1]?.rows[0]?.xid ?? "";
 }
 

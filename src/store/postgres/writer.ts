@@ -2,6 +2,7 @@ import { serialize } from "node:v8";
 import type { Clock } from "../../base/clock.ts";
 import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
 import type { Beside, Command } from "../database.ts";
+import type { Fence } from "../leader.ts";
 import { maySucceedAgain } from "./failures.ts";
 import type { Locks } from "./locks.ts";
 import type { Pool } from "./pool.ts";
@@ -16,6 +17,8 @@ export interface WriterOptions {
   lanes: number;
   /** Writes that may wait or be under way; over it UNAVAILABLE. */
   limit: { count: number; bytes: number };
+  /** Of the leader of several processes. */
+  fence?: Fence | undefined;
 }
 
 interface Pending extends Write {
@@ -116,11 +119,11 @@ export class Writer {
 
   /** Answers the outcomes of the writes that were reached, once they are durable. */
   async #commit(group: Group<Pending>): Promise<Outcome[]> {
-    const { pool, locks, clock } = this.#options;
+    const { pool, locks, clock, fence } = this.#options;
     const ticks = (): number => clock.ticks?.() ?? clock.now();
     for (let attempt = 1; ; attempt++) {
       try {
-        return await pool.use((connection) => runGroup(connection, group, { locks, ticks }));
+        return await pool.use((connection) => runGroup(connection, group, { locks, ticks, fence }));
       } catch (error) {
         if (error instanceof InDoubt) {
           if (await this.#wasCommitted(error)) return error.outcomes;

@@ -1,0 +1,41 @@
+import type { FastifyInstance } from "fastify";
+import type { Clock } from "../base/clock.ts";
+import type { Ids } from "../base/ids.ts";
+import type { EnvironmentRepository } from "../git/environment.ts";
+import type { Repositories } from "../git/repositories.ts";
+import type { EffectLedger } from "../pipelines/effects.ts";
+import type { PipelineEngine } from "../pipelines/engine.ts";
+import type { ServingControl } from "../serving/admin/serving-control.ts";
+import type { BlobStore } from "../store/blobs.ts";
+import type { Database } from "../store/database.ts";
+import type { PlatformConfig } from "./config.ts";
+
+/** What the place where the platform's work is done may use. */
+export interface TargetDeps {
+  config: PlatformConfig;
+  clock: Clock;
+  ids: Ids;
+  db: Database;
+  blobs: BlobStore;
+  repositories: Repositories;
+  environment: EnvironmentRepository;
+  /** Keeps what steps tracked. */
+  ledger: EffectLedger;
+  /** Aborted when control ends. */
+  signal: AbortSignal;
+  logDefect: (error: unknown, where?: string) => void;
+}
+
+/** Where the platform's work is done: this machine's processes, or a cluster's pods. */
+export interface ControlTarget {
+  /** As `/api/slipway/v1/info` names it. */
+  readonly name: "local" | "kubernetes";
+  readonly backend: ServingControl;
+  readonly engine: PipelineEngine & { close(): Promise<void> };
+  /** Adds what its pods ask of control. */
+  routes?(app: FastifyInstance): void;
+  /** Begins to act by itself, once control listens; until the signal is aborted. */
+  start?(): void;
+}
+
+export type OpenTarget = (deps: TargetDeps) => Promise<ControlTarget>;

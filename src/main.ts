@@ -41,6 +41,15 @@ if (first === "__role") {
     default:
       throw new Error(`unknown role ${role}`);
   }
+} else if (first?.startsWith("--role=")) {
+  // A container of a cluster: what it is to be comes by its variables, not over IPC.
+  switch (first.slice("--role=".length)) {
+    case "worker":
+      await (await import("./roles/cluster/worker.ts")).workerRole(invocation);
+      break;
+    default:
+      throw new Error(`unknown role ${first}`);
+  }
 } else {
   const { runCommandLine } = await import("./roles/command-line.ts");
   process.exitCode = await runCommandLine(invocation);

@@ -16,10 +16,7 @@ export const CATALOGUE = {
     status: 400,
     hint: "Send one well-formed HTTP/1.1 request: one Host, one Content-Length or chunked, not both; no TLS here.",
   },
-  HTTP_HEAD_TOO_LARGE: {
-    status: 431,
-    hint: "Send a shorter address and fewer or shorter headers.",
-  },
+  HTTP_HEAD_TOO_LARGE: { status: 431, hint: "Send a shorter address and fewer or shorter headers." },
   HTTP_TOO_SLOW: { status: 408, hint: "Send the whole request without long breaks." },
   TIMEOUT: { status: 504, hint: "Try again; if it stays slow, look at `slipway logs`." },
   HOST_REFUSED: {
@@ -46,14 +43,8 @@ export const CATALOGUE = {
     status: 502,
     hint: "Check --oidc-issuer, and that the platform's machine reaches it.",
   },
-  ACCESS_DENIED: {
-    status: 403,
-    hint: "Ask an admin of the tenant for the role: `slipway tenant grant`.",
-  },
-  SCOPE_MISSING: {
-    status: 403,
-    hint: "Make a token with that scope: `slipway token create --scope …`.",
-  },
+  ACCESS_DENIED: { status: 403, hint: "Ask an admin of the tenant for the role: `slipway tenant grant`." },
+  SCOPE_MISSING: { status: 403, hint: "Make a token with that scope: `slipway token create --scope …`." },
   TENANT_NOT_FOUND: { status: 404, hint: "`slipway tenant list` shows the tenants you belong to." },
   TENANT_NAME_INVALID: {
     status: 400,
@@ -78,18 +69,12 @@ export const CATALOGUE = {
     status: 409,
     hint: "Wait until it has ended; `GET /api/slipway/v1/gc/<id>` says how far it is.",
   },
-  GC_NOT_COUNTED: {
-    status: 409,
-    hint: "Wait for the counting, or count anew with `slipway gc --dry-run`.",
-  },
+  GC_NOT_COUNTED: { status: 409, hint: "Wait for the counting, or count anew with `slipway gc --dry-run`." },
   GC_NOT_FOUND: {
     status: 404,
     hint: "Count anew with `slipway gc --dry-run`: countings are forgotten when the platform starts.",
   },
-  GC_NOT_DELETED: {
-    status: 409,
-    hint: "Delete it first; `slipway gc` frees only what is deleted.",
-  },
+  GC_NOT_DELETED: { status: 409, hint: "Delete it first; `slipway gc` frees only what is deleted." },
   CONSOLE_NOT_BUILT: {
     status: 503,
     hint: "Run `npm run build` in the clone, or install the package again; the commands and the API work without it.",
@@ -162,10 +147,7 @@ export const CATALOGUE = {
     status: 424,
     hint: "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, where `slipway up` is started.",
   },
-  MLFLOW_INVALID_PARAMETER_VALUE: {
-    status: 400,
-    hint: "Correct the named parameter and call again.",
-  },
+  MLFLOW_INVALID_PARAMETER_VALUE: { status: 400, hint: "Correct the named parameter and call again." },
   MLFLOW_RESOURCE_DOES_NOT_EXIST: {
     status: 404,
     hint: "Check the name or id; deleted things can be restored.",
@@ -176,6 +158,8 @@ export const CATALOGUE = {
   MLFLOW_INVALID_STATE: { status: 409, hint: "Read the current state and decide again." },
   MLFLOW_INTERNAL_ERROR: { status: 500, hint: "Correct the named parameter and call again." },
   MLFLOW_NOT_IMPLEMENTED: { status: 501, hint: "This part of MLflow's API isn't served here." },
+  SETTING_MISSING: { status: 400, hint: "Set the variable; `slipway platform render` writes all of them." },
+  SETTING_INVALID: { status: 400, hint: "Correct the variable; `slipway platform render` writes all of them." },
   WEBHOOK_SETTING_INVALID: {
     status: 400,
     hint: "Correct the variable, or leave it out for MLflow's default, and start the platform again.",
@@ -216,25 +200,63 @@ export const CATALOGUE = {
     status: 503,
     hint: "See that the platform runs, and run the same command again: it goes on where it ended.",
   },
-  IMPORT_CONFLICT: {
-    status: 409,
-    hint: "What is here was left as it is; the import goes on with the rest.",
-  },
+  IMPORT_CONFLICT: { status: 409, hint: "What is here was left as it is; the import goes on with the rest." },
   IMPORT_MISMATCH: {
     status: 409,
     hint: "Run the import again; if it says the same, something here or there has changed it meanwhile.",
   },
+  PUSH_CONFLICT: {
+    status: 409,
+    hint: "Settle what is named, or push to another tenant or platform; what is there stays as it is.",
+  },
+  PUSH_UNDER_WAY: {
+    status: 409,
+    hint: "Wait until it has ended (`slipway runs`) or cancel it, and push again.",
+  },
+  PUSH_TARGET_OLDER: {
+    status: 409,
+    hint: "Upgrade the platform at that address to at least the version of the one that you push from.",
+  },
+  PUSH_GIT_REFUSED: {
+    status: 409,
+    hint: "Read what the platform says of the commits, settle it, and run the same command again: it goes on.",
+  },
   GIT_MISSING: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
   GIT_TOO_OLD: { status: 500, hint: "Install git 2.31 or newer and start the platform again." },
-  GIT_FAILED: {
-    status: 500,
-    hint: "`git fsck` in the named repository says whether it is damaged.",
-  },
+  GIT_FAILED: { status: 500, hint: "`git fsck` in the named repository says whether it is damaged." },
   GIT_NAME_INVALID: {
     status: 400,
     hint: "Push to /git/<name>.git, where the name is the one in your slipway.yaml.",
   },
   GIT_REPOSITORY_MISSING: { status: 404, hint: "The first push makes the repository." },
+  GIT_REFERENCE_MOVED: {
+    status: 409,
+    hint: "Fetch what is there (`git pull --rebase`) and push again.",
+  },
+  GIT_MIRROR_AWAY: {
+    status: 503,
+    hint: "Nothing was moved. Do it again once the store of --git-mirror answers.",
+  },
+  GIT_MIRROR_FENCED: {
+    status: 503,
+    hint: "Nothing was moved. Do it again: it goes to the process that writes the repositories now.",
+  },
+  GIT_MIRROR_FOREIGN: {
+    status: 409,
+    hint: "Name a place of this platform's own with --git-mirror; docs/guides/git-mirror.md says how one takes over.",
+  },
+  GIT_MIRROR_UNSUPPORTED: {
+    status: 424,
+    hint: "Name a store with conditional writes (If-Match) with --git-mirror, such as AWS, MinIO or a folder.",
+  },
+  GIT_MIRROR_DAMAGED: {
+    status: 500,
+    hint: "Bring the named object back from a backup of the store; docs/guides/git-mirror.md says how.",
+  },
+  GIT_MIRROR_DIVERGED: {
+    status: 409,
+    hint: "Decide which of both counts, as docs/guides/git-mirror.md shows, and start again.",
+  },
   NAME_TAKEN: {
     status: 409,
     hint: "Choose another name: those of projects and services are the whole platform's.",
@@ -256,27 +278,46 @@ export const CATALOGUE = {
     status: 422,
     hint: "Commit the file, let a needed step write it, or correct the step's `inputs`.",
   },
-  STEP_TIMEOUT: {
-    status: 422,
-    hint: "Make the step faster, or raise its `timeout` in slipway.yaml.",
-  },
+  STEP_TIMEOUT: { status: 422, hint: "Make the step faster, or raise its `timeout` in slipway.yaml." },
   STEP_OUT_OF_MEMORY: {
     status: 422,
     hint: "Make the step use less, or raise its `resources.memory` in slipway.yaml.",
   },
   STEP_NOT_STARTED: { status: 422, hint: "Read the message; the step's own code never ran." },
+  STEP_IMAGE_UNAVAILABLE: {
+    status: 422,
+    hint: "Check the platform's image (images.slipway) and that the node may pull it; then run the pipeline again.",
+  },
+  STEP_QUOTA_EXCEEDED: {
+    status: 422,
+    hint: "Ask for less in the step's `resources`, wait for other work of the tenant, or raise the tenant's quota.",
+  },
+  STEP_UNSCHEDULABLE: {
+    status: 422,
+    hint: "Ask for less in the step's `resources`, or add a node that has as much.",
+  },
+  STEP_VOLUME_PENDING: {
+    status: 422,
+    hint: "`kubectl describe pvc` in the tenant's namespace says why the volume isn't there.",
+  },
+  STEP_INTERRUPTED: {
+    status: 422,
+    hint: "Run the pipeline again: finished steps are reused. A node that is emptied ends the pods on it.",
+  },
+  STEP_ARCHIVE_DAMAGED: {
+    status: 422,
+    hint: "Run the pipeline again; if it stays, look at the platform's artifact store.",
+  },
+  WORKFLOW_REFUSED: {
+    status: 422,
+    hint: "Correct slipway.yaml, or the tenant's namespace, as the cluster's words say.",
+  },
   ENVIRONMENT_FILE_MISSING: {
     status: 422,
     hint: "Commit the file that `environment` names, or correct the path.",
   },
-  ENVIRONMENT_TOOL_MISSING: {
-    status: 422,
-    hint: "Install the tool on this machine and push again.",
-  },
-  ENVIRONMENT_UNSUPPORTED: {
-    status: 422,
-    hint: "Publish the package, or install it in the step's command.",
-  },
+  ENVIRONMENT_TOOL_MISSING: { status: 422, hint: "Install the tool on this machine and push again." },
+  ENVIRONMENT_UNSUPPORTED: { status: 422, hint: "Publish the package, or install it in the step's command." },
   ENVIRONMENT_UNDECLARED: {
     status: 422,
     hint: "Log the model with mlflow's log_model, which writes its requirements, or with pip_requirements=….",
@@ -293,14 +334,8 @@ export const CATALOGUE = {
     status: 422,
     hint: "Check that the commit exists in the project's repository.",
   },
-  PIPELINE_QUEUE_FULL: {
-    status: 429,
-    hint: "Wait, or cancel pipeline runs that are no longer wanted.",
-  },
-  PIPELINE_RUN_ENDED: {
-    status: 409,
-    hint: "Start a new pipeline run; one that has ended can't be changed.",
-  },
+  PIPELINE_QUEUE_FULL: { status: 429, hint: "Wait, or cancel pipeline runs that are no longer wanted." },
+  PIPELINE_RUN_ENDED: { status: 409, hint: "Start a new pipeline run; one that has ended can't be changed." },
   PIPELINE_GATE_FAILED: {
     status: 422,
     hint: "Improve the model, or change `model.gate` in slipway.yaml.",
@@ -327,10 +362,7 @@ export const CATALOGUE = {
     status: 502,
     hint: "Check the address given by --url or SLIPWAY_URL: something else may answer there.",
   },
-  SPEC_UNREADABLE: {
-    status: 400,
-    hint: "Name the file, or run the command in the folder that holds it.",
-  },
+  SPEC_UNREADABLE: { status: 400, hint: "Name the file, or run the command in the folder that holds it." },
   SPEC_INVALID: {
     status: 422,
     hint: "Correct the file; `slipway validate` shows each problem at its place.",
@@ -350,10 +382,7 @@ export const CATALOGUE = {
     status: 400,
     hint: "Send `label` and let the platform compare, or send `loss` where you compare yourself.",
   },
-  LABEL_LOSS_INVALID: {
-    status: 400,
-    hint: "Scale the loss into 0 to 1 and send the whole request again.",
-  },
+  LABEL_LOSS_INVALID: { status: 400, hint: "Scale the loss into 0 to 1 and send the whole request again." },
   LABEL_TIME_INVALID: { status: 400, hint: "Correct `at`, or leave it out: now is meant then." },
   LABEL_IN_FUTURE: {
     status: 400,
@@ -371,10 +400,7 @@ export const CATALOGUE = {
     status: 404,
     hint: "Name the answer's x-slipway-request-id; what is kept, and how long, is in docs/guides/prediction-log.md.",
   },
-  LABELS_INVALID: {
-    status: 422,
-    hint: 'Each line is one JSON object: {"id": "<request id>", "label": …}.',
-  },
+  LABELS_INVALID: { status: 422, hint: 'Each line is one JSON object: {"id": "<request id>", "label": …}.' },
   DATA_NEWER: {
     status: 409,
     hint: "Start it with the newer Slipway that wrote it, or name another folder with --data.",
@@ -384,19 +410,10 @@ export const CATALOGUE = {
     hint: "End the other platform (`kill` its pid), or name another folder with --data.",
   },
   DATA_UNUSABLE: { status: 500, hint: "Name a folder that you may write to with --data." },
-  DISK_FULL: {
-    status: 507,
-    hint: "Free some space, or name a folder on another disk with --data.",
-  },
+  DISK_FULL: { status: 507, hint: "Free some space, or name a folder on another disk with --data." },
   PORT_IN_USE: { status: 409, hint: "Choose another with --port, or --port 0 for any free one." },
-  ADDRESS_UNUSABLE: {
-    status: 400,
-    hint: "Name an address of this machine with --host, such as 127.0.0.1.",
-  },
-  ROLE_NOT_STARTED: {
-    status: 500,
-    hint: "The process's own log in the data folder's logs/ says why.",
-  },
+  ADDRESS_UNUSABLE: { status: 400, hint: "Name an address of this machine with --host, such as 127.0.0.1." },
+  ROLE_NOT_STARTED: { status: 500, hint: "The process's own log in the data folder's logs/ says why." },
   MODEL_MISSING: {
     status: 422,
     hint: "Let the training step log a folder with model.onnx in it; slipway.yaml's `model.artifact` names the folder.",
@@ -412,6 +429,10 @@ export const CATALOGUE = {
   MODEL_TOO_LARGE: {
     status: 413,
     hint: "Save a smaller model; only files of the model belong into its folder.",
+  },
+  MODEL_REFUSED: {
+    status: 422,
+    hint: "Try again; if it stays, the store holds another file than control wrote: log the model again.",
   },
   MODEL_LOAD_FAILED: {
     status: 422,
@@ -441,57 +462,33 @@ export const CATALOGUE = {
     status: 422,
     hint: "Log the whole folder that the model was saved into, or save it with its weights inside: onnx.save(model, path, save_as_external_data=False).",
   },
-  MODEL_OUT_OF_MEMORY: {
-    status: 507,
-    hint: "Raise the memory of a worker, or serve a smaller model.",
-  },
-  VARIANT_NOT_READY: {
-    status: 409,
-    hint: "`slipway logs service/<model>` shows its workers' last lines.",
-  },
+  MODEL_OUT_OF_MEMORY: { status: 507, hint: "Raise the memory of a worker, or serve a smaller model." },
+  VARIANT_NOT_READY: { status: 409, hint: "`slipway logs service/<model>` shows its workers' last lines." },
   VARIANT_IN_USE: { status: 409, hint: "Route the service elsewhere first." },
   RULE_INVALID: {
     status: 422,
     hint: "Shares lie between 0 and 1; copies need a challenger whose share is 0.",
   },
-  RULE_OUTDATED: {
-    status: 409,
-    hint: "A newer commit of the environment repository is in force already.",
-  },
-  SERVE_UNREACHABLE: {
-    status: 503,
-    hint: "The serve process is starting again; try once more in a moment.",
-  },
+  RULE_OUTDATED: { status: 409, hint: "A newer commit of the environment repository is in force already." },
+  SERVE_UNREACHABLE: { status: 503, hint: "The serve process is starting again; try once more in a moment." },
   CLUSTER_CONFIG_MISSING: {
     status: 400,
     hint: "Name the file with --kubeconfig or KUBECONFIG, or get a cluster: `slipway platform init --local`.",
   },
-  CLUSTER_CONFIG_INVALID: {
-    status: 400,
-    hint: "Correct the kubeconfig; `kubectl config view` shows it.",
-  },
-  CLUSTER_CONTEXT_UNKNOWN: {
-    status: 400,
-    hint: "`kubectl config get-contexts` shows what there is.",
-  },
+  CLUSTER_CONFIG_INVALID: { status: 400, hint: "Correct the kubeconfig; `kubectl config view` shows it." },
+  CLUSTER_CONTEXT_UNKNOWN: { status: 400, hint: "`kubectl config get-contexts` shows what there is." },
   CLUSTER_UNREACHABLE: {
     status: 502,
     hint: "Check that the cluster runs and that the kubeconfig's address is right: `slipway platform doctor`.",
   },
-  CLUSTER_UNAUTHORIZED: {
-    status: 401,
-    hint: "Sign in to the cluster again, or take another context.",
-  },
+  CLUSTER_UNAUTHORIZED: { status: 401, hint: "Sign in to the cluster again, or take another context." },
   CLUSTER_FORBIDDEN: {
     status: 403,
     hint: "Ask an admin of the cluster for this right; `slipway platform doctor` lists all that are needed.",
   },
   CLUSTER_NOT_FOUND: { status: 404, hint: "`slipway platform status` shows what there is." },
   CLUSTER_CONFLICT: { status: 409, hint: "Plan again and apply that." },
-  CLUSTER_VERSION_GONE: {
-    status: 410,
-    hint: "Ask again without a version: the present state comes.",
-  },
+  CLUSTER_VERSION_GONE: { status: 410, hint: "Ask again without a version: the present state comes." },
   CLUSTER_OBJECT_REFUSED: { status: 422, hint: "Correct platform.yaml as the server's words say." },
   CLUSTER_FAILED: { status: 502, hint: "Try again; if it stays, the API server's log says why." },
   CLUSTER_KIND_MISSING: {
@@ -542,10 +539,7 @@ export const CATALOGUE = {
     status: 409,
     hint: "Name an empty folder with --out; nothing that isn't from slipway is overwritten.",
   },
-  PLATFORM_NEWER: {
-    status: 409,
-    hint: "Use at least the version of slipway that applied it last.",
-  },
+  PLATFORM_NEWER: { status: 409, hint: "Use at least the version of slipway that applied it last." },
   PLATFORM_PAUSED: { status: 409, hint: "`slipway platform resume` lets changes through again." },
   PLATFORM_NOT_APPLIED: { status: 404, hint: "`slipway platform apply` makes it." },
   PLATFORM_NOT_READY: {

@@ -1,0 +1,110 @@
+import { mkdir } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { join } from "node:path";
+import type { Clock } from "../../base/clock.ts";
+import { digestOf } from "../../http/credentials.ts";
+import { createGuard } from "../../http/guard.ts";
+import { EXPOSITION_TYPE, Exposition } from "../../monitoring/exposition.ts";
+import { addOutcomes } from "../../serving/outcome-metrics.ts";
+import { adminHandlers } from "../../serving/admin/handlers.ts";
+import { sendJson } from "../../serving/router/answers.ts";
+import { CallerBook } from "../../serving/router/caller-book.ts";
+import { createRouter } from "../../serving/router/router.ts";
+import type { WorkerSettings } from "./worker-settings.ts";
+
+/** Of a request that comes past our router, by a gateway: whoever sends it has a deadline of its own. */
+const TIMEOUT_MS = 120_000;
+const MAX_BODY_BYTES = 100 * 1024 * 1024;
+
+export interface WorkerHttp {
+  readonly server: Server;
+  /** From now on the model answers: requests go to the pod's own port of frames. */
+  serve(framesPort: number): Promise<void>;
+  /** It answers what comes, and says that nothing more should come. */
+  leave(): void;
+  close(): void;
+}
+
+/** Open Inference of the pod's one model, and what the cluster asks a pod: /health, /ready, /metrics. */
+export async function createWorkerHttp(settings: WorkerSettings, clock: Clock): Promise<WorkerHttp> {
+  const { cacheDir, service, version, tenant, token } = settings;
+  const ownDir = join(cacheDir, "pods", `${settings.framesPort}`);
+  await mkdir(ownDir, { recursive: true });
+  let isReady = false;
+  const router = await createRouter({
+    serveDir: ownDir,
+    runDir: ownDir,
+    modelsRoot: ownDir,
+    logsDir: ownDir,
+    host: { living: [], spawn: () => undefined, end: () => undefined, listen: () => undefined },
+    addressOf: (endpoint) => ({
+      host: settings.host === "::" ? "::1" : settings.host,
+      port: Number(endpoint.split(":").at(-1)),
+      token,
+    }),
+    clock,
+    // No browser comes here, and who may come is the network's policy: a gateway passes its own hosts on.
+    guard: createGuard({ host: settings.host, allowedHosts: ["*"] }),
+    callers: new CallerBook({
+      path: join(ownDir, "tokens.json"),
+      platformSha256: null,
+      stepSha256: digestOf(token),
+      now: () => clock.now(),
+    }),
+    version: "",
+  });
+  const admin = adminHandlers(router);
+  const own: Record<string, (res: ServerResponse) => unknown> = {
+    "/health": (res) => sendJson(res, 200, '{"status":"ok"}'),
+    "/ready": (res) => sendJson(res, isReady ? 200 : 503, JSON.stringify({ ready: isReady })),
+    "/metrics": (res) => metrics(res),
+  };
+  async function metrics(res: ServerResponse): Promise<void> {
+    const page = new Exposition();
+    addOutcomes(page, await admin.outcomes(null, new AbortController().signal));
+    res.writeHead(200, { "content-type": EXPOSITION_TYPE }).end(page.text());
+  }
+  // What the cluster asks of a pod is about this pod, not about services: it comes before the router.
+  const server = createServer({ keepAliveTimeout: 75_000 }, (req: IncomingMessage, res) => {
+    const path = (req.url ?? "/").split("?", 1)[0] ?? "/";
+    if (Object.hasOwn(own, path)) own[path]?.(res);
+    else router.http.emit("request", req, res);
+  });
+  return {
+    server,
+    async serve(framesPort) {
+      const stop = new AbortController();
+      const spec = {
+        service,
+        version,
+        tenant,
+        format: settings.format,
+        modelDir: settings.digest,
+        workers: 1,
+        endpoints: [`self:${framesPort}`],
+      };
+      await router.variants.prepare(spec).pool.ready(stop.signal);
+      router.rules.put({
+        service,
+        commit: settings.digest,
+        order: 1,
+        champion: version,
+        share: 0,
+        timeoutMs: TIMEOUT_MS,
+        maxBodyBytes: MAX_BODY_BYTES,
+        protocols: ["v1", "v2"],
+      });
+      isReady = true;
+    },
+    leave() {
+      isReady = false;
+    },
+    close() {
+      server.close();
+      server.closeIdleConnections();
+      router.variants.detach();
+      router.seen.close();
+    },
+  };
+}

@@ -183,20 +183,11 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     db: webhooks.watch(db),
     clock,
     artifactUris: tracking.artifactUris,
-    ...(config.sourcePattern === undefined
-      ? {}
-      : { sourcePattern: new RegExp(config.sourcePattern, "u") }),
+    ...(config.sourcePattern === undefined ? {} : { sourcePattern: new RegExp(config.sourcePattern, "u") }),
   };
   const registry = createRegistry(registryDeps);
   const { internalToken } = config;
-  const tenants = createTenantParts({
-    db,
-    registryDeps,
-    registry,
-    tracking,
-    trackingDeps,
-    internalToken,
-  });
+  const tenants = createTenantParts({ db, registryDeps, registry, tracking, trackingDeps, internalToken });
   const projectOwners = createProjectOwners(db);
   const recorder = createRecorder({ db, clock });
 
@@ -209,11 +200,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   });
   await repositories.clean();
   if (!owner) await projectOwners.adopt(await repositories.projects());
-  const environment = openEnvironmentRepository({
-    path: await repositories.ensure(ENVIRONMENT),
-    git,
-    clock,
-  });
+  const environment = openEnvironmentRepository({ path: await repositories.ensure(ENVIRONMENT), git, clock });
   await writeHookScripts({
     folder: repositories.hooksFolder,
     nodeFile: process.execPath,
@@ -243,13 +230,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     logDefect,
   });
   const { backend, engine } = target;
-  const predictionLog = openPredictionLog({
-    config,
-    clock,
-    db,
-    roll: () => backend.rollLog(),
-    logDefect,
-  });
+  const predictionLog = openPredictionLog({ config, clock, db, roll: () => backend.rollLog(), logDefect });
   const rollouts = createRollouts({
     db,
     clock,
@@ -266,8 +247,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
         environments: modelEnvironments,
         modelsRoot,
         temporary: TEMPORARY,
-        prove: (jobDir) =>
-          proveInProcess({ nodeFile: process.execPath, mainFile: config.mainFile }, jobDir),
+        prove: (jobDir) => proveInProcess({ nodeFile: process.execPath, mainFile: config.mainFile }, jobDir),
       }),
     }),
     contract: {
@@ -293,9 +273,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     repository: repositories.path,
     url: () => config.stepUrl ?? url,
     credentials:
-      config.tokenSha256 === null
-        ? {}
-        : { MLFLOW_TRACKING_TOKEN: stepToken(internalToken, DEFAULT_TENANT) },
+      config.tokenSha256 === null ? {} : { MLFLOW_TRACKING_TOKEN: stepToken(internalToken, DEFAULT_TENANT) },
     inTenant: tenants.inTenant,
     logDefect,
   });
@@ -327,10 +305,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     stepSecret: internalToken,
     admit: backend.admit,
     publicUrl: config.signIn.publicUrl,
-    oidc: config.signIn.oidc && {
-      ...config.signIn.oidc,
-      clientSecret: deps.secrets.oidcClientSecret,
-    },
+    oidc: config.signIn.oidc && { ...config.signIn.oidc, clientSecret: deps.secrets.oidcClientSecret },
     log: logDefect,
   });
   const app = await createApp({

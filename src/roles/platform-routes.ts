@@ -50,11 +50,7 @@ export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): 
     async (request, reply) => {
       // The guard has checked the host's name.
       const base = `${request.protocol}://${request.headers.host ?? request.host}`;
-      const page = {
-        base,
-        version: deps.version,
-        services: await deps.services(request.identity.tenant),
-      };
+      const page = { base, version: deps.version, services: await deps.services(request.identity.tenant) };
       const isBrowser = request.headers.accept?.includes("text/html") === true;
       if (!isBrowser) return reply.type("text/plain; charset=utf-8").send(frontPageText(page));
       reply.header("content-security-policy", "default-src 'none'");
@@ -67,8 +63,7 @@ export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): 
       config: { access: "read", tenantFrom: "request" },
       schema: {
         summary: "What happened to one subject, oldest first",
-        description:
-          "With `follow` the answer goes on as one JSON object per line until the caller leaves.",
+        description: "With `follow` the answer goes on as one JSON object per line until the caller leaves.",
         querystring: z.toJSONSchema(eventsQuery, { target: "draft-7", io: "input" }),
       },
     },

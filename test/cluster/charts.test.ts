@@ -25,7 +25,9 @@ it("the examples' charts are what their sources make today", () => {
     const made = join(folder, "charts");
     expect(readdirSync(made)).toEqual(readdirSync(kept));
     for (const name of readdirSync(kept))
-      expect(readFileSync(join(made, name)).equals(readFileSync(join(kept, name))), name).toBe(true);
+      expect(readFileSync(join(made, name), "utf8") === readFileSync(join(kept, name), "utf8"), name).toBe(
+        true,
+      );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

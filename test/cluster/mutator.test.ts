@@ -10,7 +10,7 @@ it.each(platformFiles())("the proof finds every broken reference of $name, or th
   const objects = rendered.objects.map(({ object }) => object);
   const proof = proofOf(rendered);
   expect([...proof(objects)]).toEqual([]);
-  const verdict = judge(objects, findEdges(objects), proof, EXCUSES);
+  const verdict = judge(objects, findEdges(objects), proof, EXCUSES, rendered.objects);
   const text = verdictText(verdict);
   console.log(`${file.name}: ${text}`);
   expect(verdict.uncaught.filter(({ reason }) => reason === undefined).length, text).toBe(0);

@@ -8,7 +8,15 @@ export type Proof = (objects: readonly KubernetesObject[]) => Iterable<string>;
 /** Why an edge that was broken needn't be found, or can't. */
 export interface Excuse {
   reason: string;
-  covers(edge: Edge, object: KubernetesObject): boolean;
+  covers(edge: Edge, owner: Owner): boolean;
+}
+
+/** What has the edge, and where it comes from. */
+export interface Owner {
+  object: KubernetesObject;
+  /** Row of the chart that made it. */
+  chart?: string;
+  component: string;
 }
 
 export interface Verdict {
@@ -24,6 +32,7 @@ export function judge(
   edges: readonly Edge[],
   proof: Proof,
   excuses: readonly Excuse[] = [],
+  owners: readonly Omit<Owner, "object">[] = [],
 ): Verdict {
   const before = new Set(proof(objects));
   const verdict: Verdict = { total: edges.length, caught: 0, byCategory: new Map(), uncaught: [] };
@@ -37,7 +46,8 @@ export function judge(
       verdict.caught += 1;
       continue;
     }
-    const reason = excuses.find((it) => it.covers(edge, objects[edge.object]!))?.reason;
+    const owner = { component: "", ...owners[edge.object], object: objects[edge.object]! };
+    const reason = excuses.find((it) => it.covers(edge, owner))?.reason;
     verdict.uncaught.push({ edge, reason });
   }
   return verdict;
@@ -52,18 +62,17 @@ export function withBroken(objects: readonly KubernetesObject[], edge: Edge): Ku
   );
 }
 
-/** `metrics  41 of 41`, then what wasn't caught by reason. */
+/** `metrics  41 of 41`, then what wasn't caught by reason; each edge where there is none. */
 export function verdictText({ total, caught, byCategory, uncaught }: Verdict): string {
   const lines = [`caught ${caught} of ${total} broken edges`];
   for (const [category, count] of [...byCategory].sort(([a], [b]) => a.localeCompare(b)))
     lines.push(`  ${category.padEnd(9)}${count.caught} of ${count.total}`);
-  const reasons = new Map<string, Edge[]>();
-  for (const { edge, reason = "UNEXPLAINED" } of uncaught)
-    reasons.set(reason, [...(reasons.get(reason) ?? []), edge]);
-  for (const [reason, edges] of reasons) {
-    lines.push(`not caught, ${reason}: ${edges.length}`);
-    for (const edge of edges) lines.push(`  ${edgeText(edge)}`);
-  }
+  const reasons = new Map<string, number>();
+  for (const { reason } of uncaught)
+    if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  for (const [reason, count] of reasons) lines.push(`not caught, ${count}: ${reason}`);
+  for (const { edge, reason } of uncaught)
+    if (reason === undefined) lines.push(`NOT CAUGHT, AND UNEXPLAINED: ${edgeText(edge)}`);
   return lines.join("\n");
 }
 

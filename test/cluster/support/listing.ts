@@ -41,6 +41,11 @@ export function differences(before: Listing, after: Listing): string[] {
 /** What controllers make of what was applied, and the notes that we keep: nobody asked for these. */
 const FOLLOWS: readonly RegExp[] = [
   /^v1 (Pod|Endpoints) /,
+  /^v1 ServiceAccount \S+\/default$/,
+  // Claims of a StatefulSet.
+  /^v1 PersistentVolumeClaim \S+-\d+$/,
+  // Made anew out of what other roles add to them by their labels.
+  /^rbac\.authorization\.k8s\.io\/v1 ClusterRole \/(admin|edit|view)$/,
   /^v1 ConfigMap \S+\/(kube-root-ca\.crt|slipway-inventory-\S+)$/,
   /^apps\/v1 (ReplicaSet|ControllerRevision) /,
   /^discovery\.k8s\.io\/v1 EndpointSlice /,

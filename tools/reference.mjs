@@ -30,6 +30,7 @@ const FEATURES = {
   gcRoutes: "gc/routes",
   historyRoutes: "history/routes",
   importRoutes: "import/routes",
+  pushRoutes: "push/routes",
 };
 /** Further routes of the control process, which aren't of our own API. */
 const MORE_ROUTES = {

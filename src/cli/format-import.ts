@@ -2,7 +2,7 @@ import { COUNTED, type Counted, type Report } from "../import/driver/tally.ts";
 import { size } from "./import-progress.ts";
 import { oneLine, table } from "./terminal.ts";
 
-const NAMES: Readonly<Record<Counted, string>> = {
+export const IMPORTED_NAMES: Readonly<Record<Counted, string>> = {
   experiments: "experiments",
   runs: "runs",
   points: "points of metrics",
@@ -21,7 +21,7 @@ export function formatImport(report: Report): string {
   const mlflow = report.version === null ? "MLflow" : `MLflow ${report.version}`;
   const rows = COUNTED.filter((name) => !(isDryRun && name === "points")).map((name) => {
     const { found, brought, unchanged, failed } = counts[name];
-    return [NAMES[name], String(found), String(brought), String(unchanged), String(failed)];
+    return [IMPORTED_NAMES[name], String(found), String(brought), String(unchanged), String(failed)];
   });
   const lines = [
     `${isDryRun ? "Would bring" : "Brought"} to tenant ${report.tenant} from ${report.source} (${mlflow}):\n\n`,

@@ -20,6 +20,7 @@ import { addLogs } from "./commands/logs.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPlatform } from "./commands/platform/platform.ts";
 import { addPredictions } from "./commands/predictions.ts";
+import { addPush } from "./commands/push.ts";
 import { addRerun } from "./commands/rerun.ts";
 import { addRollout } from "./commands/rollout.ts";
 import { addRuns } from "./commands/runs.ts";
@@ -57,6 +58,7 @@ const COMMANDS: readonly AddCommand[] = [
   addCall,
   addLoad,
   addImport,
+  addPush,
   addLogin,
   addLogout,
   addWhoami,

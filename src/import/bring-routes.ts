@@ -5,9 +5,10 @@ import type { MetricPoint } from "../tracking/metrics/metric.ts";
 import type { ImportDeps } from "./deps.ts";
 import { importExperiment } from "./experiments.ts";
 import { int64 } from "./int64.ts";
+import type { Bringing } from "./items.ts";
 import { importLoggedModel } from "./logged-models.ts";
 import { importRegisteredModel } from "./registered-models.ts";
-import { BASE, described, importId, importOf, read, unchecked } from "./route-parts.ts";
+import { BASE, described, importAt, importId, PUSH_SOURCE, read, unchecked } from "./route-parts.ts";
 import { importMetrics, importRun } from "./runs.ts";
 import { readTrace } from "./trace-in.ts";
 import { importTrace } from "./traces.ts";
@@ -24,7 +25,7 @@ interface Bring<Schema extends z.ZodType> {
   summary: string;
   description?: string;
   body: Schema;
-  bring(given: z.infer<Schema>, about: { workspace: string; importId: string; now: number }): Promise<object>;
+  bring(given: z.infer<Schema>, about: Bringing & { workspace: string }): Promise<object>;
 }
 
 /** The calls by which things are brought, each as the source has it. */
@@ -47,8 +48,13 @@ export function bringRoutes(app: FastifyInstance, deps: ImportDeps): void {
         },
       },
       async (request: FastifyRequest) => {
-        const id = await importOf(request, db);
-        const about = { workspace: request.identity.tenant, importId: id, now: clock.now() };
+        const { importId: id, source } = await importAt(request, db);
+        const about = {
+          workspace: request.identity.tenant,
+          importId: id,
+          isPush: PUSH_SOURCE.test(source),
+          now: clock.now(),
+        };
         return route.bring(read(route.body, request.body), about);
       },
     );
@@ -65,8 +71,8 @@ export function bringRoutes(app: FastifyInstance, deps: ImportDeps): void {
     path: "runs",
     summary: "Bring tracking runs without their metrics' histories and files",
     body: wire.runs,
-    async bring({ runs }, { workspace, now }) {
-      await Promise.all(runs.map((run) => db.write(importRun, { workspace, run, now })));
+    async bring({ runs }, about) {
+      await Promise.all(runs.map((run) => db.write(importRun, { ...about, run })));
       return {};
     },
   });
@@ -86,8 +92,8 @@ export function bringRoutes(app: FastifyInstance, deps: ImportDeps): void {
     path: "logged-models",
     summary: "Bring a logged model without its files",
     body: wire.loggedModel,
-    async bring(model, { workspace }) {
-      await db.write(importLoggedModel, { workspace, model });
+    async bring(model, about) {
+      await db.write(importLoggedModel, { ...about, model });
       return {};
     },
   });
@@ -106,10 +112,10 @@ export function bringRoutes(app: FastifyInstance, deps: ImportDeps): void {
     path: "traces",
     summary: "Bring traces with their spans and assessments",
     body: wire.traces,
-    async bring({ traces }, { workspace, now }) {
+    async bring({ traces }, about) {
       for (const trace of traces) {
-        const whole = readTrace(trace, () => `a-${ids.hex()}`, now);
-        await db.write(importTrace, { workspace, ...whole });
+        const whole = readTrace(trace, () => `a-${ids.hex()}`, about.now);
+        await db.write(importTrace, { ...about, ...whole });
       }
       return {};
     },

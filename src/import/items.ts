@@ -1,3 +1,4 @@
+import { SlipwayError } from "../http/errors.ts";
 import { defineCommand, type ReadTx, type SqlValue, type Tx } from "../store/database.ts";
 import type { FileKind, Kind } from "./kinds.ts";
 
@@ -129,4 +130,26 @@ export function knownFiles(
     "SELECT path, size, sha256 FROM import_files WHERE import_id = ? AND kind = ? AND owner_id = ? ORDER BY path",
     [importId, kind, ownerId],
   );
+}
+
+/** What is brought for an import; of a push nothing is changed that came from elsewhere. */
+export interface Bringing {
+  importId: string;
+  isPush: boolean;
+  now: number;
+}
+
+/**
+ * Notes that something of a push is begun, so that what is half here is known as its own. IMPORT_CONFLICT when it is here
+ * and came from elsewhere: the source would overwrite what it knows nothing of.
+ */
+export async function beginOwn(
+  tx: Tx,
+  { importId, isPush, now }: Bringing,
+  { kind, id, isHere }: { kind: Kind; id: string; isHere: boolean },
+): Promise<void> {
+  if (!isPush || (await findItem(tx, importId, kind, id))) return;
+  if (isHere)
+    throw new SlipwayError("IMPORT_CONFLICT", "another one has this id here", { where: `${kind} ${id}` });
+  await putItem(tx, { importId, kind, sourceId: id, targetId: id, isOwn: true, fingerprint: null, now });
 }

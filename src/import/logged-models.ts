@@ -6,15 +6,19 @@ import { logToModel } from "../tracking/models/commands.ts";
 import { missing } from "../tracking/wire/errors.ts";
 import { storedDouble } from "../tracking/wire/json.ts";
 import { int64 } from "./int64.ts";
+import { beginOwn, type Bringing } from "./items.ts";
 import type { LoggedModelIn } from "./wire.ts";
 
 /** Brings a logged model without its files, or brings it up to date. */
 export const importLoggedModel = defineCommand(
   "imports.logged-model",
-  async (tx, { workspace, model }: { workspace: string; model: LoggedModelIn }): Promise<void> => {
+  async (tx, args: Bringing & { workspace: string; model: LoggedModelIn }): Promise<void> => {
+    const { workspace, model } = args;
     const experimentId = Number(model.experimentId);
     const experiment = await byId(tx, workspace, experimentId);
     if (!experiment) throw missing(`No Experiment with id=${model.experimentId} exists`);
+    const here = await tx.get("SELECT 1 AS here FROM logged_models WHERE model_id = ?", [model.id]);
+    await beginOwn(tx, args, { kind: "logged-model", id: model.id, isHere: here !== undefined });
     await tx.run(
       `INSERT INTO logged_models (model_id, experiment_id, name, artifact_uri, creation_time, last_update_time,
          status, model_type, source_run_id, lifecycle_stage, workspace)

@@ -32,15 +32,26 @@ export function read<Schema extends z.ZodType>(schema: Schema, value: unknown): 
   });
 }
 
+/** A platform and one of its tenants, as `slipway push` names where things come from; all else is an MLflow server. */
+export const PUSH_SOURCE = /^slipway:[0-9a-f]{32}\/[a-z0-9][a-z0-9-]{0,62}$/;
+
 /** The import that the path names, of the request's tenant. */
 export async function importOf(request: FastifyRequest, db: Database): Promise<string> {
+  return (await importAt(request, db)).importId;
+}
+
+/** The same, and where it comes from. */
+export async function importAt(
+  request: FastifyRequest,
+  db: Database,
+): Promise<{ importId: string; source: string }> {
   const { importId: id } = read(importId, request.params);
   const row = await db.read((tx) =>
-    tx.get("SELECT 1 AS found FROM imports WHERE import_id = ? AND tenant = ?", [
+    tx.get<{ source: string }>("SELECT source FROM imports WHERE import_id = ? AND tenant = ?", [
       id,
       request.identity.tenant,
     ]),
   );
-  if (row) return id;
+  if (row) return { importId: id, source: row.source };
   throw new SlipwayError("NOT_FOUND", `there is no import ${id}`, { hint: "Begin one: POST /imports." });
 }

@@ -9,13 +9,15 @@ import { RUN_COLUMNS, runScope, type RunRow } from "../tracking/runs/queries.ts"
 import { missing } from "../tracking/wire/errors.ts";
 import { Digest, digestOf, type Facts } from "./digest.ts";
 import { int64 } from "./int64.ts";
+import { beginOwn, type Bringing } from "./items.ts";
 import type { RunIn } from "./wire.ts";
 
 /** Brings a tracking run without its histories and files, or brings it up to date; what was added here stays. */
 export const importRun = defineCommand(
   "imports.run",
-  async (tx, { workspace, run, now }: { workspace: string; run: RunIn; now: number }): Promise<void> => {
-    const { rid, experimentId } = await openRun(tx, workspace, run);
+  async (tx, args: Bringing & { workspace: string; run: RunIn }): Promise<void> => {
+    const { workspace, run, now } = args;
+    const { rid, experimentId } = await openRun(tx, args);
     for (const { key, value } of run.params) {
       await tx.run(
         "INSERT INTO params (rid, key, value, experiment_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -44,9 +46,9 @@ export const importRun = defineCommand(
 /** The run's row, made where it isn't there; active within this transaction, whatever it was and will be. */
 async function openRun(
   tx: Tx,
-  workspace: string,
-  run: RunIn,
+  args: Bringing & { workspace: string; run: RunIn },
 ): Promise<{ rid: number; experimentId: number }> {
+  const { workspace, run } = args;
   const known = await tx.get<RunRow & { workspace: string }>(
     `SELECT ${RUN_COLUMNS}, r.workspace FROM runs r WHERE r.run_id = ?`,
     [run.id],
@@ -54,6 +56,7 @@ async function openRun(
   if (known && known.workspace !== workspace) {
     throw new SlipwayError("IMPORT_CONFLICT", "the run's id can't be used here", { where: `run ${run.id}` });
   }
+  await beginOwn(tx, args, { kind: "run", id: run.id, isHere: known !== undefined });
   if (known) {
     await tx.run("UPDATE runs SET lifecycle_stage = 'active' WHERE rid = ?", [known.rid]);
     return { rid: known.rid, experimentId: known.experiment_id };

@@ -19,4 +19,6 @@ export const importMigrations: readonly Migration[] = [
         PRIMARY KEY (import_id, kind, owner_id, path))`,
     ],
   },
+  // Where a file of the same bytes is, so that it needn't be sent twice.
+  { id: "imports-002", statements: ["CREATE INDEX import_files_by_hash ON import_files (sha256, size)"] },
 ];

@@ -31,6 +31,14 @@ export const pipelineMigrations: readonly Migration[] = [
       "CREATE INDEX pipeline_runs_by_workspace ON pipeline_runs (workspace, created_at)",
     ],
   },
+  {
+    // Of one that ran on another platform and came here with what it made.
+    id: "pipelines-004",
+    statements: [
+      "ALTER TABLE pipeline_runs ADD COLUMN brought_from TEXT",
+      "CREATE INDEX pipeline_runs_by_commit ON pipeline_runs (project, commit_id)",
+    ],
+  },
 ];
 
 interface Row {
@@ -55,6 +63,7 @@ interface Row {
   cancel_requested: number;
   announced: number;
   steps: string;
+  brought_from: string | null;
 }
 
 function fromRow(row: Row): PipelineRun {
@@ -81,6 +90,7 @@ function fromRow(row: Row): PipelineRun {
     cancelRequested: row.cancel_requested !== 0,
     announced: row.announced !== 0,
     steps: JSON.parse(row.steps) as PipelineRun["steps"],
+    ...(row.brought_from === null ? {} : { broughtFrom: row.brought_from }),
   };
 }
 
@@ -216,4 +226,29 @@ export async function readPipelineRuns(
 export async function readUnfinished(tx: ReadTx): Promise<PipelineRun[]> {
   const rows = await tx.all<Row>("SELECT * FROM pipeline_runs WHERE announced = 0 ORDER BY created_at, id");
   return rows.map(fromRow);
+}
+
+/** Of a project, in the order of their ids, for whoever takes them elsewhere. */
+export async function readEndedRuns(
+  tx: ReadTx,
+  { tenant, project, after, limit }: { tenant: string; project: string; after: string; limit: number },
+): Promise<PipelineRun[]> {
+  const rows = await tx.all<Row>(
+    `SELECT * FROM pipeline_runs WHERE workspace = ? AND project = ? AND id > ? AND announced = 1
+     ORDER BY id LIMIT ?`,
+    [tenant, project, after, limit],
+  );
+  return rows.map(fromRow);
+}
+
+/** Ids of a project's that somebody still has to work on: at most a hundred. */
+export async function readUnderWay(
+  tx: ReadTx,
+  { tenant, project }: { tenant: string; project: string },
+): Promise<string[]> {
+  const rows = await tx.all<{ id: string }>(
+    "SELECT id FROM pipeline_runs WHERE workspace = ? AND project = ? AND announced = 0 ORDER BY id LIMIT 100",
+    [tenant, project],
+  );
+  return rows.map(({ id }) => id);
 }

@@ -32,6 +32,10 @@ type FollowDeps = Pick<PipelinesDeps, "database" | "engine" | "events" | "tracki
 export async function* followLines(id: string, deps: FollowDeps, signal: AbortSignal): AsyncIterable<string> {
   const run = await deps.database.read((tx) => readPipelineRun(tx, id));
   if (!run) throw new SlipwayError("NOT_FOUND", `there is no pipeline run ${id}`);
+  if (run.broughtFrom !== undefined) {
+    yield `slipway: it came along with what it made, from ${run.broughtFrom}; nothing is run again`;
+    return;
+  }
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });

@@ -36,6 +36,8 @@ export interface PipelineRun {
   announced: boolean;
   /** The last that is known of the steps. */
   steps: StepStatus[];
+  /** It ran on another platform, which this names, and came here with what it made. */
+  broughtFrom?: string;
 }
 
 /** True when nothing will change any more. */

@@ -72,6 +72,10 @@ export const ANSWER = {
     reason: TEXT_OR_NULL,
     code: TEXT_OR_NULL,
     steps: { type: "array", items: STEP },
+    broughtFrom: {
+      type: "string",
+      description: "It ran on another platform, and came here with what it made (`slipway push`).",
+    },
   },
 } as const;
 

@@ -142,7 +142,7 @@ async function found(pipelines: Pipelines, id: string, tenant: string): Promise<
 /** What callers see. */
 function view(run: PipelineRun): Record<string, unknown> {
   const { id, project, commit, ref, pusher, state, createdAt, startedAt, finishedAt, model, version } = run;
-  const { reason, code, rolloutId, steps } = run;
+  const { reason, code, rolloutId, steps, broughtFrom } = run;
   const trackingRunId = run.startedAt === null ? null : run.trackingRunId;
   return {
     id,
@@ -161,5 +161,6 @@ function view(run: PipelineRun): Record<string, unknown> {
     reason,
     code,
     steps,
+    ...(broughtFrom === undefined ? {} : { broughtFrom }),
   };
 }

@@ -40,6 +40,8 @@ import { importRoutes } from "../import/routes.ts";
 import { importMigrations } from "../import/schema.ts";
 import { pipelineMetrics } from "../pipelines/pipeline-metrics.ts";
 import { createPipelines } from "../pipelines/pipelines.ts";
+import { pushRoutes } from "../push/routes.ts";
+import { broughtRunOf } from "../push/commands.ts";
 import { pipelineRoutes } from "../pipelines/routes.ts";
 import { createTrackingLedger } from "../pipelines/tracking-ledger.ts";
 import { createRegistry } from "../registry/create-registry.ts";
@@ -83,7 +85,7 @@ import { whyRoutes } from "../why/routes.ts";
 import type { ControlSecrets } from "./artifact-settings.ts";
 import { SOCKETS, type PlatformConfig } from "./config.ts";
 import type { OpenTarget } from "./control-target.ts";
-import { otherOwner, refuseProjects } from "./follower.ts";
+import { otherOwner, platformId, refuseProjects } from "./follower.ts";
 import { callerName, identify } from "./identify.ts";
 import { openArtifacts } from "./open-artifacts.ts";
 import { openDatabase } from "./open-database.ts";
@@ -156,6 +158,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   const metered = meterDatabase(database, () => performance.now());
   const db = changes.watch(metered.database);
   const owner = await otherOwner(db, { dataDir: config.dataDir, clock, ids });
+  const id = owner?.platform ?? platformId(config.dataDir, ids);
   const events = createEvents(db, clock);
   const artifacts = await openArtifacts({
     settings: config.artifacts,
@@ -290,7 +293,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
       const { spec } = await projectAt(push.project, push.commit);
       const tenant = await tenantOfProject(push.project);
       await tenants.claim(tenant, spec);
-      return (await pipelines.trigger({ ...push, tenant, spec, cache: true, key: push.id })).id;
+      const brought = await db.read((tx) => broughtRunOf(tx, push));
+      return brought ?? (await pipelines.trigger({ ...push, tenant, spec, cache: true, key: push.id })).id;
     },
     logDefect,
   });
@@ -320,6 +324,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     version: config.version,
     mlflowVersion: MLFLOW_VERSION,
     target: target.name,
+    platformId: id,
     dataDir: config.dataDir,
     grpcPort: config.grpcPort,
     events,
@@ -350,6 +355,18 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     artifactRoot: config.artifactRoot,
     artifactUris: tracking.artifactUris,
     maxArtifactBytes: config.artifacts.maxBytes,
+  });
+  pushRoutes(app, {
+    db,
+    clock,
+    blobs,
+    rollouts,
+    platformId: id,
+    version: config.version,
+    claimProject: projectOwners.claim,
+    ownerOfProject: projectOwners.of,
+    projectAt,
+    callerName,
   });
   pipelineRoutes(app, {
     pipelines,

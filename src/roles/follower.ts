@@ -14,6 +14,7 @@ const OF_PROJECTS = [
   "/git/",
   "/api/slipway/v1/pipeline-runs",
   "/api/slipway/v1/projects",
+  "/api/slipway/v1/pushes",
   "/api/slipway/v1/services",
 ];
 const READING = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -38,7 +39,11 @@ export function refuseProjects(app: FastifyInstance): void {
   });
 }
 
-function platformId(dataDir: string, ids: Ids): string {
+/**
+ * The platform's id, made at its first start: the one that is given, when the volume was lost and a copy of what it held
+ * says whose it was.
+ */
+export function platformId(dataDir: string, ids: Ids, lost?: string): string {
   const file = join(dataDir, FILE);
   try {
     const { id } = JSON.parse(readFileSync(file, "utf8")) as { id?: unknown };
@@ -50,7 +55,7 @@ function platformId(dataDir: string, ids: Ids): string {
         cause: error,
       });
   }
-  const id = ids.hex();
+  const id = lost ?? ids.hex();
   writeFileSync(file, `${JSON.stringify({ id })}\n`, { mode: 0o600, flush: true } as object);
   return id;
 }

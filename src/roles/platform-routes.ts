@@ -7,6 +7,8 @@ import { frontPageHtml, frontPageText } from "./front-page.ts";
 export interface PlatformRoutesDeps {
   version: string;
   mlflowVersion: string;
+  /** Of this platform; goes where its data folder goes. */
+  platformId: string;
   /** Where the platform's work is done. */
   target: "local" | "kubernetes";
   dataDir: string;
@@ -39,6 +41,7 @@ export function platformRoutes(app: FastifyInstance, deps: PlatformRoutesDeps): 
       name: "slipway",
       version: deps.version,
       mlflowVersion: deps.mlflowVersion,
+      platform: deps.platformId,
       target: deps.target,
       dataDir: deps.dataDir,
       grpcPort: deps.grpcPort,

@@ -3,6 +3,7 @@ import { gitCommands } from "../git/commands.ts";
 import { historyCommands } from "../history/record-commands.ts";
 import { importCommands } from "../import/commands.ts";
 import { pipelineCommands } from "../pipelines/commands.ts";
+import { pushCommands } from "../push/commands.ts";
 import { commands as registryCommands } from "../registry/commands.ts";
 import { rolloutCommands } from "../rollout/commands.ts";
 import { commands as eventCommands } from "../store/events.ts";
@@ -21,6 +22,7 @@ runWriterThread([
   ...rolloutCommands,
   ...tenancyCommands,
   ...importCommands,
+  ...pushCommands,
   ...gcCommands,
   ...historyCommands,
 ]);

@@ -35,6 +35,7 @@ const DATA = [
   /^\/v1\/traces$/,
   /^\/api\/slipway\/v1\/services\/[^/]+\/labels$/,
   /^\/api\/slipway\/v1\/imports\/[^/]+\/(?!end$)/,
+  /^\/api\/slipway\/v1\/pushes\/(?:look|[^/]+\/(?:pipeline-runs|files))$/,
 ];
 /** What takes data away is a change all the same. */
 const REMOVES = /\/delete-traces$/;

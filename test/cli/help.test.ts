@@ -25,6 +25,7 @@ const COMMANDS = [
   "call",
   "load",
   "import",
+  "push",
   "login",
   "logout",
   "whoami",

@@ -12,6 +12,7 @@ async function get(accept: string, services: { name: string; champion: number | 
     mlflowVersion: "3.0.0",
     target: "local",
     grpcPort: 4601,
+    platformId: "ab".repeat(16),
     dataDir: "/data",
     events: {} as Events,
     ownerOf: async () => "default",

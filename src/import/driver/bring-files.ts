@@ -41,7 +41,8 @@ export async function bringFiles(
       if (options.isDryRun) tally.addBytes(file.size ?? 0);
       else {
         try {
-          tally.addBytes(await bringFile(context, tree, kind, ownerId, file));
+          const isTaken = (await context.takesSame?.(kind, ownerId, tree, file)) === true;
+          if (!isTaken) tally.addBytes(await bringFile(context, tree, kind, ownerId, file));
         } catch (error) {
           return fail(file.path, error);
         }

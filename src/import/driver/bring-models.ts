@@ -11,10 +11,11 @@ export async function bringLoggedModels(
   from: string,
   to: string,
   seen: Set<string>,
+  filter?: string,
 ): Promise<void> {
   const { source, platform, tally, options } = context;
   try {
-    for await (const page of source.loggedModels(from)) {
+    for await (const page of source.loggedModels(from, filter)) {
       tally.add("loggedModels", "found", page.length);
       for (const model of page) seen.add(model.info.model_id);
       const known = await platform.known(
@@ -26,7 +27,8 @@ export async function bringLoggedModels(
         const fingerprint = fingerprintOf(model);
         try {
           const isUnchanged = known.get(id) === fingerprint && !options.isRecheck;
-          if (!isUnchanged && !options.isDryRun) await platform.loggedModel(loggedModelIn(model, to));
+          const isKept = isUnchanged || context.isThere?.("logged-model", id) === true;
+          if (!isKept && !options.isDryRun) await platform.loggedModel(loggedModelIn(model, to));
           const isWhole = await bringFiles(context, "logged-model", id, uri);
           if (isUnchanged) return tally.add("loggedModels", "unchanged");
           if (isWhole && !options.isDryRun) await platform.done({ kind: "logged-model", id, fingerprint });

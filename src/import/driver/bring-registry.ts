@@ -14,6 +14,10 @@ const VERSIONS = 500;
 export interface Brought {
   runs: ReadonlySet<string>;
   loggedModels: ReadonlySet<string>;
+  /** Of which every version comes, wherever it is from. */
+  models?: ReadonlySet<string>;
+  /** Aliases of a model that the platform it goes to makes by itself. */
+  ownAliases?: (model: string) => readonly string[];
 }
 
 /** Brings registered models and prompts with versions and aliases; of some experiments the versions that came from them. */
@@ -29,16 +33,23 @@ export async function bringRegistry(context: ImportContext, only: Brought | unde
     try {
       const model = await source.registeredModel(name);
       const all = await source.versions(name, isPrompt);
-      const own = only ? all.filter((version) => isOf(version, only)) : all;
+      const own = only ? versionsOf(name, all, only) : all;
       if (only && own.length === 0) return;
       tally.add("registeredModels", "found");
       tally.add("versions", "found", own.length);
-      await bringModel(context, model, own, uriOf);
+      const left = only?.ownAliases?.(name) ?? [];
+      const aliases = model.aliases?.filter(({ alias }) => !left.includes(alias)) ?? [];
+      await bringModel(context, { ...model, aliases }, own, uriOf);
     } catch (error) {
       tally.add("registeredModels", "failed");
       noteFailure(tally, { kind: "registered-model", id: name }, error);
     }
   });
+}
+
+/** Those of a model's versions that came from what is brought. */
+export function versionsOf(name: string, all: readonly ModelVersion[], only: Brought): ModelVersion[] {
+  return only.models?.has(name) === true ? [...all] : all.filter((version) => isOf(version, only));
 }
 
 function isOf(version: ModelVersion, only: Brought): boolean {

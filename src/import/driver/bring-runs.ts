@@ -13,15 +13,16 @@ import type { Run } from "./messages.ts";
 const POINTS = 10_000;
 const ENDED: ReadonlySet<string> = new Set(["FINISHED", "FAILED", "KILLED"]);
 
-/** Brings an experiment's tracking runs; `seen` gets the ids of all. */
+/** Brings an experiment's tracking runs, or those of a filter; `seen` gets the ids of all. */
 export async function bringRuns(
   context: ImportContext,
   from: string,
   to: string,
   seen: Set<string>,
+  filter?: string,
 ): Promise<void> {
   const { source, platform, tally, options } = context;
-  for await (const page of source.runs(from)) {
+  for await (const page of source.runs(from, filter)) {
     tally.add("runs", "found", page.length);
     for (const run of page) seen.add(idOf(run));
     const known = await platform.known("run", page.map(idOf));
@@ -34,7 +35,8 @@ export async function bringRuns(
           await bringFiles(context, "run", idOf(run), run.info.artifact_uri);
           return tally.add("runs", "unchanged");
         }
-        if (!options.isDryRun) await bringRun(context, run, to);
+        const isThere = context.isThere?.("run", idOf(run)) === true;
+        if (!options.isDryRun && !isThere) await bringRun(context, run, to);
         const isWhole = await bringFiles(context, "run", idOf(run), run.info.artifact_uri);
         if (!options.isDryRun) await noteRun(context, run, isWhole ? fingerprint : "files-missing");
         tally.add("runs", "brought");

@@ -46,7 +46,8 @@ async function bringTrace(
 ): Promise<void> {
   const { platform, options } = context;
   const spans = await spansOf(context, info);
-  if (!options.isDryRun) await platform.trace({ info: moved(info, to), spans: spans.map(otlpSpan) });
+  if (!options.isDryRun && context.isThere?.("trace", info.trace_id) !== true)
+    await platform.trace({ info: moved(info, to), spans: spans.map(otlpSpan) });
   const isWhole = await bringFiles(context, "trace", info.trace_id, info.tags?.[ARTIFACTS]);
   const isOver = info.state === "OK" || info.state === "ERROR";
   if (isWhole && isOver && !options.isDryRun)

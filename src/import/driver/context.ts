@@ -1,4 +1,7 @@
 import { SlipwayError } from "../../http/errors.ts";
+import type { FileKind, Kind } from "../kinds.ts";
+import type { FileTree } from "./file-tree.ts";
+import type { FileEntry } from "./messages.ts";
 import type { MlflowSource } from "./mlflow-source.ts";
 import type { Platform } from "./platform.ts";
 import { SourceError } from "./source-error.ts";
@@ -10,6 +13,10 @@ export interface ImportContext {
   platform: Platform;
   tally: Tally;
   options: ImportOptions;
+  /** Whether it is there already, as it is here, by another way: nothing of it but its files is sent. */
+  isThere?: (kind: Kind, id: string) => boolean;
+  /** Has the platform take a file from another of its places; false: it has none with these bytes. */
+  takesSame?: (kind: FileKind, ownerId: string, tree: FileTree, file: FileEntry) => Promise<boolean>;
 }
 
 export interface ImportOptions {

@@ -79,8 +79,8 @@ function named(all: Experiment[], names: readonly string[]): Experiment[] {
   return all.filter(({ name }) => names.includes(name));
 }
 
-/** The experiment's id here; of a dry run its own. Undefined: it couldn't be brought, and its runs have no place. */
-async function bringExperiment(
+/** Brings an experiment. Its id here; of a dry run its own. Undefined: it couldn't be brought, and its runs have no place. */
+export async function bringExperiment(
   { platform, tally, options }: ImportContext,
   experiment: Experiment,
 ): Promise<string | undefined> {

@@ -77,8 +77,9 @@ export class MlflowSource {
   }
 
   /** Active and deleted ones, the oldest first: what is new comes behind what was there. */
-  async *runs(experimentId: string): AsyncGenerator<Run[]> {
+  async *runs(experimentId: string, filter?: string): AsyncGenerator<Run[]> {
     const call = {
+      ...(filter === undefined ? {} : { filter }),
       experiment_ids: [experimentId],
       run_view_type: "ALL",
       max_results: RUNS,
@@ -100,15 +101,24 @@ export class MlflowSource {
     } while (token !== undefined);
   }
 
-  /** Where a run's files are. */
-  async runUri(runId: string): Promise<string | undefined> {
+  async run(runId: string): Promise<Run | undefined> {
     const query = { run_id: runId, run_uuid: runId };
-    const { run } = await this.#get<{ run?: Run }>("/api/2.0/mlflow/runs/get", query);
-    return run?.info.artifact_uri;
+    return (await this.#get<{ run?: Run }>("/api/2.0/mlflow/runs/get", query)).run;
   }
 
-  async *loggedModels(experimentId: string): AsyncGenerator<LoggedModel[]> {
+  /** Where a run's files are. */
+  async runUri(runId: string): Promise<string | undefined> {
+    return (await this.run(runId))?.info.artifact_uri;
+  }
+
+  async loggedModel(id: string): Promise<LoggedModel> {
+    const path = `/api/2.0/mlflow/logged-models/${encodeURIComponent(id)}`;
+    return (await this.#get<{ model: LoggedModel }>(path, {})).model;
+  }
+
+  async *loggedModels(experimentId: string, filter?: string): AsyncGenerator<LoggedModel[]> {
     const call = {
+      ...(filter === undefined ? {} : { filter }),
       experiment_ids: [experimentId],
       max_results: 50,
       order_by: [{ field_name: "creation_timestamp", ascending: true }],
@@ -154,6 +164,11 @@ export class MlflowSource {
       token = page.next_page_token || undefined;
     } while (token !== undefined);
     return found.toSorted((a, b) => Number(a.version) - Number(b.version));
+  }
+
+  async trace(traceId: string): Promise<TraceInfo | undefined> {
+    const path = `/api/3.0/mlflow/traces/${encodeURIComponent(traceId)}`;
+    return (await this.#get<{ trace?: { trace_info?: TraceInfo } }>(path, {})).trace?.trace_info;
   }
 
   async *traces(experimentId: string): AsyncGenerator<TraceInfo[]> {

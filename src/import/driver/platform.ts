@@ -59,6 +59,11 @@ export class Platform {
     return tenant;
   }
 
+  /** Of the import that has begun. */
+  get importId(): string {
+    return this.#import.slice(BASE.length + 1);
+  }
+
   /** Looks for the import from that source without beginning one; without it nothing is known. */
   async find(source: string): Promise<string> {
     const answer = JSON.parse(await this.#http.text(BASE)) as {
@@ -155,8 +160,8 @@ export class Platform {
   }
 }
 
-/** Null: it may be tried again. */
-function refusal(status: number, body: string): Error | null {
+/** Why a platform refused a call; null: it may be tried again. */
+export function refusal(status: number, body: string): Error | null {
   let error: ErrorBody | undefined;
   try {
     ({ error } = JSON.parse(body) as { error?: ErrorBody });

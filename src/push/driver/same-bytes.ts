@@ -1,0 +1,30 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { ImportContext } from "../../import/driver/context.ts";
+import type { Peer } from "./peer.ts";
+
+/** A smaller file is sent before it is known whether it had to be. */
+const WORTH_ASKING = 64 * 1024;
+
+/**
+ * Asks the target whether it has a file's bytes from an earlier one, by their SHA-256. Reading twice where the file is costs
+ * less than sending what is there.
+ */
+export function takesSame(
+  to: Peer,
+  importId: () => string,
+  taken: (bytes: number) => void,
+): NonNullable<ImportContext["takesSame"]> {
+  return async (kind, ownerId, tree, { path, size }) => {
+    if (size === undefined || size < WORTH_ASKING) return false;
+    const { body } = await tree.open(path);
+    if (body === null) return false;
+    const hash = createHash("sha256");
+    await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), hash);
+    const file = { kind, ownerId, path, size, sha256: hash.digest("hex") };
+    const { isHere } = await to.post<{ isHere: boolean }>(`/pushes/${importId()}/files`, file);
+    if (isHere) taken(size);
+    return isHere;
+  };
+}

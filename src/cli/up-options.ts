@@ -21,6 +21,8 @@ export interface UpOptions {
   artifactsDir?: string;
   /** An S3-compatible store behind it instead. */
   artifactsS3?: S3Options;
+  /** Folder or S3-compatible store to which every push goes before it is acknowledged. */
+  gitMirror?: string | S3Options;
   /** Of one artifact, in bytes. */
   maxArtifactBytes: number;
   /** Where new experiments put artifacts; the platform opens it only when it is `mlflow-artifacts:`. */
@@ -36,7 +38,7 @@ export interface UpOptions {
   json: boolean;
 }
 
-/** `--artifacts s3://…` and what belongs to it. */
+/** `--artifacts s3://…` or `--git-mirror s3://…`, and what belongs to it. */
 export interface S3Options {
   /** `s3://bucket/prefix`. */
   destination: string;

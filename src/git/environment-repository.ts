@@ -6,8 +6,10 @@ import { environmentCommit, readCommits } from "./commits.ts";
 import { syncFile, syncFolder } from "./durable.ts";
 import type { EnvironmentCommit, EnvironmentRepository, ServiceState } from "./environment.ts";
 import { removeStaleLocks } from "./leftovers.ts";
-import { MAIN } from "./names.ts";
+import { moveReference } from "./move-reference.ts";
+import { ENVIRONMENT, MAIN } from "./names.ts";
 import type { Git } from "./plumbing.ts";
+import type { PushMirror } from "./push-mirror.ts";
 import { readServices } from "./service-tree.ts";
 import { encodeTree, type TreeEntry } from "./tree.ts";
 import { renderServiceFile, serviceFilePath, serviceOfPath, SERVICES } from "./service-file.ts";
@@ -17,6 +19,8 @@ export interface EnvironmentRepositoryDeps {
   path: string;
   git: Git;
   clock: Clock;
+  /** Absent: there is no mirror. */
+  mirror?: PushMirror | undefined;
 }
 
 /** What the hook of the environment repository tells it. */
@@ -46,6 +50,7 @@ class BareEnvironment implements PushedEnvironment {
   readonly #git: Git;
   readonly #path: string;
   readonly #clock: Clock;
+  readonly #mirror: PushMirror | undefined;
   readonly #commits = new Map<string, EnvironmentCommit>();
   readonly #services = new Map<string, Map<string, ServiceState>>();
   readonly #listeners: (() => void)[] = [];
@@ -54,7 +59,8 @@ class BareEnvironment implements PushedEnvironment {
   /** Our own commits go one after the other; people's pushes meet them at the compare-and-swap. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ path, git, clock }: EnvironmentRepositoryDeps) {
+  constructor({ path, git, clock, mirror }: EnvironmentRepositoryDeps) {
+    this.#mirror = mirror;
     this.#path = path;
     this.#git = git;
     this.#clock = clock;
@@ -190,9 +196,9 @@ class BareEnvironment implements PushedEnvironment {
   /** Compare-and-swap of the branch; an answer other than true says whose commit is there instead. */
   async #move(id: string, parent: string | null): Promise<true | { conflict: string | null }> {
     await removeStaleLocks(this.#path, this.#clock);
-    const args = ["update-ref", "-m", "slipway", MAIN, id, parent ?? "0".repeat(id.length)];
+    const move = { name: ENVIRONMENT, path: this.#path, ref: MAIN, commit: id, previous: parent };
     try {
-      await this.#git.run(args, { repository: this.#path });
+      await moveReference({ git: this.#git, mirror: this.#mirror }, move);
       return true;
     } catch (error) {
       const found = await this.#headId();

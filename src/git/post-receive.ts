@@ -21,7 +21,7 @@ export interface PostReceiveDeps {
 /** post-receive: the push is in; start what it starts, and tell how it goes. */
 export function follow(deps: PostReceiveDeps): (report: Report) => Conversation {
   return async function* (report) {
-    report.push?.accepted();
+    await report.push?.accepted(report.updates.length);
     // Git flushes packs and references, not their names.
     for (const folder of ["objects/pack", "refs/heads"]) {
       await syncFolder(join(report.objects.repository, folder)).catch(() => {});

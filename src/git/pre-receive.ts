@@ -4,6 +4,7 @@ import type { Conversation, Report } from "./hook-report.ts";
 import { isZero, kindOf, MAIN } from "./names.ts";
 import { checkProjectPush, type ProjectVerdict } from "./project-check.ts";
 import type { ProjectOwners } from "./project-owners.ts";
+import type { PushMirror } from "./push-mirror.ts";
 import type { ServiceOwners } from "./service-owners.ts";
 import { DEFAULT_TENANT } from "../http/identity.ts";
 import type { Project } from "../spec/project.ts";
@@ -19,6 +20,8 @@ export interface PreReceiveDeps {
   versionExists: (model: string, version: number) => Promise<boolean>;
   /** What a pusher should know of a spec that is taken, one line each; what fails here refuses nothing. */
   advise?: (spec: Project, tenant: string) => Promise<string[]>;
+  /** Absent: there is no mirror. */
+  mirror?: PushMirror | undefined;
 }
 
 /** pre-receive: the verdict about a push whose objects aren't in the repository yet. */
@@ -35,7 +38,7 @@ export function judge(deps: PreReceiveDeps): (report: Report) => Conversation {
     if (!refusal) {
       const advice = spec && deps.advise ? await deps.advise(spec, tenant).catch(() => []) : [];
       for (const line of advice) yield `slipway: ${line}`;
-      return 0;
+      return deps.mirror ? yield* mirrored(deps.mirror, { name, updates, objects, push }) : 0;
     }
     yield "slipway: push refused";
     yield "";
@@ -43,6 +46,21 @@ export function judge(deps: PreReceiveDeps): (report: Report) => Conversation {
     yield "";
     return 1;
   };
+}
+
+/** Into the mirror, as the last thing before the references move. */
+async function* mirrored(
+  mirror: PushMirror,
+  { name, updates, objects, push }: Omit<Report, "signal">,
+): Conversation {
+  if (push === undefined) {
+    yield "slipway: push refused: the platform that took it has been started anew, or it came past its address.";
+    yield "Push again, to the platform's address.";
+    return 1;
+  }
+  yield* mirror.stage(name, updates, objects);
+  push.hold(await mirror.begin(name, updates, objects), updates.length);
+  return 0;
 }
 
 function judgeEnvironment(

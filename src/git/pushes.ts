@@ -1,3 +1,5 @@
+import type { MirroredMove } from "./push-mirror.ts";
+
 /** A push that a `git-receive-pack` request of ours carries. */
 export interface Push {
   readonly id: string;
@@ -7,8 +9,10 @@ export interface Push {
   mayChange(tenant: string): boolean;
   /** Aborted when nobody reads the progress any more. */
   readonly watched: AbortSignal;
-  /** The references have moved: from here on the push only watches. */
-  accepted(): void;
+  /** The mirror has the push; whoever moved its references must be heard of. */
+  hold(move: MirroredMove, updates: number): void;
+  /** So many references have moved: from here on the push only watches. */
+  accepted(updates: number): Promise<void>;
 }
 
 export interface OpenPush extends Push {
@@ -18,21 +22,50 @@ export interface OpenPush extends Push {
   end(): void;
 }
 
+/** The move of a push in the mirror, from the moment at which the mirror has it until it has happened or not. */
+class HeldMove {
+  #held: { move: MirroredMove; updates: number } | undefined;
+  #isClosed = false;
+
+  hold(move: MirroredMove, updates: number): void {
+    this.#held = { move, updates };
+    if (this.#isClosed) void this.end(0);
+  }
+
+  async end(moved: number): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    await held?.move.end(moved === held.updates);
+  }
+
+  /** Nothing moves any more: Git has ended. */
+  close(): void {
+    this.#isClosed = true;
+    void this.end(0);
+  }
+}
+
 /** Joins the request that carries a push with what Git's hooks say of it. */
 export class Pushes {
   readonly #open = new Map<string, OpenPush>();
 
   begin(push: Pick<Push, "id" | "pusher" | "mayChange"> & { onAccepted: () => void }): OpenPush {
     const watched = new AbortController();
+    const mirrored = new HeldMove();
     const open: OpenPush = {
       id: push.id,
       pusher: push.pusher,
       mayChange: push.mayChange,
       watched: watched.signal,
-      accepted: push.onAccepted,
+      hold: (move, updates) => mirrored.hold(move, updates),
+      async accepted(updates) {
+        push.onAccepted();
+        await mirrored.end(updates);
+      },
       leave: () => watched.abort(),
       end: () => {
         watched.abort();
+        mirrored.close();
         this.#open.delete(push.id);
       },
     };

@@ -22,7 +22,7 @@ export interface ArtifactSettings {
 
 /** What the control process alone is told. */
 export interface ControlSecrets {
-  /** Of the artifact store. */
+  /** Of the artifact store, and of the store of `--git-mirror`. */
   s3?: CredentialSource;
   /** Where the database is, and how to get in; absent: the SQLite file `storeFile`. */
   postgres?: PostgresAddress;
@@ -47,6 +47,19 @@ export function artifactSettings(
     downloadSeconds: seconds(env, "MLFLOW_PRESIGNED_DOWNLOAD_URL_TTL_SECONDS", 300),
   };
   if (given === undefined) return { settings, secrets: {} };
+  const { s3, caFile, secret } = s3Settings(env, given, "--artifacts");
+  return {
+    settings: { ...settings, s3, ...(caFile ? { caFile } : {}) },
+    secrets: { s3: secret },
+  };
+}
+
+/** An S3-compatible store as `option` names it, how to reach it, and where its keys come from. */
+export function s3Settings(
+  env: Environment,
+  given: S3Options,
+  option: string,
+): { s3: S3Config; caFile?: string; secret: CredentialSource } {
   const endpoint =
     given.endpoint ?? first(env, ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "MLFLOW_S3_ENDPOINT_URL"]);
   const region = given.region ?? first(env, ["AWS_REGION", "AWS_DEFAULT_REGION"]);
@@ -58,14 +71,11 @@ export function artifactSettings(
   const caFile = env["AWS_CA_BUNDLE"];
   if (caFile && !existsSync(caFile))
     throw new SlipwayError("USAGE", "there is no such file", { where: "AWS_CA_BUNDLE", given: caFile });
-  return {
-    settings: { ...settings, s3, ...(caFile ? { caFile } : {}) },
-    secrets: { s3: credentialSource(env) },
-  };
+  return { s3, ...(caFile ? { caFile } : {}), secret: credentialSource(env, option) };
 }
 
 /** Keys in the environment, else the profile in the file that AWS's tools use. */
-function credentialSource(env: Environment): CredentialSource {
+function credentialSource(env: Environment, option: string): CredentialSource {
   const accessKeyId = env["AWS_ACCESS_KEY_ID"];
   const secretAccessKey = env["AWS_SECRET_ACCESS_KEY"];
   if (accessKeyId && secretAccessKey) {
@@ -76,7 +86,7 @@ function credentialSource(env: Environment): CredentialSource {
   const file = env["AWS_SHARED_CREDENTIALS_FILE"] || join(env["HOME"] ?? "", ".aws", "credentials");
   if (existsSync(file)) return { kind: "file", file, profile: env["AWS_PROFILE"] || "default" };
   throw new SlipwayError("ARTIFACTS_CREDENTIALS_MISSING", "there are no keys for the artifact store", {
-    where: "--artifacts",
+    where: option,
     given: `neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY nor ${file}`,
   });
 }

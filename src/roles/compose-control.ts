@@ -90,6 +90,7 @@ import { callerName, identify } from "./identify.ts";
 import { openArtifacts } from "./open-artifacts.ts";
 import { openDatabase } from "./open-database.ts";
 import { openLocalTarget } from "./local-target.ts";
+import { mirroredPlatform, openMirror, openMirrorPlace } from "./open-git-mirror.ts";
 import { openPredictionLog } from "./open-prediction-log.ts";
 import { policyDefaults } from "./policy-defaults.ts";
 import { predictionRoutes } from "./prediction-routes.ts";
@@ -157,6 +158,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   });
   const metered = meterDatabase(database, () => performance.now());
   const db = changes.watch(metered.database);
+  const mirrorPlace = await openMirrorPlace(config.gitMirror, deps.secrets, clock);
+  platformId(config.dataDir, ids, await mirroredPlatform(mirrorPlace));
   const owner = await otherOwner(db, { dataDir: config.dataDir, clock, ids });
   const id = owner?.platform ?? platformId(config.dataDir, ids);
   const events = createEvents(db, clock);
@@ -202,8 +205,21 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     maxPackBytes: GIT_LIMITS.maxPackBytes,
   });
   await repositories.clean();
+  const mirror = await openMirror(owner ? undefined : mirrorPlace, {
+    repositories,
+    platform: id,
+    epoch: deps.fence && (() => deps.fence?.epoch ?? 0),
+    clock,
+    ids,
+    logDefect,
+  });
   if (!owner) await projectOwners.adopt(await repositories.projects());
-  const environment = openEnvironmentRepository({ path: await repositories.ensure(ENVIRONMENT), git, clock });
+  const environment = openEnvironmentRepository({
+    path: await repositories.ensure(ENVIRONMENT),
+    git,
+    clock,
+    mirror,
+  });
   await writeHookScripts({
     folder: repositories.hooksFolder,
     nodeFile: process.execPath,
@@ -456,6 +472,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
       (await tenants.registryOfServices.getVersion(model, version)) !== undefined,
     followPush: (id, signal) => pipelines.followLines(id, signal),
     advise: (spec, tenant) => advisor.advise(spec, tenant),
+    mirror,
     logDefect,
   });
 
@@ -465,6 +482,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   if (!owner) rollouts.start(stopping.signal);
   target.start?.();
   void artifacts.run(stopping.signal);
+  const mirroring = mirror?.run(stopping.signal);
   const logging = predictionLog.writer.run(stopping.signal);
   const minding = tenancy.run(stopping.signal);
   const delivering = webhooks.run(stopping.signal);
@@ -493,10 +511,12 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
         rollouts.ended(),
         pipelines.close(),
         delivering,
+        mirroring,
         collector.close(),
       ]);
       backend.close();
       artifacts.close();
+      mirrorPlace?.close();
       await engine.close();
       await tenancy.close();
       await db.close();

@@ -5,6 +5,7 @@ import type { Upstream } from "../serving/front/upstream.ts";
 import type { TracingSettings } from "../serving/tracing/settings.ts";
 import type { WorkerConfig } from "../serving/worker/config.ts";
 import type { ArtifactSettings, ControlSecrets } from "./artifact-settings.ts";
+import type { GitMirrorSettings } from "./git-mirror-settings.ts";
 import type { FromChild, ToChildLater } from "../targets/local/supervisor/messages.ts";
 
 /** What every process of a platform on this machine is told at its start, by its parent, over IPC. */
@@ -44,6 +45,8 @@ export interface PlatformConfig {
   artifactsDir: string;
   /** How artifacts are kept and moved. */
   artifacts: ArtifactSettings;
+  /** `--git-mirror`; absent: there is no mirror. */
+  gitMirror?: GitMirrorSettings;
   /** `--max-file`: of one file in a push, in bytes. */
   maxFileBytes: number;
   /**

@@ -17,6 +17,7 @@ import type { BoundAddress } from "../targets/local/supervisor/public-address.ts
 import type { Supervisor } from "../targets/local/supervisor/supervisor.ts";
 import { startSupervisor } from "../targets/local/supervisor/supervisor.ts";
 import { artifactSettings, type ArtifactSettings } from "./artifact-settings.ts";
+import { gitMirrorSettings } from "./git-mirror-settings.ts";
 import { mlflowAllowedHosts } from "./mlflow-settings.ts";
 import type { PlatformConfig } from "./config.ts";
 import { signInSecrets } from "./sign-in-secrets.ts";
@@ -27,6 +28,10 @@ import { postgresSettings } from "./store-settings.ts";
 export async function runUp(invocation: Invocation, options: UpOptions): Promise<number> {
   const stepEnv = stepEnvironment(invocation.env);
   const artifacts = artifactSettings(invocation.env, options);
+  const artifactsDir = options.artifactsDir ?? join(options.dataDir, "artifacts");
+  const { s3 } = artifacts.settings;
+  const kept = { folder: artifactsDir, ...(s3 === undefined ? {} : { s3 }) };
+  const gitMirror = gitMirrorSettings(invocation.env, options, kept);
   const postgres = postgresSettings(invocation.env, options);
   // What was given on the command line, a password perhaps, is not for everyone who can list processes.
   if (postgres?.password !== undefined) process.title = "slipway up";
@@ -52,6 +57,7 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
     grpcAddress = await bindGrpcAddress(host, options);
     const token = takeToken(dataDir, options.signIn.isRequired || !isLoopback(host));
     const config = configOf(invocation, options, artifacts.settings, {
+      ...(gitMirror === undefined ? {} : { gitMirror: gitMirror.settings }),
       runDir: folder.runDir,
       port: address.port,
       grpcPort: grpcAddress.port,
@@ -63,6 +69,7 @@ export async function runUp(invocation: Invocation, options: UpOptions): Promise
       commands: commandsOf(invocation.mainFile),
       config,
       controlSecrets: {
+        ...gitMirror?.secrets,
         ...artifacts.secrets,
         ...(postgres === undefined ? {} : { postgres }),
         ...signInSecrets(invocation.env, options.signIn),
@@ -122,7 +129,10 @@ async function untilSignal(supervisor: Supervisor, onReady: () => void, onKill: 
   await ended.first;
 }
 
-type Found = Pick<PlatformConfig, "runDir" | "port" | "grpcPort" | "tokenSha256" | "version" | "stepEnv">;
+type Found = Pick<
+  PlatformConfig,
+  "runDir" | "port" | "grpcPort" | "tokenSha256" | "version" | "stepEnv" | "gitMirror"
+>;
 
 function configOf(
   invocation: Invocation,

@@ -12,8 +12,10 @@ import {
   type ByteRange,
   type DirectAccess,
 } from "./blobs.ts";
+import type { ConditionalFiles } from "./conditional-files.ts";
 import { PartBuffers } from "./s3/buffers.ts";
 import { S3Client, type S3ClientDeps } from "./s3/client.ts";
+import { S3ConditionalFiles } from "./s3/conditional-files.ts";
 import { S3DirectAccess } from "./s3/direct.ts";
 import { listPages, type ListedPage } from "./s3/listing.ts";
 import { abortUpload, uploadsBefore } from "./s3/multipart.ts";
@@ -33,6 +35,8 @@ export interface S3BlobsDeps extends S3ClientDeps {
 }
 
 export interface S3BlobStore extends BlobStore {
+  /** Small files of the same store, below the same prefix. */
+  readonly conditional: ConditionalFiles;
   /** Gives up the uploads in parts that were begun before that time (milliseconds since the epoch); how many there were. */
   abortUploadsBefore(time: number): Promise<number>;
   close(): void;
@@ -45,6 +49,7 @@ export function createS3Blobs(deps: S3BlobsDeps): S3BlobStore {
 
 class S3Blobs implements S3BlobStore {
   readonly direct: DirectAccess | null;
+  readonly conditional: ConditionalFiles;
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
@@ -58,6 +63,7 @@ class S3Blobs implements S3BlobStore {
     this.#prefix = deps.config.prefix === "" ? "" : `${deps.config.prefix}/`;
     this.direct =
       deps.isDirect === false ? null : new S3DirectAccess(this.#client, (path) => this.#fileKey(path));
+    this.conditional = new S3ConditionalFiles(this.#client, (path) => this.#fileKey(path));
   }
 
   async put(

@@ -9,6 +9,7 @@ import { writeHookScripts } from "../../src/git/hook-scripts.ts";
 import { createProjectOwners } from "../../src/git/project-owners.ts";
 import { createProjectPushes, type ProjectPushes } from "../../src/git/project-pushes.ts";
 import { projectRoutes } from "../../src/git/project-routes.ts";
+import type { PushMirror } from "../../src/git/push-mirror.ts";
 import { Pushes } from "../../src/git/pushes.ts";
 import type { Repositories } from "../../src/git/repositories.ts";
 import { GIT_LIMITS, gitRoutes, type GitLimits } from "../../src/git/smart-http.ts";
@@ -42,13 +43,16 @@ export interface GitPlatform {
 /** Everything of src/git against real Git, real sockets and a database in memory. */
 export async function openGitPlatform(
   limits: Partial<GitLimits> & { maxFileBytes?: number } = {},
+  openMirror: (repositories: Repositories) => Promise<PushMirror | undefined> = async () => undefined,
 ): Promise<GitPlatform> {
   const folder = await temporaryFolder();
   const { repositories, git } = await openTestRepositories(join(folder.path, "git"));
+  const mirror = await openMirror(repositories);
   const environment = openEnvironmentRepository({
     path: await repositories.ensure("environment"),
     git,
     clock: systemClock,
+    mirror,
   });
   const database = memoryDatabase(gitMigrations);
   const started: ProjectPush[] = [];
@@ -101,6 +105,7 @@ export async function openGitPlatform(
     versionExists: (model, version) => story.versionExists(model, version),
     followPush: (id, signal) => story.followPush(id, signal),
     advise: (spec) => story.advise(spec),
+    mirror,
     logDefect,
   });
   await hooks.listen({ path: socketPath });

@@ -22,6 +22,7 @@ interface Given extends GivenSignIn {
   artifactsRegion?: string;
   artifactsStyle?: string;
   artifactsProxied?: boolean;
+  gitMirror?: string;
   maxArtifact: string;
   artifactRoot: string;
   maxFile: string;
@@ -54,6 +55,10 @@ export function addUp(program: Command, context: CliContext): void {
     .option("--artifacts-region <name>", "region of the bucket (default: AWS_REGION, or us-east-1)")
     .option("--artifacts-style <path|host>", "where the bucket's name goes (default: path with an endpoint)")
     .option("--artifacts-proxied", "give clients no addresses of the store itself")
+    .option(
+      "--git-mirror <place>",
+      "folder or s3://bucket/prefix that has every push before it is acknowledged",
+    )
     .option("--max-artifact <size>", "largest artifact", DEFAULT_MAX_ARTIFACT)
     .option("--artifact-root <uri>", "where clients put new experiments' artifacts", "mlflow-artifacts:/")
     .option("--max-file <size>", "largest file that a push may carry", DEFAULT_MAX_FILE)
@@ -75,6 +80,8 @@ export function addUp(program: Command, context: CliContext): void {
       "slipway up --oidc-issuer https://id.example.org --oidc-client-id slipway --oidc-grant ml-team=default:member",
       "slipway up --store postgres://slipway@db.example.org/slipway --store-password-file /run/secrets/db",
       "slipway up --artifacts s3://ml/artifacts --artifacts-endpoint https://minio.example.org",
+      "slipway up --git-mirror /mnt/backup/git",
+      "slipway up --artifacts s3://ml/artifacts --git-mirror s3://ml/git",
     ],
     exitCodesHelp("refused"),
   );
@@ -98,6 +105,7 @@ function readOptions(given: Given, cwd: string): UpOptions {
     ...readStore(given, cwd),
     ...(artifactsDir === undefined ? {} : { artifactsDir }),
     ...(artifactsS3 === undefined ? {} : { artifactsS3 }),
+    ...readGitMirror(given, cwd),
     maxArtifactBytes: readSize("--max-artifact", given.maxArtifact),
     artifactRoot: readArtifactRoot(given.artifactRoot, cwd),
     workingDir: cwd,
@@ -127,9 +135,17 @@ function readStore(
   return storeFile === undefined ? {} : { storeFile };
 }
 
+function readGitMirror(given: Given, cwd: string): Pick<UpOptions, "gitMirror"> {
+  const { gitMirror } = given;
+  if (gitMirror?.startsWith("s3://")) return { gitMirror: s3Options(given, gitMirror) };
+  const folder = localPath("--git-mirror", gitMirror, "a folder or s3://bucket/prefix", cwd);
+  return folder === undefined ? {} : { gitMirror: folder };
+}
+
 function readS3(given: Given): S3Options | undefined {
-  const { artifacts, artifactsEndpoint, artifactsRegion, artifactsStyle } = given;
+  const { artifacts, artifactsEndpoint, artifactsRegion, artifactsStyle, gitMirror } = given;
   if (artifacts === undefined || !artifacts.startsWith("s3://")) {
+    if (gitMirror?.startsWith("s3://") && given.artifactsProxied !== true) return undefined;
     const stray = Object.entries({ artifactsEndpoint, artifactsRegion, artifactsStyle }).find(
       ([, value]) => value,
     );
@@ -140,6 +156,12 @@ function readS3(given: Given): S3Options | undefined {
       allowed: "with --artifacts s3://bucket/prefix",
     });
   }
+  return s3Options(given, artifacts);
+}
+
+/** How an S3-compatible store is reached, whatever is kept there. */
+function s3Options(given: Given, destination: string): S3Options {
+  const { artifactsEndpoint, artifactsRegion, artifactsStyle } = given;
   if (artifactsStyle !== undefined && artifactsStyle !== "path" && artifactsStyle !== "host")
     throw new SlipwayError("USAGE", "there is no such style", {
       where: "--artifacts-style",
@@ -147,7 +169,7 @@ function readS3(given: Given): S3Options | undefined {
       allowed: "path or host",
     });
   return {
-    destination: artifacts,
+    destination,
     ...(artifactsEndpoint === undefined ? {} : { endpoint: artifactsEndpoint }),
     ...(artifactsRegion === undefined ? {} : { region: artifactsRegion }),
     ...(artifactsStyle === undefined ? {} : { pathStyle: artifactsStyle === "path" }),

@@ -34,11 +34,14 @@ const KNOWN: Readonly<Record<string, ErrorCode>> = {
   XMinioStorageFull: "STORE_FULL",
   ObjectParentIsFile: "INVALID_REQUEST",
   ObjectExistsAsDirectory: "INVALID_REQUEST",
+  PreconditionFailed: "CONFLICT",
+  ConditionalRequestConflict: "CONFLICT",
 };
 
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   403: "ARTIFACTS_REFUSED",
   404: "NOT_FOUND",
+  412: "CONFLICT",
   416: "RANGE_NOT_SATISFIABLE",
   507: "STORE_FULL",
 };

@@ -24,6 +24,7 @@ export interface Upload {
 export class Bucket {
   readonly uploads = new Map<string, Upload>();
   readonly #folder: string;
+  #last: Promise<unknown> = Promise.resolve();
   readonly #about = new Map<string, { etag: string; contentType: string }>();
 
   constructor(folder: string) {
@@ -40,6 +41,28 @@ export class Bucket {
     }
     this.#about.set(key, { etag, contentType });
     return etag;
+  }
+
+  /** One after the other: what is compared stays until it is written. */
+  putIf(
+    key: string,
+    bytes: Uint8Array,
+    contentType: string,
+    condition: { match: string | undefined; noneMatch: string | undefined },
+  ): Promise<string> {
+    const turn = this.#last.then(async () => {
+      const present = await this.get(key).catch(() => undefined);
+      if (condition.match !== undefined && present === undefined)
+        throw new Refusal(404, "NoSuchKey", "The specified key does not exist.");
+      const isRefused =
+        (condition.match !== undefined && condition.match !== present?.etag) ||
+        (condition.noneMatch !== undefined && present !== undefined);
+      if (isRefused)
+        throw new Refusal(412, "PreconditionFailed", "At least one of the pre-conditions did not hold");
+      return this.put(key, bytes, contentType);
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
   }
 
   async get(key: string): Promise<StoredObject> {

@@ -87,7 +87,8 @@ async function ofObject(bucket: Bucket, call: Call): Promise<void> {
     );
   if (id !== undefined) return ofUpload(bucket, call, id);
   if (method === "PUT") {
-    const etag = await bucket.put(key, body, contentType);
+    const condition = { match: headers["if-match"], noneMatch: headers["if-none-match"] };
+    const etag = await bucket.putIf(key, body, contentType, condition);
     response.writeHead(200, { etag }).end();
   } else if (method === "DELETE") {
     await bucket.delete(key);

@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/cluster/**/*.test.ts"],
+    // These take a node.
+    exclude: ["test/cluster/node/**"],
     pool: "threads",
     isolate: false,
     // One API server for all.

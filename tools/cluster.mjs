@@ -1,18 +1,23 @@
-// `npm run test:cluster -- --api [FILE…]`: tests against a real Kubernetes API. It is the cluster of
-// SLIPWAY_TEST_KUBECONFIG, or a control plane without nodes that is built once, started here and ended with it.
-// `node tools/cluster.mjs --up [FOLDER]` only starts one and keeps it until it is interrupted; `--programs` only builds.
-// What can't be had here fails with the name of what is missing; nothing is skipped. Arguments go to vitest.
-import { spawn } from "node:child_process";
+// `npm run test:cluster [FILE…]`: tests against a real Kubernetes with a node, which is brought up here (it takes Linux and
+// root) with our image in it, or is the cluster of SLIPWAY_TEST_KUBECONFIG with the image that SLIPWAY_TEST_IMAGE names.
+// `-- --api [FILE…]`: tests against the Kubernetes API alone, which needs neither: a control plane without nodes, or that
+// same cluster. `-- --node --up [FOLDER]` and `-- --up [FOLDER]` only start one and keep it until they are interrupted;
+// `-- --programs` only builds what they start.
+// What can't be had here fails with the name of what is missing; nothing is skipped. Other arguments go to vitest.
+import { spawn, spawnSync } from "node:child_process";
 import { accessSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startControlPlane } from "./cluster/control-plane.mjs";
-import { ensureProgram } from "./cluster/programs.mjs";
+import { startNode } from "./cluster/node/node.mjs";
+import { ensureProgram, programNames } from "./cluster/programs.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const [mode, ...rest] = process.argv.slice(2);
-const MODES = { "--api": test, "--up": up, "--programs": programs };
+const IMAGE = "slipway.local/slipway:dev";
+const API = { start: controlPlane, config: "vitest.cluster.config.ts" };
+const NODE = { start: node, config: "vitest.node.config.ts" };
 const interruption = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"])
   process.on(signal, () => interruption.abort(new Error(`interrupted by ${signal}`)));
@@ -21,21 +26,23 @@ const interrupted = new Promise((resolve) => {
 });
 
 try {
-  const run = MODES[mode];
-  if (run === undefined)
-    throw new Error(
-      "what is to run is `--api` (tests against the Kubernetes API alone): " +
-        "npm run test:cluster -- --api [FILE…]",
-    );
-  process.exitCode = await run(rest);
+  process.exitCode = await run();
 } catch (error) {
   console.log(interruption.signal.aborted ? error.message : `missing: ${error.message}`);
   process.exitCode = 1;
 }
 
-async function test(args) {
+function run() {
+  if (mode === "--programs") return programs();
+  if (mode === "--up") return up(API, rest);
+  if (mode === "--api") return test(API, rest);
+  const args = mode === "--node" ? rest : mode === undefined ? [] : [mode, ...rest];
+  return args[0] === "--up" ? up(NODE, args.slice(1)) : test(NODE, args);
+}
+
+async function test({ start, config }, args) {
   const began = performance.now();
-  const { kubeconfig, stop, said, state } = await cluster();
+  const { kubeconfig, stop, said, state, variables } = await (named() ?? start());
   console.log(`${said} (${seconds(began)} s)`);
   const reports = mkdtempSync(join(tmpdir(), "slipway-cluster-report-"));
   const report = join(reports, "report.json");
@@ -44,9 +51,10 @@ async function test(args) {
     SLIPWAY_TEST_KUBECONFIG: kubeconfig,
     SLIPWAY_TEST_CLUSTER_STATE: state,
     SLIPWAY_TEST_REPORT: report,
+    ...variables,
   };
   try {
-    const vitest = ["vitest", "run", "--config", "vitest.cluster.config.ts"];
+    const vitest = ["vitest", "run", "--config", config];
     const reporters = ["--reporter=default", "--reporter=./tools/test-report.mjs"];
     const command = [join("tools", "with-install.mjs"), ...vitest, ...reporters, ...args];
     const child = spawn(process.execPath, command, { cwd: root, stdio: "inherit", env });
@@ -59,28 +67,56 @@ async function test(args) {
   }
 }
 
-async function up([folder]) {
-  const one = await startControlPlane({ folder, signal: interruption.signal });
-  console.log(JSON.stringify({ kubeconfig: one.kubeconfig, url: one.url, pids: one.pids }));
+async function up({ start }, [folder]) {
+  const { said: _, stop, variables, ...told } = await start(folder);
+  console.log(JSON.stringify({ ...told, ...variables }));
   await interrupted;
-  await one.stop();
+  await stop();
   return 0;
 }
 
 function programs() {
-  for (const name of ["etcd", "kube-apiserver", "kube-controller-manager", "helm"])
-    console.log(ensureProgram(name));
+  for (const name of programNames()) console.log(ensureProgram(name));
   return 0;
 }
 
-async function cluster() {
-  const named = process.env.SLIPWAY_TEST_KUBECONFIG;
-  if (named) {
-    accessSync(named);
-    return { kubeconfig: named, state: "", stop: async () => {}, said: `the cluster of ${named}` };
+function named() {
+  const kubeconfig = process.env.SLIPWAY_TEST_KUBECONFIG;
+  if (!kubeconfig) return undefined;
+  accessSync(kubeconfig);
+  return {
+    kubeconfig,
+    state: "",
+    stop: async () => {},
+    said: `the cluster of ${kubeconfig}`,
+    variables: {},
+  };
+}
+
+async function controlPlane(folder) {
+  const { kubeconfig, url, state, pids, stop } = await startControlPlane({
+    folder,
+    signal: interruption.signal,
+  });
+  return { kubeconfig, url, state, pids, stop, said: `a control plane at ${url}`, variables: {} };
+}
+
+/** With our image, as it is built now. */
+async function node(folder) {
+  const { stop, ...one } = await startNode({ folder, signal: interruption.signal });
+  try {
+    const args = ["--name", IMAGE, "--import", one.socket, "--ctr", one.ctr];
+    const { status } = spawnSync(process.execPath, [join("tools", "image.mjs"), ...args], {
+      cwd: root,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    if (status !== 0) throw new Error("our image, which couldn't be made; what was said is above");
+    const variables = { SLIPWAY_TEST_IMAGE: IMAGE, SLIPWAY_TEST_NODE: JSON.stringify(one) };
+    return { ...one, stop, said: `a Kubernetes node at ${one.url}`, variables };
+  } catch (error) {
+    await stop();
+    throw error;
   }
-  const { kubeconfig, url, state, stop } = await startControlPlane({ signal: interruption.signal });
-  return { kubeconfig, state, stop, said: `a control plane at ${url}` };
 }
 
 /** The last line as `npm test` has it; answers the exit code. */

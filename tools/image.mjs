@@ -2,7 +2,6 @@
 // It is the Dockerfile's, with Node.js, Git and Python from this machine, which must be Linux. `--import` hands it to
 // the containerd at that socket, into the namespace of Kubernetes, by `ctr` (--ctr names that program).
 // `--app FOLDER` only writes what lies in /opt/slipway; the Dockerfile copies it from there.
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import { parseArgs } from "node:util";
 import { build, isFresh } from "./build.mjs";
 import { HOME, appLayers, writeApp } from "./image/app.mjs";
 import { writeArchive } from "./image/archive.mjs";
+import { importInto } from "./image/import.mjs";
 import { layer } from "./image/layer.mjs";
 import { USER, machineLayers } from "./image/machine.mjs";
 
@@ -62,18 +62,11 @@ async function image({ name, out, import: socket, ctr }) {
   try {
     const archive = out ?? join(scratch, "image.tar");
     const digest = await writeArchive({ out: archive, name, layers, config: CONFIG });
-    if (socket !== undefined) importInto(ctr, socket, archive);
+    if (socket !== undefined) importInto({ ctr, socket }, archive);
     const megabytes = layers.map((one) => `${one.name} ${(one.size / 2 ** 20).toFixed(1)}`).join(", ");
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     console.log(`${name} ${digest} (${HOME}; MiB: ${megabytes}; ${seconds} s)`);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-}
-
-function importInto(ctr, socket, archive) {
-  const args = ["--address", socket, "--namespace", "k8s.io", "images", "import", "--local", archive];
-  const { error, status, stderr } = spawnSync(ctr, args, { encoding: "utf8" });
-  if (error) throw new Error(`\`${ctr}\` imports the image and could not be started; --ctr names it`);
-  if (status !== 0) throw new Error(`\`ctr images import\` failed:\n${stderr.trim()}`);
 }

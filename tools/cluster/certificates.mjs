@@ -10,9 +10,9 @@ const CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 /**
  * Makes the authority, the servers' and the clients' certificates and the key that signs service accounts' tokens.
  * @param {string} folder made if it isn't there
- * @param {string} serviceAddress first address of the Services' range: that of the API inside of the cluster
+ * @param {import("./control-plane.mjs").Place} place
  */
-export function makeCertificates(folder, serviceAddress) {
+export function makeCertificates(folder, { address, serviceAddress, node }) {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const authority = section("v3", [
     "basicConstraints=critical,CA:true",
@@ -36,11 +36,12 @@ export function makeCertificates(folder, serviceAddress) {
   certificate(folder, "apiserver", {
     name: "kube-apiserver",
     names,
-    addresses: ["127.0.0.1", serviceAddress],
+    addresses: [...new Set(["127.0.0.1", address, serviceAddress])],
   });
   certificate(folder, "etcd", { name: "etcd", names: ["localhost"], addresses: ["127.0.0.1"] });
   certificate(folder, "admin", { name: "admin", group: "system:masters" });
   certificate(folder, "kube-controller-manager", { name: "system:kube-controller-manager" });
+  if (node !== undefined) nodeCertificates(folder, node, address);
   const { privateKey, publicKey } = generateKeyPairSync("rsa", {
     modulusLength: 2048,
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
@@ -48,6 +49,16 @@ export function makeCertificates(folder, serviceAddress) {
   });
   writeFileSync(join(folder, "accounts.key"), privateKey, { mode: 0o600 });
   writeFileSync(join(folder, "accounts.pub"), publicKey);
+}
+
+function nodeCertificates(folder, node, address) {
+  certificate(folder, "kubelet", {
+    name: `system:node:${node}`,
+    group: "system:nodes",
+    names: [node],
+    addresses: [address, "127.0.0.1"],
+  });
+  for (const name of ["kube-scheduler", "kube-proxy"]) certificate(folder, name, { name: `system:${name}` });
 }
 
 /**

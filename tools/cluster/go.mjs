@@ -82,15 +82,36 @@ export function buildProgram({ from, packages, output, flags }) {
   try {
     // A copy: Go notes in go.mod what it works out.
     for (const file of ["go.mod", "go.sum"]) cpSync(join(from, file), join(scratch, file));
-    const flag = ["-p", "1", "-mod=mod", "-trimpath", "-buildvcs=false", "-ldflags", `-s -w ${flags}`];
-    go(["build", ...flag, "-o", output, packages], {
-      cwd: scratch,
-      title: `building ${packages}`,
-      nice: true,
-    });
+    compile({ cwd: scratch, mod: "mod", packages, output, flags });
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/**
+ * Builds one program of a module by that module's own go.mod and go.sum, which its hash pins.
+ * @param {{ source: { module: string, version: string, sum: string }, packages: string, output: string,
+ *   flags: string, restored?: Record<string, string> }} build `restored`: links that the module's archive left out,
+ *   by their target beside them; the sources are copied for that
+ */
+export function buildInPlace({ source, packages, output, flags, restored }) {
+  const folder = moduleFolder(source);
+  if (restored === undefined) return compile({ cwd: folder, mod: "readonly", packages, output, flags });
+  const scratch = `${output}.building-${process.pid}`;
+  try {
+    cpSync(folder, scratch, { recursive: true });
+    spawnSync("chmod", ["-R", "u+w", scratch]);
+    for (const [path, target] of Object.entries(restored))
+      cpSync(join(scratch, dirname(path), target), join(scratch, path));
+    compile({ cwd: scratch, mod: "readonly", packages, output, flags });
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function compile({ cwd, mod, packages, output, flags }) {
+  const flag = ["-p", "1", `-mod=${mod}`, "-trimpath", "-buildvcs=false", "-ldflags", `-s -w ${flags}`];
+  go(["build", ...flag, "-o", output, packages], { cwd, title: `building ${packages}`, nice: true });
 }
 
 function go(args, { cwd, title, nice = false }) {

@@ -42,11 +42,10 @@ export function machineLayers() {
 }
 
 function base() {
-  const merged = MERGED.filter((path) => isLink(path)).map((path) => link(path, readlinkSync(path)));
   if (!existsSync(CERTIFICATES))
     throw new Error(`${CERTIFICATES} isn't there: apt-get install ca-certificates`);
   return [
-    ...merged,
+    ...merged(),
     ...["/dev", "/proc", "/sys", "/run", "/usr/bin", "/usr/sbin", "/opt"].map((path) => folder(path)),
     folder("/tmp", { mode: 0o1777 }),
     folder("/var/tmp", { mode: 0o1777 }),
@@ -58,12 +57,17 @@ function base() {
   ];
 }
 
+/** Links such as /lib64, by which programs name their linker. */
+export function merged() {
+  return MERGED.filter((path) => isLink(path)).map((path) => link(path, readlinkSync(path)));
+}
+
 function isLink(path) {
   return existsSync(path) && realpathSync(path) !== path;
 }
 
 /** A program with the libraries that the linker finds for it. */
-function program(source, path = placed(source)) {
+export function program(source, path = placed(source)) {
   return [file(path, source), ...libraries([source])];
 }
 

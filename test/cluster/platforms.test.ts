@@ -25,7 +25,7 @@ interface Destroyed {
 }
 
 /** After so many lines of its progress an apply is killed; 1 is before the first object. */
-const KILLED_AFTER = [1, 4, 9, 17, 33];
+const KILLED_AFTER = [1, 9, 33];
 let cluster: TestCluster;
 let node: StandInNode;
 let folder: string;

@@ -5,7 +5,7 @@ import { changed, pathText, type Json } from "./json.ts";
 /** What a proof says of a set of objects, each problem as one text. */
 export type Proof = (objects: readonly KubernetesObject[]) => Iterable<string>;
 
-/** Why an edge that was broken needn't be found, or can't. */
+/** Why an edge, broken, needn't be found, or can't. */
 export interface Excuse {
   reason: string;
   covers(edge: Edge, owner: Owner): boolean;
@@ -23,10 +23,12 @@ export interface Verdict {
   total: number;
   caught: number;
   byCategory: Map<Category, { total: number; caught: number }>;
-  uncaught: { edge: Edge; reason: string | undefined }[];
+  /** How many weren't broken, by why. */
+  excused: Map<string, number>;
+  uncaught: Edge[];
 }
 
-/** Breaks every edge once, each alone, and asks the proof of what it makes. */
+/** Breaks every edge once, each alone, and asks the proof of what it makes; but those that there is an excuse for. */
 export function judge(
   objects: readonly KubernetesObject[],
   edges: readonly Edge[],
@@ -35,20 +37,27 @@ export function judge(
   owners: readonly Omit<Owner, "object">[] = [],
 ): Verdict {
   const before = new Set(proof(objects));
-  const verdict: Verdict = { total: edges.length, caught: 0, byCategory: new Map(), uncaught: [] };
+  const verdict: Verdict = {
+    total: edges.length,
+    caught: 0,
+    byCategory: new Map(),
+    excused: new Map(),
+    uncaught: [],
+  };
   for (const edge of edges) {
+    const owner = { component: "", ...owners[edge.object], object: objects[edge.object]! };
+    const excuse = excuses.find((it) => it.covers(edge, owner));
+    if (excuse !== undefined) {
+      verdict.excused.set(excuse.reason, (verdict.excused.get(excuse.reason) ?? 0) + 1);
+      continue;
+    }
     const count = verdict.byCategory.get(edge.category) ?? { total: 0, caught: 0 };
     verdict.byCategory.set(edge.category, count);
     count.total += 1;
-    const isCaught = [...proof(withBroken(objects, edge))].some((problem) => !before.has(problem));
-    if (isCaught) {
+    if ([...proof(withBroken(objects, edge))].some((problem) => !before.has(problem))) {
       count.caught += 1;
       verdict.caught += 1;
-      continue;
-    }
-    const owner = { component: "", ...owners[edge.object], object: objects[edge.object]! };
-    const reason = excuses.find((it) => it.covers(edge, owner))?.reason;
-    verdict.uncaught.push({ edge, reason });
+    } else verdict.uncaught.push(edge);
   }
   return verdict;
 }
@@ -62,17 +71,14 @@ export function withBroken(objects: readonly KubernetesObject[], edge: Edge): Ku
   );
 }
 
-/** `metrics  41 of 41`, then what wasn't caught by reason; each edge where there is none. */
-export function verdictText({ total, caught, byCategory, uncaught }: Verdict): string {
-  const lines = [`caught ${caught} of ${total} broken edges`];
+/** `metrics  41 of 41`, what was left out by reason, then what wasn't caught. */
+export function verdictText({ total, caught, byCategory, excused, uncaught }: Verdict): string {
+  const out = [...excused.values()].reduce((sum, count) => sum + count, 0);
+  const lines = [`caught ${caught} of ${total - out} broken edges; ${out} more are left out, with reasons`];
   for (const [category, count] of [...byCategory].sort(([a], [b]) => a.localeCompare(b)))
     lines.push(`  ${category.padEnd(9)}${count.caught} of ${count.total}`);
-  const reasons = new Map<string, number>();
-  for (const { reason } of uncaught)
-    if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-  for (const [reason, count] of reasons) lines.push(`not caught, ${count}: ${reason}`);
-  for (const { edge, reason } of uncaught)
-    if (reason === undefined) lines.push(`NOT CAUGHT, AND UNEXPLAINED: ${edgeText(edge)}`);
+  for (const [reason, count] of excused) lines.push(`left out, ${count}: ${reason}`);
+  for (const edge of uncaught) lines.push(`NOT CAUGHT: ${edgeText(edge)}`);
   return lines.join("\n");
 }
 

@@ -13,7 +13,13 @@ export interface Grouping {
 }
 
 export type MetricsOf =
-  | { ok: true; metrics: readonly UsedMetric[]; groupings: readonly Grouping[] }
+  | {
+      ok: true;
+      metrics: readonly UsedMetric[];
+      groupings: readonly Grouping[];
+      /** Its result may carry labels that no metric has. */
+      makesLabels: boolean;
+    }
   | { ok: false; near: string };
 
 /** Grafana's own variables for durations; those of a board stand inside of texts, where any will do. */
@@ -56,7 +62,12 @@ export function metricsOf(expression: string): MetricsOf {
       },
     ];
   });
-  return { ok: true, metrics: metrics.map(({ name, labels }) => ({ name, labels })), groupings };
+  return {
+    ok: true,
+    metrics: metrics.map(({ name, labels }) => ({ name, labels })),
+    groupings,
+    makesLabels: MAKES_LABELS.test(text),
+  };
 }
 
 type Tree = ReturnType<typeof parser.parse>;

@@ -1,35 +1,40 @@
 import { groupOf } from "../object.ts";
-import type { Rendered } from "../render/rendered.ts";
+import type { Rendered, RenderedObject } from "../render/rendered.ts";
 import { commonEdges, textEdges } from "./common-edges.ts";
 import type { Edge, Source } from "./edge.ts";
 import { engineEdges } from "./engine-edges.ts";
 import { Field } from "./field.ts";
 import { gatewayEdges } from "./gateway-edges.ts";
 import { hostEdges } from "./host-edges.ts";
-import { metricEdges } from "./metric-edges.ts";
+import { dataSourceEdges, metricEdges } from "./metric-edges.ts";
 import { monitoringEdges } from "./monitoring-edges.ts";
 import { admissionEdges, autoscalerEdges, certificateEdges, roleEdges } from "./platform-edges.ts";
 import { serviceEdges } from "./service-edges.ts";
 import { workloadEdges } from "./workload-edges.ts";
 import { World } from "./world.ts";
 
-type InWorld = (source: Source, world: World) => Iterable<Edge>;
-
-const EXTRACTORS: readonly InWorld[] = [
+/** What an object names by itself, whatever else there is. */
+const ALONE: readonly ((source: Source) => Iterable<Edge>)[] = [
   commonEdges,
   workloadEdges,
   serviceEdges,
-  gatewayEdges,
   certificateEdges,
-  autoscalerEdges,
   admissionEdges,
   roleEdges,
-  monitoringEdges,
   metricEdges,
-  engineEdges,
   textEdges,
+];
+/** What others decide too: which of them it means. */
+const IN_WORLD: readonly ((source: Source, world: World) => Iterable<Edge>)[] = [
+  gatewayEdges,
+  autoscalerEdges,
+  monitoringEdges,
+  dataSourceEdges,
+  engineEdges,
   hostEdges,
 ];
+/** Rendered objects are never changed: what one names by itself is read off it once, for as long as it is there. */
+const ofObject = new WeakMap<RenderedObject, readonly Edge[]>();
 
 /**
  * Every reference out of every rendered object: what one object names and another must make. Each can be broken on
@@ -48,6 +53,11 @@ export function edgesIn(world: World): Edge[] {
       group: groupOf(object.object.apiVersion),
       kind: object.object.kind,
     };
-    return EXTRACTORS.flatMap((extract) => [...extract(source, world)]);
+    let alone = ofObject.get(object);
+    if (alone === undefined) {
+      alone = ALONE.flatMap((extract) => [...extract(source)]);
+      ofObject.set(object, alone);
+    }
+    return [...alone, ...IN_WORLD.flatMap((extract) => [...extract(source, world)])];
   });
 }

@@ -3,16 +3,39 @@ import { edge } from "./edge.ts";
 import type { Edge, Source } from "./edge.ts";
 import { Field } from "./field.ts";
 import { rulesOf } from "./metric-index.ts";
+import type { RenderedObject } from "../render/rendered.ts";
 import type { World } from "./world.ts";
 
 /** Everything that reads a metric: rules, boards, autoscalers, and whatever has its expression from a component. */
-export function* metricEdges(source: Source, world: World): Iterable<Edge> {
+export function* metricEdges(source: Source): Iterable<Edge> {
   for (const rule of rulesOf(source.object.object)) {
     yield* ofExpression(source, rule.at("expr"));
     yield* ofTexts(source, rule);
   }
   yield* ofAutoscaler(source);
-  if (source.kind === "ConfigMap") yield* ofBoards(source, world);
+  for (const { key, file, targets } of boardsOf(source)) {
+    if (targets === undefined)
+      yield edge(source, "expression", file, {
+        is: "oneOf",
+        what: "JSON of a board in",
+        name: key,
+        among: [],
+      });
+    for (const target of targets ?? []) yield* ofExpression(source, file, target.at("expr").text);
+  }
+}
+
+/** Where the panels of boards ask. */
+export function* dataSourceEdges(source: Source, world: World): Iterable<Edge> {
+  const uids = world.dataSources;
+  if (uids.length === 0) return;
+  for (const { file, targets = [] } of boardsOf(source))
+    for (const target of targets) {
+      const uid = target.at("datasource", "uid").text;
+      // A variable of the board is chosen by who looks.
+      if (uid !== undefined && !uid.startsWith("$") && !uid.startsWith("-- "))
+        yield edge(source, "data-source", file, { is: "oneOf", what: "data source", name: uid, among: uids });
+    }
 }
 
 function* ofExpression(source: Source, at: Field, text = at.text): Iterable<Edge> {
@@ -42,7 +65,7 @@ const TEMPLATE_LABEL = /\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)/gu;
 /** Labels that the words of an alert name: one that its expression hasn't is an empty place in a message at night. */
 function* ofTexts(source: Source, rule: Field): Iterable<Edge> {
   const read = metricsOf(rule.at("expr").text ?? "");
-  if (!read.ok) return;
+  if (!read.ok || read.makesLabels) return;
   const metrics = read.metrics.map(({ name }) => name);
   const own = new Set(["alertname", ...rule.at("labels").entries.map(([label]) => label)]);
   for (const [, text] of [...rule.at("annotations").entries, ...rule.at("labels").entries])
@@ -65,29 +88,29 @@ function* ofAutoscaler(source: Source): Iterable<Edge> {
         yield* ofExpression(source, trigger.at("metadata", "query"));
 }
 
+interface Board {
+  key: string;
+  file: Field;
+  /** undefined: it isn't JSON. */
+  targets: readonly Field[] | undefined;
+}
+
+/** Read once for each object: boards are large. */
+const boards = new WeakMap<RenderedObject, readonly Board[]>();
+
 /** Boards are files of ConfigMaps: whatever JSON has panels is one. */
-function* ofBoards(source: Source, world: World): Iterable<Edge> {
-  for (const [key, file] of source.root.at("data").entries) {
-    if (!key.endsWith(".json") || file.text?.includes('"panels"') !== true) continue;
-    const board = parsed(file.text);
-    if (board === undefined) {
-      yield edge(source, "expression", file, {
-        is: "oneOf",
-        what: "JSON of a board in",
-        name: key,
-        among: [],
-      });
-      continue;
-    }
-    const uids = world.dataSources;
-    for (const target of targetsOf(new Field(board))) {
-      yield* ofExpression(source, file, target.at("expr").text);
-      const uid = target.at("datasource", "uid").text;
-      // A variable of the board is chosen by who looks.
-      if (uid !== undefined && uids.length > 0 && !uid.startsWith("$") && !uid.startsWith("-- "))
-        yield edge(source, "data-source", file, { is: "oneOf", what: "data source", name: uid, among: uids });
-    }
+function boardsOf({ object, root, kind }: Source): readonly Board[] {
+  if (kind !== "ConfigMap") return [];
+  let found = boards.get(object);
+  if (found === undefined) {
+    found = root.at("data").entries.flatMap(([key, file]) => {
+      if (!key.endsWith(".json") || file.text?.includes('"panels"') !== true) return [];
+      const board = parsed(file.text);
+      return [{ key, file, targets: board === undefined ? undefined : [...targetsOf(new Field(board))] }];
+    });
+    boards.set(object, found);
   }
+  return found;
 }
 
 function* targetsOf(panel: Field): Iterable<Field> {

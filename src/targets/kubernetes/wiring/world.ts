@@ -30,13 +30,19 @@ export class World {
   /** Identifiers of Grafana's data sources that are rendered. */
   readonly dataSources: readonly string[];
   private readonly objects = new Map<string, RenderedObject>();
+  /** By kind and group. */
+  private readonly kindred = new Map<string, RenderedObject[]>();
   private readonly holders = new Map<string, KeyHolder["keys"]>();
 
   constructor(rendered: Rendered, kubernetesVersion: string) {
     this.rendered = rendered;
     this.minor = Number(kubernetesVersion.split(".")[1] ?? 0);
     const objects = rendered.objects.map(({ object }) => object);
-    for (const one of rendered.objects) this.objects.set(keyOf(one.object), one);
+    for (const one of rendered.objects) {
+      this.objects.set(keyOf(one.object), one);
+      const kind = `${one.object.kind}.${groupOf(one.object.apiVersion)}`;
+      this.kindred.set(kind, [...(this.kindred.get(kind) ?? []), one]);
+    }
     const { given } = rendered;
     this.namespaces = new Set([
       ...SYSTEM_NAMESPACES,
@@ -74,10 +80,8 @@ export class World {
     return this.objects.get(`${kind}.${group}/${namespace ?? ""}/${name}`);
   }
 
-  ofKind(group: string, kind: string): RenderedObject[] {
-    return this.rendered.objects.filter(
-      ({ object }) => object.kind === kind && groupOf(object.apiVersion) === group,
-    );
+  ofKind(group: string, kind: string): readonly RenderedObject[] {
+    return this.kindred.get(`${kind}.${group}`) ?? [];
   }
 
   /** Keys of a Secret or ConfigMap; undefined when there will be none of this name. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { platformFiles } from "./support/platforms.ts";
+import { platformFiles } from "../cluster/support/platforms.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const kept = join(root, "examples", "platforms", "charts");

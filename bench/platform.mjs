@@ -27,7 +27,7 @@ if (!named) console.log(`control plane ready after ${((performance.now() - start
 try {
   console.log(`${await prepare(plane.kubeconfig)} definitions installed`);
   const measured = readdirSync(platforms)
-    .filter((name) => name.endsWith(".yaml"))
+    .filter((name) => name.endsWith(".yaml") && !name.endsWith(".lock.yaml"))
     .map((name) => measure(join(platforms, name), plane.kubeconfig));
   console.log(
     table([

@@ -47,6 +47,9 @@ if (first === "__role") {
     case "worker":
       await (await import("./roles/cluster/worker.ts")).workerRole(invocation);
       break;
+    case "step":
+      await (await import("./roles/cluster/step.ts")).stepRole(invocation);
+      break;
     default:
       throw new Error(`unknown role ${first}`);
   }

@@ -21,6 +21,8 @@ export interface EngineUnderTest {
   engine: PipelineEngine;
   /** A new engine over the same data, as after a restart in good order. */
   restart: () => Promise<PipelineEngine>;
+  /** Its steps go on while the engine is restarted; otherwise the one under way is cut short and run again. */
+  outlivesRestart?: boolean;
   close: () => Promise<void>;
 }
 
@@ -70,8 +72,9 @@ export function pipelineEngineContract(
     });
 
     it("runs steps that don't need each other side by side", async () => {
+      const here = (name: string): string => join(folder.path, `${name}.here`);
       const meet = (own: string, other: string): string =>
-        `touch ${own}.here; i=0; while [ ! -e ${other}.here ] && [ $i -lt 500 ]; do sleep 0.01; i=$((i+1)); done; [ -e ${other}.here ]`;
+        `touch ${here(own)}; i=0; while [ ! -e ${here(other)} ] && [ $i -lt 1000 ]; do sleep 0.01; i=$((i+1)); done; [ -e ${here(other)} ]`;
       const status = await finish(
         under.engine,
         specOf([step("a", meet("a", "b")), step("b", meet("b", "a"))]),
@@ -103,9 +106,10 @@ export function pipelineEngineContract(
     });
 
     it("tries a failed step again, as often as it may", async () => {
+      const tries = join(folder.path, "tries");
       const status = await finish(
         under.engine,
-        specOf([step("flaky", 'echo x >> tries; [ "$(wc -l < tries)" -ge 3 ]', { retries: 2 })]),
+        specOf([step("flaky", `echo x >> ${tries}; [ "$(wc -l < ${tries})" -ge 3 ]`, { retries: 2 })]),
       );
       expect(status.steps[0]).toMatchObject({ state: "succeeded", attempt: 3 });
       const failed = await finish(under.engine, specOf([step("never", "exit 1", { retries: 1 })]));
@@ -196,7 +200,7 @@ export function pipelineEngineContract(
       expect(readFileSync(join(folder.path, "count"), "utf8")).toBe("x\n");
     });
 
-    it("goes on after a restart: finished steps are kept, the interrupted one is run again without losing a retry", async () => {
+    it("goes on after a restart: finished steps are kept, an interrupted one is run again without losing a retry", async () => {
       const mark = join(folder.path, "mark");
       const gate = join(folder.path, "go");
       const spec = specOf([
@@ -215,7 +219,7 @@ export function pipelineEngineContract(
       const status = await finish(again, spec);
       expect(states(status)).toEqual({ done: "succeeded", cut: "succeeded" });
       expect(status.steps[1]?.attempt).toBe(1);
-      expect(readFileSync(mark, "utf8")).toBe("done\ncut\ncut\n");
+      expect(readFileSync(mark, "utf8")).toBe(under.outlivesRestart ? "done\ncut\n" : "done\ncut\ncut\n");
     });
 
     it("reuses a step whose content is the same, and says why another isn't", async () => {

@@ -9,7 +9,7 @@ import type { Step } from "../../../spec/project.ts";
 import { checkOut, type Commit } from "../../../pipelines/checkout.ts";
 import { sameOutputs } from "../../../pipelines/step-outputs.ts";
 import type { EngineContext } from "./context.ts";
-import { Notifier } from "./notifier.ts";
+import { Notifier } from "../../../base/notifier.ts";
 import { endOrphan, killByToken, TOKEN_VARIABLE } from "./process-group.ts";
 import { StateFile, type RunRecord, type StepRecord } from "./state-file.ts";
 import { runStep } from "./step.ts";

@@ -51,9 +51,17 @@ export class FakeApi {
   intercept: Intercept = () => undefined;
   /** Becomes the object's status as soon as it is applied. */
   statusOf: (object: Stored) => Fields | undefined = () => undefined;
-  readonly #kinds = [...KINDS];
+  /** Answers a request by itself, such as a log that is followed; true: it did. */
+  raw: (url: URL, response: ServerResponse) => boolean = () => false;
+  readonly #kinds: Kind[];
+  readonly #watches = new Set<(type: string, object: Stored) => void>();
   #server: Server | undefined;
   #version = 1;
+
+  /** `more`: kinds of its own besides those of every cluster. */
+  constructor(more: readonly Kind[] = []) {
+    this.#kinds = [...KINDS, ...more];
+  }
 
   async start(): Promise<string> {
     this.#server = createServer((request, response) => void this.#answer(request, response));
@@ -69,6 +77,7 @@ export class FakeApi {
   put(object: Fields & { apiVersion: string; kind: string; metadata: Fields & { name: string } }): Stored {
     const stored = this.#stamp(structuredClone(object), undefined);
     this.objects.set(keyOf(stored), stored);
+    this.#tell("ADDED", stored);
     return stored;
   }
 
@@ -92,6 +101,8 @@ export class FakeApi {
     const method = request.method ?? "GET";
     const isDry = url.searchParams.get("dryRun") !== null;
     this.calls.push(`${method} ${url.pathname}${isDry ? "?dryRun" : ""}`);
+    if (this.raw(url, response)) return;
+    if (url.searchParams.has("watch")) return this.#watch(url, response);
     const given = this.intercept(method, url.pathname + (isDry ? "?dryRun" : ""), body);
     const isMerge = request.headers["content-type"]?.includes("merge-patch") === true;
     const { status, body: answer } = given ?? this.#route(isMerge ? "MERGE" : method, url, body);
@@ -109,7 +120,9 @@ export class FakeApi {
     if (path.endsWith("/selfsubjectaccessreviews"))
       return { status: 201, body: { status: { allowed: true } } };
     const match =
-      /^\/(?:api|apis\/([^/]+))\/(v[^/]+)(?:\/namespaces\/([^/]+))?(?:\/([^/]+)(?:\/([^/]+))?)?$/.exec(path);
+      /^\/(?:api|apis\/([^/]+))\/(v[^/]+)(?:\/namespaces\/([^/]+))?(?:\/([^/]+)(?:\/([^/]+)(?:\/status)?)?)?$/.exec(
+        path,
+      );
     if (match === null) return failure(404, "NotFound", "the server could not find the requested resource");
     const [, group = "", version = "", namespace, plural, name] = match;
     const apiVersion = group === "" ? version : `${group}/${version}`;
@@ -141,16 +154,12 @@ export class FakeApi {
     ].join("/");
     const live = this.objects.get(key);
     if (method === "GET" && name === undefined) {
-      const [label, value] = (url.searchParams.get("labelSelector") ?? "").split("=");
-      const items = [...this.objects.values()].filter(
-        (one) =>
-          one.kind === kind.kind &&
-          (namespace === undefined || one.metadata.namespace === namespace) &&
-          (!label || (one.metadata.labels as Fields | undefined)?.[label] === value),
-      );
-      return { status: 200, body: { items, metadata: {} } };
+      const items = [...this.objects.values()].filter((one) => isSelected(one, kind, namespace, url));
+      return { status: 200, body: { items, metadata: { resourceVersion: String(this.#version) } } };
     }
     if (method === "POST") {
+      const taken = [key.replace(/\/$/, ""), body.metadata && (body.metadata as Fields).name].join("/");
+      if (this.objects.has(taken)) return failure(409, "AlreadyExists", `${kind.plural} already exists`);
       const made = this.put({ ...body, apiVersion: kind.apiVersion, kind: kind.kind } as never);
       return { status: 201, body: made };
     }
@@ -162,11 +171,36 @@ export class FakeApi {
     if (method === "MERGE") {
       if (live === undefined) return failure(404, "NotFound", "not found");
       patch(live, body);
-      return { status: 200, body: this.#stamp(live, live) };
+      const stored = this.#stamp(live, live);
+      this.#tell("MODIFIED", stored);
+      return { status: 200, body: stored };
     }
     if (namespace !== undefined && this.find("Namespace", namespace) === undefined)
       return failure(404, "NotFound", `namespaces "${namespace}" not found`);
     return this.#apply(url, live, body as Stored, key);
+  }
+
+  #tell(type: string, object: Stored): void {
+    for (const listener of this.#watches) listener(type, object);
+  }
+
+  /** From now on: what was missed before comes with the list. */
+  #watch(url: URL, response: ServerResponse): void {
+    const [, group, version, namespace, plural] =
+      /^\/(?:api|apis\/([^/]+))\/(v[^/]+)(?:\/namespaces\/([^/]+))?\/([^/]+)$/.exec(url.pathname) ?? [];
+    const apiVersion = group === undefined ? version : `${group}/${version}`;
+    const kind = this.#kinds.find((one) => one.apiVersion === apiVersion && one.plural === plural);
+    const listener = (type: string, object: Stored): void => {
+      if (kind !== undefined && isSelected(object, kind, namespace, url))
+        response.write(`${JSON.stringify({ type, object })}\n`);
+    };
+    response.writeHead(200, { "content-type": "application/json" }).flushHeaders();
+    // What changed between the list and this watch.
+    for (const object of this.objects.values())
+      if (Number(object.metadata.resourceVersion) >= Number(url.searchParams.get("resourceVersion")))
+        listener("MODIFIED", object);
+    this.#watches.add(listener);
+    response.on("close", () => this.#watches.delete(listener));
   }
 
   #delete(key: string, live: Stored | undefined, body: Fields): { status: number; body?: Fields } {
@@ -175,7 +209,10 @@ export class FakeApi {
     if (uid !== undefined && uid !== live.metadata.uid) return failure(409, "Conflict", "uid doesn't match");
     if (((live.metadata.finalizers as string[] | undefined) ?? []).length > 0)
       live.metadata.deletionTimestamp = "2026-01-01T00:00:00Z";
-    else this.objects.delete(key);
+    else {
+      this.objects.delete(key);
+      this.#tell("DELETED", live);
+    }
     return { status: 200, body: {} };
   }
 
@@ -210,6 +247,7 @@ export class FakeApi {
     if (status !== undefined) stored.status = status;
     if (query.get("dryRun") === null) {
       this.objects.set(key, stored);
+      this.#tell(live === undefined ? "ADDED" : "MODIFIED", stored);
       if (kind === "CustomResourceDefinition") this.#define(stored);
     }
     return { status: live === undefined ? 201 : 200, body: stored };
@@ -264,6 +302,16 @@ export class FakeApi {
       ? failure(404, "NotFound", "not found")
       : { status: 200, body: { resources } };
   }
+}
+
+function isSelected(one: Stored, kind: Kind, namespace: string | undefined, url: URL): boolean {
+  const labels = (one.metadata.labels ?? {}) as Fields;
+  const wanted = (url.searchParams.get("labelSelector") ?? "").split(",").filter((part) => part !== "");
+  return (
+    one.kind === kind.kind &&
+    (namespace === undefined || one.metadata.namespace === namespace) &&
+    wanted.every((part) => labels[part.split("=")[0] ?? ""] === part.split("=")[1])
+  );
 }
 
 function keyOf({ apiVersion, kind, metadata }: Stored): string {

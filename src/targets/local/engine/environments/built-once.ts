@@ -1,5 +1,5 @@
 import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Clock } from "../../../../base/clock.ts";
 import { SlipwayError } from "../../../../http/errors.ts";
 import { MARKER, markUsed, trimEnvironments } from "./trim.ts";
@@ -17,6 +17,15 @@ export interface BuiltOnceDeps {
   pid: number;
   /** Of all folders together; default 20 GiB. */
   maxBytes?: number;
+  /** Where what others have built is found, by hash and folder, and left for others; default: nowhere. */
+  shared?: SharedBuilds;
+}
+
+/** Built folders beyond this machine. Neither throws for a passing reason: it is then built, or not shared. */
+export interface SharedBuilds {
+  /** Fills the folder; false when there is none. */
+  fetch(hash: string, folder: string): Promise<boolean>;
+  leave(hash: string, folder: string): Promise<void>;
 }
 
 /** Folders that are built once per hash, whoever asks and however often, and that are there whole or not at all. */
@@ -64,7 +73,7 @@ export class BuiltOnce {
       await rm(folder, { recursive: true, force: true });
       try {
         await mkdir(folder, { recursive: true });
-        await build(folder);
+        await this.#fill(folder, build);
         const marker = await open(join(folder, MARKER), "w");
         await marker.sync();
         await marker.close();
@@ -77,6 +86,14 @@ export class BuiltOnce {
     } finally {
       await unlock();
     }
+  }
+
+  async #fill(folder: string, build: (folder: string) => Promise<void>): Promise<void> {
+    const { shared } = this.#deps;
+    const hash = basename(folder);
+    if (await shared?.fetch(hash, folder)) return;
+    await build(folder);
+    await shared?.leave(hash, folder);
   }
 
   /** What can't be removed now may be the next time. */

@@ -1,0 +1,49 @@
+import type { ClusterClient } from "../cluster/client.ts";
+import { RUN_LABEL, STEP_LABEL } from "./workflow.ts";
+
+/** A pod of a step. */
+export interface StepPod {
+  name: string;
+  uid: string;
+  /** 0 for the step's first. */
+  tryNumber: number;
+  /** Its containers have ended. */
+  isOver: boolean;
+  /** The step's own container has begun: there may be something in its log. */
+  hasBegun: boolean;
+}
+
+interface PodStatus {
+  phase?: string;
+  containerStatuses?: { name: string; state?: { running?: object; terminated?: object } }[];
+}
+
+/** Argo's annotation of a pod: `pr-1.train(0)`. */
+const NODE_NAME = "workflows.argoproj.io/node-name";
+/** Of the container in which a step's command runs. */
+export const MAIN = "main";
+
+/** Pods of a pipeline run, or of one of its steps, in the order of their tries. */
+export async function podsOfRun(
+  client: ClusterClient,
+  namespace: string,
+  run: string,
+  step?: string,
+): Promise<StepPod[]> {
+  const labelSelector = `${RUN_LABEL}=${run}${step === undefined ? "" : `,${STEP_LABEL}=${step}`}`;
+  const found = await client.listKind("v1", "Pod", { namespace, labelSelector });
+  return found
+    .map(({ metadata, status }) => {
+      const { phase, containerStatuses = [] } = (status ?? {}) as PodStatus;
+      const main = containerStatuses.find(({ name }) => name === MAIN)?.state;
+      const nodeName = metadata.annotations?.[NODE_NAME] ?? "";
+      return {
+        name: metadata.name,
+        uid: String(metadata["uid"]),
+        tryNumber: Number(/\((\d+)\)$/.exec(nodeName)?.[1] ?? 0),
+        isOver: phase === "Succeeded" || phase === "Failed",
+        hasBegun: main?.running !== undefined || main?.terminated !== undefined,
+      };
+    })
+    .sort((a, b) => a.tryNumber - b.tryNumber);
+}

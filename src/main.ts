@@ -44,6 +44,12 @@ if (first === "__role") {
 } else if (first?.startsWith("--role=")) {
   // A container of a cluster: what it is to be comes by its variables, not over IPC.
   switch (first.slice("--role=".length)) {
+    case "control":
+      await (await import("./roles/cluster/control.ts")).controlRole(invocation);
+      break;
+    case "serve":
+      await (await import("./roles/cluster/serve.ts")).serveRole(invocation);
+      break;
     case "worker":
       await (await import("./roles/cluster/worker.ts")).workerRole(invocation);
       break;

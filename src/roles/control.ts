@@ -5,6 +5,7 @@ import { toSlipwayError } from "../http/errors.ts";
 import type { ControlSecrets } from "./artifact-settings.ts";
 import type { FromChild, PlatformConfig, ToChild } from "./config.ts";
 import { composeControl, type Control } from "./compose-control.ts";
+import { logDefect } from "./process-log.ts";
 
 /** Longest that ending may take before the process just ends. */
 const CLOSE_MS = 8_000;
@@ -55,13 +56,4 @@ function started(): Promise<{ config: PlatformConfig; secrets: ControlSecrets }>
 
 function tell(message: FromChild): void {
   process.send?.(message);
-}
-
-/** Defects go to the process's log with their stack; callers never see one. Without an error `where` says it all. */
-function logDefect(error: unknown, where = "control"): void {
-  if (error === undefined) return console.error(`${new Date().toISOString()} ${where}`);
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const cause =
-    error instanceof Error && error.cause !== undefined ? `\n  caused by ${String(error.cause)}` : "";
-  console.error(`${new Date().toISOString()} ${where}: ${text}${cause}`);
 }

@@ -19,6 +19,7 @@ import { startSupervisor } from "../targets/local/supervisor/supervisor.ts";
 import { artifactSettings, type ArtifactSettings } from "./artifact-settings.ts";
 import { gitMirrorSettings } from "./git-mirror-settings.ts";
 import { mlflowAllowedHosts } from "./mlflow-settings.ts";
+import { ownVersion } from "./own-version.ts";
 import type { PlatformConfig } from "./config.ts";
 import { signInSecrets } from "./sign-in-secrets.ts";
 import { stepEnvironment } from "./step-environment.ts";
@@ -250,11 +251,6 @@ function takeToken(dataDir: string, isRequired: boolean): { sha256: string; fres
   mkdirSync(dataDir, { recursive: true });
   writeFileSync(path, `${JSON.stringify({ sha256 })}\n`, { mode: 0o600, flush: true } as object);
   return { sha256, fresh };
-}
-
-/** Version of the package that this program belongs to. */
-function ownVersion(packageDir: string): string {
-  return (JSON.parse(readFileSync(join(packageDir, "package.json"), "utf8")) as { version: string }).version;
 }
 
 /** Rejects with GIT_MISSING when there is no git to run. */

@@ -23,13 +23,13 @@ export type Standing = { is: "leading"; epoch: number } | { is: "following"; lea
 /** Takes part in the election until it is told to end. */
 export class Election {
   readonly #deps: ElectionDeps;
-  readonly #ending = new AbortController();
+  #ending = new AbortController();
+  #isCandidate = true;
   #epoch: number | undefined;
   /** By this process's ticks: until when its lease, or what it knows of another's, is good. */
   #goodUntil = 0;
   #leader: Leader | undefined;
   #isQuiet = false;
-  #waiting: (() => void)[] = [];
   #running: Promise<void> | undefined;
 
   constructor(deps: ElectionDeps) {
@@ -47,19 +47,28 @@ export class Election {
     this.#running ??= this.#run();
   }
 
-  /** Resolves when something has changed, or at the next look; soon in any case. */
-  changed(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  /** Gives the lead back when it has it, and doesn't take it again; who leads is known on. */
+  async standDown(): Promise<void> {
+    this.#isCandidate = false;
+    const epoch = this.#epoch;
+    if (epoch === undefined) return;
+    // No renewal is to come behind it: it would be a lease again.
+    await this.#stopped();
+    this.#epoch = undefined;
+    this.#goodUntil = 0;
+    await this.#deps.row.release(epoch).catch(this.#deps.log);
+    this.#ending = new AbortController();
+    this.#running = this.#run();
   }
 
-  /** Gives the lead back when it has it, and takes part no more. */
   async end(): Promise<void> {
+    await this.#stopped();
+    await this.#deps.row.close();
+  }
+
+  async #stopped(): Promise<void> {
     this.#ending.abort();
     await this.#running;
-    const { row, log } = this.#deps;
-    this.#goodUntil = 0;
-    if (this.#epoch !== undefined) await row.release(this.#epoch).catch(log);
-    await row.close();
   }
 
   async #run(): Promise<void> {
@@ -73,7 +82,6 @@ export class Election {
         if (!this.#isQuiet) log(error);
         this.#isQuiet = true;
       }
-      for (const resolve of this.#waiting.splice(0)) resolve();
       const pause = this.#epoch === undefined ? LOOK_EVERY_MS : RENEW_EVERY_MS;
       await clock.sleep(pause, signal).catch(() => undefined);
     }
@@ -89,6 +97,7 @@ export class Election {
       return;
     }
     this.#leader = undefined;
+    if (!this.#isCandidate) return;
     const from = this.#ticks();
     const epoch = await row.claim(leader, LEASE_MS);
     if (epoch === undefined) return;

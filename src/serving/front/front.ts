@@ -1,8 +1,8 @@
 import type { Server as HttpServer } from "node:http";
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
-import { joinBuffers } from "../../base/bytes.ts";
 import { proxyLine } from "../../http/peer.ts";
+import { takeFirstLine } from "./first-line.ts";
 import { RequestTracker } from "./request-tracker.ts";
 import { sniff } from "./sniff.ts";
 import { dial } from "./upstream.ts";
@@ -53,7 +53,7 @@ export function createFront(options: FrontOptions): Front {
     open.add(socket);
     socket.once("close", () => open.delete(socket));
     socket.on("error", () => socket.destroy());
-    takeFirstLine(socket, options.firstLineMs, (goal) => {
+    takeFirstLine(socket, options.firstLineMs, sniff, (goal) => {
       if (goal === "predictions" || piped >= options.maxPiped) return toHttp(socket, http);
       piped += 1;
       return pipeToControl(socket, { ...options, http }, () => (piped -= 1));
@@ -70,34 +70,6 @@ export function createFront(options: FrontOptions): Front {
       for (const socket of open) socket.destroy();
     },
   };
-}
-
-function takeFirstLine(
-  socket: Socket,
-  withinMs: number,
-  decide: (goal: "predictions" | "control") => void,
-): void {
-  let held: Buffer | undefined;
-  const timer = setTimeout(() => socket.destroy(), withinMs);
-  const stop = () => {
-    clearTimeout(timer);
-    socket.off("data", onData);
-    socket.off("end", onEnd);
-    socket.off("close", stop);
-  };
-  const onData = (chunk: Buffer) => {
-    held = held === undefined ? chunk : joinBuffers([held, chunk]);
-    const goal = sniff(held);
-    if (goal === undefined) return;
-    stop();
-    socket.pause();
-    socket.unshift(held as unknown as Uint8Array);
-    decide(goal);
-  };
-  const onEnd = () => socket.destroy();
-  socket.on("data", onData);
-  socket.on("end", onEnd);
-  socket.on("close", stop);
 }
 
 function toHttp(socket: Socket, http: Taker): void {

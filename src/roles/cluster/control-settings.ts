@@ -1,0 +1,139 @@
+import { join } from "node:path";
+import type { Invocation } from "../../base/invocation.ts";
+import { sourcePattern } from "../../registry/source-pattern.ts";
+import { webhookSettings } from "../../registry/webhooks/settings.ts";
+import { isPostgresAddress, parsePostgresAddress } from "../../store/postgres/address.ts";
+import type { PostgresAddress } from "../../store/postgres/address.ts";
+import { artifactSettings, type ControlSecrets } from "../artifact-settings.ts";
+import type { PlatformConfig } from "../config.ts";
+import { ownVersion } from "../own-version.ts";
+import { stepEnvironment } from "../step-environment.ts";
+import { postgresSettings } from "../store-settings.ts";
+import { webhookKey } from "./internal-tokens.ts";
+import { mirrorSettings } from "./mirror-settings.ts";
+import { argoSettings, type ArgoSettings } from "./argo-settings.ts";
+import { hostPort, optional, parseHostPort, port, setting, type Environment } from "./settings.ts";
+import { sharedSettings } from "./shared-settings.ts";
+
+export interface ControlSettings {
+  /** Without the folder of sockets, which is made at the start. */
+  config: Omit<PlatformConfig, "runDir">;
+  secrets: ControlSecrets;
+  postgres: PostgresAddress;
+  /** Of this process among those that may lead: its pod's name. */
+  identity: string;
+  /** "host:port" at which the others reach it. */
+  address: string;
+  /** Where it listens for serve and for the others. */
+  listen: { host: string; port: number };
+  /** Admin interfaces of serve: addresses, or names that stand for several. */
+  serve: readonly { host: string; port: number }[];
+  temporary: string;
+  /** How pipelines run in pods; absent: their steps are children of control. */
+  argo?: ArgoSettings;
+}
+
+const AUDIT_DAYS = 1_095;
+const MAX_FILE_BYTES = 50 * 2 ** 20;
+const MAX_ARTIFACT_BYTES = 10 * 2 ** 30;
+
+/** What control is told by variables. SETTING_MISSING and SETTING_INVALID name the variable. */
+export function controlSettings(invocation: Invocation): ControlSettings {
+  const { env, packageDir, mainFile, writerFile } = invocation;
+  const { internalToken, tokenSha256, allowedHosts, host, dataDir } = sharedSettings(env);
+  const predictions = hostPort(env, "SLIPWAY_PREDICTIONS");
+  const publicUrl = optional(env, "SLIPWAY_PUBLIC_URL", URL_SETTING);
+  const artifacts = artifactsOf(env, dataDir);
+  const mirror = mirrorSettings(env, artifacts);
+  const pattern = sourcePattern(env);
+  const webhooks = webhookSettings(env);
+  const postgres = storeOf(env);
+  const argo = argoSettings(env, packageDir);
+  return {
+    config: {
+      dataDir,
+      host,
+      port: port(env, "SLIPWAY_PUBLIC_PORT", 4600),
+      grpcPort: port(env, "SLIPWAY_GRPC_PORT", 4601),
+      allowedHosts: [...allowedHosts, ...(publicUrl === undefined ? [] : [new URL(publicUrl).host])],
+      tokenSha256,
+      auditDays: AUDIT_DAYS,
+      signIn: { isRequired: true, ...(publicUrl === undefined ? {} : { publicUrl }) },
+      version: ownVersion(packageDir),
+      mainFile,
+      writerFile,
+      stepEnv: stepEnvironment(env),
+      storeFile: join(dataDir, "slipway.db"),
+      artifactRoot: "mlflow-artifacts:/",
+      workingDir: dataDir,
+      artifactsDir: artifacts.folder,
+      artifacts: artifacts.settings,
+      gitMirror: mirror.settings,
+      maxFileBytes: MAX_FILE_BYTES,
+      internalToken,
+      webhooks: { secretKey: webhookKey(internalToken), ...webhooks },
+      stepUrl: setting(env, "SLIPWAY_URL", URL_SETTING),
+      predictions,
+      ...(pattern === undefined ? {} : { sourcePattern: pattern }),
+    },
+    secrets: { ...mirror.secrets, ...artifacts.secrets, postgres },
+    postgres,
+    identity: setting(env, "SLIPWAY_IDENTITY", { allowed: "the pod's name" }),
+    address: addressOf(env),
+    listen: { host, port: port(env, "SLIPWAY_PORT", 4610) },
+    serve: serveOf(env),
+    temporary: env["TMPDIR"] || "/tmp",
+    ...(argo === undefined ? {} : { argo }),
+  };
+}
+
+const URL_SETTING = {
+  allowed: "an address that begins with http:// or https://",
+  isRight: (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+};
+
+function addressOf(env: Environment): string {
+  hostPort(env, "SLIPWAY_ADDRESS");
+  return env["SLIPWAY_ADDRESS"] ?? "";
+}
+
+function storeOf(env: Environment): PostgresAddress {
+  const text = setting(env, "SLIPWAY_STORE", {
+    allowed: "postgres://user@host/database: several processes share it",
+    isRight: isPostgresAddress,
+    isSecret: true,
+  });
+  const postgres = parsePostgresAddress(text);
+  return postgresSettings(env, { postgres }) ?? postgres;
+}
+
+/** An S3-compatible store, or a folder that every control pod has. */
+function artifactsOf(env: Environment, dataDir: string) {
+  const text = setting(env, "SLIPWAY_ARTIFACTS", {
+    allowed: "s3://bucket/prefix, or the absolute path of a folder that all control pods share",
+    isRight: (given) => given.startsWith("s3://") || given.startsWith("/"),
+  });
+  const endpoint = env["SLIPWAY_ARTIFACTS_ENDPOINT"];
+  const region = env["SLIPWAY_ARTIFACTS_REGION"];
+  const artifactsS3 = {
+    destination: text,
+    ...(endpoint ? { endpoint } : {}),
+    ...(region ? { region } : {}),
+    ...(env["SLIPWAY_ARTIFACTS_STYLE"] === "path" ? { pathStyle: true } : {}),
+    isProxied: env["SLIPWAY_ARTIFACTS_PROXIED"] === "true",
+  };
+  const options = { maxArtifactBytes: MAX_ARTIFACT_BYTES };
+  if (!text.startsWith("s3://")) return { ...artifactSettings(env, options), folder: text };
+  const found = artifactSettings(env, { ...options, artifactsS3 });
+  const { s3 } = found.settings;
+  const folder = join(dataDir, "artifacts");
+  return { ...found, folder, how: artifactsS3, ...(s3 === undefined ? {} : { s3 }) };
+}
+
+function serveOf(env: Environment): { host: string; port: number }[] {
+  const text = setting(env, "SLIPWAY_SERVE", {
+    allowed: "host:port, or several with commas between; a name may stand for several pods",
+    isRight: (given) => given.split(",").every((one) => parseHostPort(one.trim()) !== undefined),
+  });
+  return text.split(",").flatMap((one) => parseHostPort(one.trim()) ?? []);
+}

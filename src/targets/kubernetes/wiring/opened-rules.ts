@@ -15,19 +15,17 @@ const FAR: Readonly<Record<Direction, "from" | "to">> = { ingress: "from", egres
 const NEAR: Readonly<Record<Direction, "from" | "to">> = { ingress: "to", egress: "from" };
 
 /**
- * What the policies let out of a tenant, and into and out of our own namespace, is what some component stated: read rule
+ * What our policies let out of a tenant, and into and out of every other namespace, is what some component stated: read rule
  * by rule, peer by peer, port by port. Who gets into a tenant is asked for in intrusions.ts.
  */
 export function* openedRules(world: World): Iterable<Finding> {
   const { objects, paths } = world.rendered;
-  const home = world.rendered.platform.namespace;
   const tenants = new Set(world.rendered.platform.tenants.map(({ name }) => name));
   for (const one of objects) {
     if (one.chart !== undefined || !isNetworkPolicy(one.object)) continue;
     const name = identityKey(identityOf(one.object));
     const policy = readPolicy(one.object);
-    const ways: Direction[] =
-      policy.namespace === home ? ["ingress", "egress"] : tenants.has(policy.namespace) ? ["egress"] : [];
+    const ways: Direction[] = tenants.has(policy.namespace) ? ["egress"] : ["ingress", "egress"];
     for (const way of ways)
       for (const [index, { peers, ports }] of policy.rules[way].entries())
         for (const peer of peers.length === 0 ? [{}] : peers)

@@ -14,7 +14,7 @@ const USE = {
   why: "test",
 };
 /** What components state beside their objects. */
-const STATED: Pick<Rendered, "access" | "emits" | "paths"> = {
+const STATED: Pick<Rendered, "access" | "emits"> = {
   access: [
     { ...USE, verbs: ["get"], group: "", resource: "pods" },
     { ...USE, verbs: ["get"], group: "", resource: "pods/log" },
@@ -29,15 +29,6 @@ const STATED: Pick<Rendered, "access" | "emits" | "paths"> = {
         { name: "web_requests_total", type: "counter", labels: ["code"] },
         { name: "web_seconds", type: "histogram", labels: ["code"] },
       ],
-    },
-  ],
-  paths: [
-    {
-      component: "slipway",
-      from: { kind: "pods", pods: { namespace: "apps", labels: { app: "store" } } },
-      to: { kind: "pods", pods: PODS },
-      port: 8080,
-      why: "test",
     },
   ],
 };

@@ -88,6 +88,15 @@ export function whole(): Rendered {
         ],
       },
     ],
+    paths: [
+      {
+        component: "slipway",
+        from: { kind: "pods", pods: { namespace: "apps", labels: { app: "store" } } },
+        to: { kind: "pods", pods: { namespace: "apps", labels: { app: "web" } } },
+        port: 8080,
+        why: "test",
+      },
+    ],
     given: {
       ...NOTHING_GIVEN,
       secrets: [

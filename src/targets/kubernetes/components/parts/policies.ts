@@ -42,9 +42,11 @@ export function opened(
   cluster: Dns,
 ): KubernetesObject[] {
   const ingress = waysIn(pods, paths, cluster);
-  const egress = paths
-    .filter(({ from }) => isOf(from, pods))
-    .map((path) => ({ to: [peer(path.to, cluster)], ports: [port(path)] }));
+  const egress = unique(
+    paths
+      .filter(({ from }) => isOf(from, pods))
+      .map((path) => ({ to: [peer(path.to, cluster)], ports: [port(path)] })),
+  );
   if (ingress.length + egress.length === 0) return [];
   return [
     policy(name, pods, {
@@ -56,9 +58,16 @@ export function opened(
 }
 
 function waysIn(pods: PodSelector, paths: readonly NetworkPath[], cluster: Dns): object[] {
-  return paths
-    .filter(({ to }) => isOf(to, pods))
-    .map((path) => ({ from: [peer(path.from, cluster)], ports: [port(path)] }));
+  return unique(
+    paths
+      .filter(({ to }) => isOf(to, pods))
+      .map((path) => ({ from: [peer(path.from, cluster)], ports: [port(path)] })),
+  );
+}
+
+/** Two paths that differ in why alone are one rule. */
+function unique(rules: readonly object[]): object[] {
+  return [...new Map(rules.map((rule) => [JSON.stringify(rule), rule])).values()];
 }
 
 /** Names are asked for over UDP, and over TCP when the answer is long. */

@@ -244,6 +244,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     blobs,
     repositories,
     environment,
+    mirror,
     ledger: createTrackingLedger({ tracking, trackingOf: tenants.trackingOf, artifacts: blobs }),
     signal: stopping.signal,
     logDefect,

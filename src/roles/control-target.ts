@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { Clock } from "../base/clock.ts";
 import type { Ids } from "../base/ids.ts";
 import type { EnvironmentRepository } from "../git/environment.ts";
+import type { PushMirror } from "../git/push-mirror.ts";
 import type { Repositories } from "../git/repositories.ts";
 import type { EffectLedger } from "../pipelines/effects.ts";
 import type { PipelineEngine } from "../pipelines/engine.ts";
@@ -19,6 +20,8 @@ export interface TargetDeps {
   blobs: BlobStore;
   repositories: Repositories;
   environment: EnvironmentRepository;
+  /** Has every move of a reference before it happens (moveReference); absent: there is none. */
+  mirror: PushMirror | undefined;
   /** Keeps what steps tracked. */
   ledger: EffectLedger;
   /** Aborted when control ends. */

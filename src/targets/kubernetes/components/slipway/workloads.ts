@@ -167,6 +167,7 @@ function storeVariables({ database, store }: Needed): object[] {
   return [
     secret("SLIPWAY_STORE", database.url),
     { name: "SLIPWAY_ARTIFACTS", value: `s3://${store.bucket}/artifacts` },
+    { name: "SLIPWAY_GIT_MIRROR", value: `s3://${store.bucket}/git` },
     { name: "SLIPWAY_ARTIFACTS_ENDPOINT", value: store.endpoint },
     { name: "SLIPWAY_ARTIFACTS_REGION", value: store.region },
     secret("AWS_ACCESS_KEY_ID", store.accessKeyId),

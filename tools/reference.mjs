@@ -31,6 +31,7 @@ const FEATURES = {
   historyRoutes: "history/routes",
   importRoutes: "import/routes",
   pushRoutes: "push/routes",
+  stepRoutes: "pipelines/remote/routes",
 };
 /** Further routes of the control process, which aren't of our own API. */
 const MORE_ROUTES = {

@@ -11,7 +11,6 @@ type Hashed = FastifyRequest<{ Params: { id: string; sha256: string } }>;
 /** What steps in pods fetch and leave as bytes: streamed both ways, never held. */
 export function stepFileRoutes(app: FastifyInstance, desk: StepDesk): void {
   const config = { access: "write", tenantFrom: "request" } as const;
-  const { files } = desk;
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
@@ -29,7 +28,7 @@ export function stepFileRoutes(app: FastifyInstance, desk: StepDesk): void {
       archive("For a step in a pod: what another one wrote (tar)"),
       async (request: Hashed, reply) => {
         const { id, sha256 } = request.params;
-        return sendArchive(reply, await files.archive(tenantOf(request, desk), id, sha256));
+        return sendArchive(reply, await desk.files.archive(tenantOf(request, desk), id, sha256));
       },
     );
     scope.head(
@@ -37,7 +36,7 @@ export function stepFileRoutes(app: FastifyInstance, desk: StepDesk): void {
       archive("For a step in a pod: whether an archive is there"),
       async (request: Hashed, reply) => {
         const { id, sha256 } = request.params;
-        const has = await files.hasArchive(tenantOf(request, desk), id, sha256);
+        const has = await desk.files.hasArchive(tenantOf(request, desk), id, sha256);
         return reply.status(has ? 200 : 404).send();
       },
     );
@@ -46,7 +45,7 @@ export function stepFileRoutes(app: FastifyInstance, desk: StepDesk): void {
       archive("For a step in a pod: leave what it wrote (tar)"),
       async (request: Hashed, reply) => {
         const { id, sha256 } = request.params;
-        await files.saveArchive(tenantOf(request, desk), id, sha256, bodyOf(request));
+        await desk.files.saveArchive(tenantOf(request, desk), id, sha256, bodyOf(request));
         return reply.status(204).send();
       },
     );
@@ -56,7 +55,7 @@ export function stepFileRoutes(app: FastifyInstance, desk: StepDesk): void {
       `${RUNS}/:id/environments/:sha256`,
       environment("For a step in a pod: an environment that another one built (tar)"),
       async (request: Hashed, reply) => {
-        const found = await files.environment(tenantOf(request, desk), request.params.sha256);
+        const found = await desk.files.environment(tenantOf(request, desk), request.params.sha256);
         if (found === undefined) throw new SlipwayError("NOT_FOUND", "nobody has built that environment");
         return sendArchive(reply, found);
       },
@@ -65,7 +64,7 @@ export function stepFileRoutes(app: FastifyInstance, desk: StepDesk): void {
       `${RUNS}/:id/environments/:sha256`,
       environment("For a step in a pod: leave the environment that it built (tar)"),
       async (request: Hashed, reply) => {
-        await files.saveEnvironment(tenantOf(request, desk), request.params.sha256, bodyOf(request));
+        await desk.files.saveEnvironment(tenantOf(request, desk), request.params.sha256, bodyOf(request));
         return reply.status(204).send();
       },
     );
@@ -75,11 +74,11 @@ export function stepFileRoutes(app: FastifyInstance, desk: StepDesk): void {
       { config, schema: { summary: "For a step in a pod: a kept result's files (tar)", params: KEY_PARAMS } },
       async (request: FastifyRequest<{ Params: { id: string; key: string } }>, reply) => {
         const tenant = tenantOf(request, desk);
-        const kept = (await files.kept(tenant, request.params.key)) as
+        const kept = (await desk.files.kept(tenant, request.params.key)) as
           | { run: string; archive: { sha256: string } }
           | undefined;
         if (kept === undefined) throw new SlipwayError("NOT_FOUND", "nothing is kept by that key");
-        return sendArchive(reply, await files.archive(tenant, kept.run, kept.archive.sha256));
+        return sendArchive(reply, await desk.files.archive(tenant, kept.run, kept.archive.sha256));
       },
     );
 
@@ -88,7 +87,7 @@ export function stepFileRoutes(app: FastifyInstance, desk: StepDesk): void {
       { config, schema: { summary: "For a step in a pod: leave its log", params: TRY_PARAMS } },
       async (request: FastifyRequest<{ Params: { id: string; step: string; try: number } }>, reply) => {
         const { id, step, try: tryNumber } = request.params;
-        await files.saveLog(tenantOf(request, desk), id, step, tryNumber, bodyOf(request));
+        await desk.files.saveLog(tenantOf(request, desk), id, step, tryNumber, bodyOf(request));
         return reply.status(204).send();
       },
     );

@@ -22,6 +22,8 @@ interface CursorRest {
   /** Absent in a row of an earlier version, which counted none. */
   leftFailed?: number;
   stopped?: number;
+  /** The process that counted is gone, and what it had under way is paid for. */
+  isOver?: boolean;
   latency: Counts;
   abortedLatency: Counts;
 }
@@ -61,7 +63,7 @@ function cellShare({ epoch, arm, share }: OutcomeCounter): number {
  * what an earlier incarnation had under way died with it, see `isBegunAnew`.
  */
 export function countSince(
-  report: Pick<OutcomeReport, "incarnation">,
+  report: Pick<OutcomeReport, "incarnation" | "living">,
   counters: readonly OutcomeCounter[],
   seen: ReadonlyMap<string, Cursor>,
 ): { cells: Cell[]; moved: Cursor[] } {
@@ -71,21 +73,37 @@ export function countSince(
     const last = seen.get(cursorKey(counter));
     const arm = cellOf(cells, cellShare(counter))[counter.arm];
     const ended = add(arm, counter, last);
-    if (counter.incarnation === report.incarnation) {
+    const goesOn = isLiving(report, counter.incarnation);
+    if (goesOn) {
       const { started, finished, aborted, stopped = 0 } = counter;
       arm.pending += Math.max(0, started - finished - aborted - stopped);
     }
-    if (ended > 0 || hasMoved(counter, last)) moved.push(cursorAt(counter));
+    const isOver = report.living !== undefined && !goesOn;
+    const isNewlyOver = isOver && last !== undefined && last.rest?.isOver !== true;
+    if (ended > 0 || hasMoved(counter, last) || isNewlyOver) moved.push(cursorAt(counter, isOver));
   }
   return { cells: [...cells.values()], moved };
 }
 
-/** True when no counter that the cursors speak of goes on: what was under way then died with the process that counted. */
+function isLiving(
+  { incarnation, living }: Pick<OutcomeReport, "incarnation" | "living">,
+  one: string,
+): boolean {
+  return living === undefined ? one === incarnation : living.includes(one);
+}
+
+/**
+ * True when what was under way died with the process that counted it: that process was all there is and no counter that
+ * the cursors speak of goes on, or it was one of several and this is the first look without it.
+ */
 export function isBegunAnew(
-  { incarnation }: Pick<OutcomeReport, "incarnation">,
+  report: Pick<OutcomeReport, "incarnation" | "living">,
   seen: ReadonlyMap<string, Cursor>,
 ): boolean {
-  return seen.size > 0 && ![...seen.values()].some((cursor) => cursor.incarnation === incarnation);
+  const cursors = [...seen.values()];
+  if (report.living === undefined)
+    return cursors.length > 0 && !cursors.some((cursor) => isLiving(report, cursor.incarnation));
+  return cursors.some(({ incarnation, rest }) => !isLiving(report, incarnation) && rest?.isOver !== true);
 }
 
 /** All that a version ever answered outside of the given epochs, as champion: what was before the rollout. */
@@ -129,7 +147,7 @@ function hasMoved(counter: OutcomeCounter, last: Cursor | undefined): boolean {
   );
 }
 
-function cursorAt(counter: OutcomeCounter): Cursor {
+function cursorAt(counter: OutcomeCounter, isOver: boolean): Cursor {
   const { version, arm, epoch, incarnation, share, finished, failed, aborted, fellBack } = counter;
   const { leftFailed = 0, stopped = 0 } = counter;
   return {
@@ -145,6 +163,7 @@ function cursorAt(counter: OutcomeCounter): Cursor {
       fellBack,
       leftFailed,
       stopped,
+      ...(isOver ? { isOver } : {}),
       latency: counter.latency.counts,
       abortedLatency: counter.abortedLatency.counts,
     },

@@ -96,6 +96,8 @@ export interface OutcomeReport {
   /** Milliseconds since the epoch. */
   at: number;
   incarnation: string;
+  /** Of a backend where several processes count: those that go on; what is counted under others has come to its end. */
+  living?: readonly string[];
   counters: OutcomeCounter[];
   shadows: ShadowCounter[];
   /** Of a backend that keeps a prediction log. */

@@ -78,8 +78,11 @@ export function servingBackendContract(name: string, open: () => Promise<Serving
     const prepared = async (service: string, ...versions: number[]) => {
       for (const version of versions) await world.backend.prepare(spec(service, version), NEVER);
     };
-    const countersOf = async (service: string) =>
-      (await world.backend.outcomes()).counters.filter((counter) => counter.service === service);
+    /** Of the processes that count now: those of one that is gone may be kept. */
+    const countersOf = async (service: string) => {
+      const { counters, incarnation, living = [incarnation] } = await world.backend.outcomes();
+      return counters.filter((own) => own.service === service && living.includes(own.incarnation));
+    };
 
     it("prepares a variant, twice to the same effect", async () => {
       await prepared("twice", 1, 1);

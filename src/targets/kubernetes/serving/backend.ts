@@ -1,0 +1,463 @@
+import { eitherSignal } from "../../../base/either-signal.ts";
+import type { RenderedBranch } from "../../../git/rendered-branch.ts";
+import { SlipwayError } from "../../../http/errors.ts";
+import type { AdminCalls } from "../../../serving/admin/calls.ts";
+import type { ServingControl } from "../../../serving/admin/serving-control.ts";
+import type { ArchiveStore } from "../../../serving/archive/archive-store.ts";
+import type {
+  ProbeAnswer,
+  TrafficRule,
+  VariantRef,
+  VariantSpec,
+  VariantState,
+} from "../../../serving/backend.ts";
+import type { ServingFigures } from "../../../serving/figures.ts";
+import type { GoneCounts } from "../../../serving/gone-counts.ts";
+import type { FoundPrediction, OutcomeReport, PredictionPage } from "../../../serving/outcomes.ts";
+import { shadowInForce, shareInForce } from "../../../serving/router/assign.ts";
+import { RuleBook } from "../../../serving/router/rule-book.ts";
+import { fileOf, readBranch, renderTraffic, trafficPath, variantPath } from "./branch-state.ts";
+import { causeOf, notReady } from "./causes.ts";
+import type { ClusterEvent } from "./causes.ts";
+import { mergeFigures } from "./merge-figures.ts";
+import { OutcomeMerge } from "./merge-outcomes.ts";
+import { VARIANT_LABEL, namespaceOf, variantName } from "./names.ts";
+import { endpointsOf, isLeaving, lastEnd, workerOf } from "./pods.ts";
+import type { Pod } from "./pods.ts";
+import { readPages } from "./prediction-pages.ts";
+import { renderVariant } from "./render-variant.ts";
+import { ServeFleet } from "./serve-fleet.ts";
+import type { ServeFleetDeps } from "./serve-fleet.ts";
+import { fewestPods, specOf, variantKey, variantOf } from "./variant.ts";
+import type { PodVariant } from "./variant.ts";
+
+/** Makes the cluster be as a commit of the branch says. */
+export interface Carrier {
+  /** Resolves when the objects of these files are as they stand there, and nothing else of ours is. */
+  carryOut(commit: string, files: ReadonlyMap<string, string>): Promise<void>;
+}
+
+export interface KubernetesServingDeps extends Pick<
+  ServeFleetDeps,
+  "pods" | "clock" | "signal" | "log" | "portName" | "token"
+> {
+  serveLabels: Readonly<Record<string, string>>;
+  /** Where the platform itself runs; the default tenant's namespace is named after it. */
+  namespace: string;
+  image: string;
+  url: string;
+  isKserve: boolean;
+  branch: RenderedBranch;
+  carrier: Carrier;
+  archives: Pick<ArchiveStore, "keep" | "drop">;
+  gone: GoneCounts;
+  /** Makes the Secret of a tenant's model pods where it isn't there. */
+  ensureTenant(tenant: string): Promise<void>;
+  events(namespace: string): Promise<ClusterEvent[]>;
+  podLog(pod: Pod, lines: number): Promise<string[]>;
+  /** Names this process's sums. */
+  incarnation: string;
+  /** For the pods of a variant; default 10 minutes, of which an environment may take most. */
+  prepareMs?: number;
+}
+
+const PREPARE_MS = 10 * 60_000;
+/** Between looks at the cluster's events while pods are awaited. */
+const EVENTS_MS = 3_000;
+const TELL_MS = 5_000;
+const OUTCOMES_MS = 3_000;
+
+/** Opens the backend with what the branch says is to run. */
+export async function openKubernetesServing(deps: KubernetesServingDeps): Promise<KubernetesServing> {
+  const { files } = await deps.branch.read();
+  const { variants, rules } = readBranch(files);
+  const merge = new OutcomeMerge(deps.incarnation, await deps.gone.list());
+  return new KubernetesServing(deps, variants, new RuleBook(rules), merge);
+}
+
+/**
+ * Serves variants by pods: what is to run stands in a branch of the environment repository, the cluster carries it out, and
+ * every serve pod is told of variants, their pods and the rules.
+ */
+export class KubernetesServing implements ServingControl {
+  readonly #deps: KubernetesServingDeps;
+  readonly #variants: Map<string, PodVariant>;
+  readonly #rules: RuleBook;
+  readonly #merge: OutcomeMerge;
+  readonly #fleet: ServeFleet;
+  /** By variant: the endpoints that serve pods were told last. */
+  readonly #told = new Map<string, string>();
+  #callers: AdminCalls["callers"]["request"] | undefined;
+  #onCallers: (() => void)[] = [];
+  #stopWatching: () => void = () => undefined;
+
+  constructor(
+    deps: KubernetesServingDeps,
+    variants: readonly PodVariant[],
+    rules: RuleBook,
+    merge: OutcomeMerge,
+  ) {
+    this.#deps = deps;
+    this.#variants = new Map(variants.map((variant) => [variantKey(variant), variant]));
+    this.#rules = rules;
+    this.#merge = merge;
+    this.#fleet = new ServeFleet({
+      ...deps,
+      labels: deps.serveLabels,
+      welcome: (control, signal) => this.#welcome(control, signal),
+      left: (pod) => this.#left(pod),
+    });
+  }
+
+  /** Begins to follow pods and to carry out what the branch says. */
+  start(): void {
+    this.#stopWatching = this.#deps.pods.onChange(() => this.#look());
+    this.#fleet.start();
+    void this.#carryOut().catch((error: unknown) => this.#deps.log(error, "carrying out the branch"));
+  }
+
+  async prepare(spec: VariantSpec, signal: AbortSignal): Promise<void> {
+    const tenant = spec.tenant ?? "default";
+    const digest = await this.#deps.archives.keep(spec.modelDir, tenant);
+    signal.throwIfAborted();
+    const variant = variantOf(spec, tenant, digest);
+    const before = this.#variants.get(variantKey(spec));
+    if (before !== undefined && before.digest !== digest)
+      throw new SlipwayError(
+        "CONFLICT",
+        `version ${spec.version} of ${spec.service} is prepared from other files`,
+        { where: `version/${spec.service}/${spec.version}` },
+      );
+    this.#variants.set(variantKey(spec), variant);
+    try {
+      await this.#deps.ensureTenant(tenant);
+      await this.#save(variantPath(this.#namespace(tenant), variant), this.#fileOf(variant), {
+        message: `Prepare version ${variant.version} of ${variant.service}`,
+        isAwaited: true,
+      });
+      const endpoints = await this.#podsReady(variant, signal);
+      await this.#fleet.all((control) => control.prepare(specOf(variant, endpoints), signal));
+      this.#told.set(variantKey(variant), endpoints.join());
+    } catch (error) {
+      // Whoever made it takes it away again, unless a rule names it by now.
+      if (before === undefined && !this.#rules.names(spec.service, spec.version))
+        await this.#drop(variant).catch((other: unknown) => this.#deps.log(other, "taking a variant away"));
+      signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  async probe(ref: VariantRef, v2Body: string, signal: AbortSignal): Promise<ProbeAnswer> {
+    const [member] = await this.#fleet.informed();
+    if (member === undefined) throw nobody();
+    return member.control.probe(ref, v2Body, signal);
+  }
+
+  async remove(ref: VariantRef): Promise<void> {
+    if (this.#rules.names(ref.service, ref.version))
+      throw new SlipwayError("VARIANT_IN_USE", `traffic of ${ref.service} goes to version ${ref.version}`, {
+        where: `version/${ref.service}/${ref.version}`,
+      });
+    const variant = this.#variants.get(variantKey(ref));
+    if (variant === undefined) return;
+    await this.#fleet.all((control) => control.remove(ref));
+    await this.#drop(variant);
+  }
+
+  async route(rule: TrafficRule): Promise<void> {
+    for (const version of [rule.champion, rule.challenger])
+      if (version !== undefined && !this.#variants.has(variantKey({ service: rule.service, version })))
+        throw new SlipwayError("VARIANT_NOT_READY", `version ${version} of ${rule.service} isn't prepared`);
+    this.#rules.put(rule);
+    await this.#saveTraffic(
+      rule.service,
+      `Route ${rule.service} by ${rule.commit.slice(0, 12)}`,
+      rule.tenant,
+    );
+    await this.#fleet.all((control) => control.route(rule));
+  }
+
+  async unroute(service: string, order: number): Promise<void> {
+    const tenant = this.#rules.find(service)?.rule.tenant;
+    this.#rules.remove(service, order);
+    await this.#saveTraffic(service, `Remove the route of ${service}`, tenant);
+    await this.#fleet.all((control) => control.unroute(service, order));
+  }
+
+  /** Serve first: a bad challenger is out before anything else is written. */
+  async stopChallenger(service: string, version: number): Promise<void> {
+    const isNew = this.#rules.stop(service, version);
+    await this.#fleet.all((control) => control.stopChallenger(service, version));
+    if (isNew)
+      await this.#saveTraffic(
+        service,
+        `Stop version ${version} of ${service}`,
+        this.#rules.find(service)?.rule.tenant,
+      );
+  }
+
+  async state(): Promise<{ rules: TrafficRule[]; variants: VariantState[] }> {
+    const rules = this.#rules.state().rules.map((inForce) => ({
+      ...inForce.rule,
+      share: shareInForce(inForce),
+      ...(inForce.rule.shadow === undefined ? {} : { shadow: shadowInForce(inForce) }),
+    }));
+    return { rules, variants: [...this.#variants.values()].map((variant) => this.#stateOf(variant)) };
+  }
+
+  /** Of a pod that doesn't answer, what it said last. SERVE_UNREACHABLE when none does. */
+  async outcomes(): Promise<OutcomeReport> {
+    const members = this.#fleet.members();
+    const answers = await Promise.all(
+      members.map(async ({ pod, control }) => {
+        const report = await within(control.outcomes(), OUTCOMES_MS);
+        if (report !== undefined) await this.#keep(this.#merge.observe(pod, report));
+        return report !== undefined;
+      }),
+    );
+    if (members.length > 0 && !answers.includes(true)) throw nobody();
+    return this.#merge.report(this.#deps.clock.now());
+  }
+
+  async predictions(cursor: string, limit: number, services: readonly string[]): Promise<PredictionPage> {
+    const logs = this.#fleet.members().map(({ pod, control }) => ({
+      pod,
+      read: (own: string, most: number) => control.predictions(own, most, services),
+    }));
+    return readPages(logs, cursor, limit);
+  }
+
+  async logs(ref: VariantRef, lines: number): Promise<string[]> {
+    const pods = this.#podsOf(ref);
+    const all = await Promise.all(
+      pods.map(async (pod) => {
+        const own = await this.#deps.podLog(pod, lines);
+        return pods.length === 1 ? own : own.map((line) => `${pod.metadata.name}: ${line}`);
+      }),
+    );
+    return all.flat().slice(-lines);
+  }
+
+  async admit(callers: AdminCalls["callers"]["request"]): Promise<{ used: string[] }> {
+    this.#callers = callers;
+    for (const resolve of this.#onCallers.splice(0)) resolve();
+    const used = new Set<string>();
+    await this.#fleet.all(async (control) => {
+      for (const id of (await control.admit(callers)).used) used.add(id);
+    });
+    return { used: [...used] };
+  }
+
+  async figures(): Promise<ServingFigures> {
+    const answers = await Promise.allSettled(this.#fleet.members().map(({ control }) => control.figures()));
+    const all = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+    if (all.length === 0) throw nobody();
+    return mergeFigures(all);
+  }
+
+  async prediction(requestId: string): Promise<FoundPrediction> {
+    const found = await Promise.all(
+      this.#fleet.members().map(({ control }) => control.prediction(requestId)),
+    );
+    const records = found.flatMap(({ record }) => record ?? []).toSorted((a, b) => b.at - a.at);
+    const since = found.flatMap((one) => one.since ?? []);
+    return {
+      ...(records[0] && { record: records[0] }),
+      since: since.length === 0 ? null : Math.min(...since),
+    };
+  }
+
+  async rollLog(): Promise<void> {
+    await Promise.all(this.#fleet.members().map(({ control }) => control.rollLog()));
+  }
+
+  close(): void {
+    this.#stopWatching();
+    this.#fleet.close();
+  }
+
+  /** All that is in force, to a process that knows nothing, or what was true once. */
+  async #welcome(control: ServingControl, signal: AbortSignal): Promise<void> {
+    await this.#callersKnown(signal);
+    if (this.#callers !== undefined) await control.admit(this.#callers);
+    const known = await control.state();
+    const has = new Set(known.variants.map(variantKey));
+    await Promise.all(
+      [...this.#variants.values()].map((variant) =>
+        this.#tell(control, variant, has.has(variantKey(variant))),
+      ),
+    );
+    for (const { rule, stopped } of this.#rules.state().rules) {
+      await control.route(rule);
+      if (stopped && rule.challenger !== undefined)
+        await control.stopChallenger(rule.service, rule.challenger);
+    }
+    const removed = new Map(this.#rules.state().removed.map(({ service, order }) => [service, order]));
+    for (const { service, order } of known.rules)
+      if (this.#rules.find(service) === undefined)
+        await control.unroute(service, removed.get(service) ?? order);
+    for (const ref of known.variants) if (!this.#variants.has(variantKey(ref))) await control.remove(ref);
+  }
+
+  /** A pool without pods is ready at once, and one that is known isn't taken away when a pod can't be reached. */
+  async #tell(control: ServingControl, variant: PodVariant, isKnown: boolean): Promise<void> {
+    const never = new AbortController().signal;
+    if (!isKnown) await control.prepare(specOf(variant, []), never);
+    const endpoints = this.#endpoints(variant);
+    const limit = AbortSignal.timeout(TELL_MS);
+    await control.prepare(specOf(variant, endpoints), limit).catch((error: unknown) => {
+      if (!limit.aborted) throw error;
+    });
+  }
+
+  /** Pods came or went: every serve pod is told where the variants' are now. */
+  #look(): void {
+    for (const [key, variant] of this.#variants) {
+      const endpoints = this.#endpoints(variant).join();
+      // Whoever prepares it tells of it first.
+      if (!this.#told.has(key) && !this.#rules.names(variant.service, variant.version)) continue;
+      if (this.#told.get(key) === endpoints) continue;
+      this.#told.set(key, endpoints);
+      this.#fleet
+        .all((control) => this.#tell(control, variant, true))
+        .catch((error: unknown) => {
+          this.#told.delete(key);
+          this.#deps.log(error, `telling where version ${variant.version} of ${variant.service} is`);
+        });
+    }
+  }
+
+  async #podsReady(variant: PodVariant, signal: AbortSignal): Promise<string[]> {
+    const { clock, pods, prepareMs = PREPARE_MS } = this.#deps;
+    const deadline = clock.now() + prepareMs;
+    const wanted = fewestPods(variant);
+    let events: ClusterEvent[] = [];
+    for (;;) {
+      signal.throwIfAborted();
+      const own = this.#podsOf(variant).filter((pod) => !isLeaving(pod));
+      const cause = causeOf(own, events, wanted);
+      if (cause === undefined) return this.#endpoints(variant);
+      if (cause.isFinal || clock.now() >= deadline) throw notReady(variant, cause);
+      const look = new AbortController();
+      const stop = pods.onChange(() => look.abort(new Error("pods changed")));
+      const either = eitherSignal(look.signal, signal);
+      const isQuiet = await clock.sleep(EVENTS_MS, either.signal).then(
+        () => true,
+        () => false,
+      );
+      either.release();
+      stop();
+      if (isQuiet) events = await this.#eventsOf(variant);
+    }
+  }
+
+  async #eventsOf(variant: PodVariant): Promise<ClusterEvent[]> {
+    const name = variantName(variant);
+    const all = await this.#deps.events(this.#namespace(variant.tenant)).catch(() => []);
+    return all.filter(({ involvedObject }) => involvedObject.name?.startsWith(name) === true);
+  }
+
+  #stateOf(variant: PodVariant): VariantState {
+    const pods = this.#podsOf(variant);
+    const ends = pods.flatMap((pod) => lastEnd(pod) ?? []).toSorted((a, b) => b.at - a.at);
+    const { service, version } = variant;
+    return {
+      service,
+      version,
+      workers: pods.map(workerOf),
+      ...(ends[0] && { lastEnd: { at: ends[0].at, reason: ends[0].reason } }),
+    };
+  }
+
+  #podsOf(ref: VariantRef): Pod[] {
+    return this.#deps.pods.find({ [VARIANT_LABEL]: variantName(ref) });
+  }
+
+  #endpoints(variant: PodVariant): string[] {
+    return endpointsOf(this.#podsOf(variant), "frames");
+  }
+
+  #namespace(tenant: string | undefined): string {
+    return namespaceOf(this.#deps.namespace, tenant);
+  }
+
+  #fileOf(variant: PodVariant): string {
+    const { image, url, isKserve } = this.#deps;
+    return fileOf(
+      renderVariant(variant, { namespace: this.#namespace(variant.tenant), image, url, isKserve }),
+    );
+  }
+
+  async #drop(variant: PodVariant): Promise<void> {
+    const { tenant, digest } = variant;
+    this.#variants.delete(variantKey(variant));
+    this.#told.delete(variantKey(variant));
+    await this.#save(variantPath(this.#namespace(tenant), variant), null, {
+      message: `Remove version ${variant.version} of ${variant.service}`,
+      isAwaited: true,
+    });
+    const isUsed = [...this.#variants.values()].some(
+      (other) => other.digest === digest && other.tenant === tenant,
+    );
+    if (!isUsed) await this.#deps.archives.drop(digest, tenant);
+  }
+
+  #saveTraffic(service: string, message: string, tenant: string | undefined): Promise<void> {
+    const inForce = this.#rules.find(service);
+    const removed = this.#rules.state().removed.find((one) => one.service === service)?.order;
+    const namespace = this.#namespace(tenant);
+    const record =
+      inForce === undefined
+        ? { service, ...(removed === undefined ? {} : { removed }) }
+        : { service, rule: inForce.rule, ...(inForce.stopped ? { stopped: true } : {}) };
+    const path = trafficPath(namespace, service);
+    return this.#save(path, fileOf([renderTraffic(namespace, record)]), { message, isAwaited: false });
+  }
+
+  /** @param isAwaited whether the cluster must have taken it; Git has in any case */
+  async #save(
+    path: string,
+    file: string | null,
+    { message, isAwaited }: { message: string; isAwaited: boolean },
+  ): Promise<void> {
+    await this.#deps.branch.commit(new Map([[path, file]]), message);
+    const carried = this.#carryOut();
+    if (isAwaited) return carried;
+    carried.catch((error: unknown) => this.#deps.log(error, message));
+    return undefined;
+  }
+
+  async #carryOut(): Promise<void> {
+    const { commit, files } = await this.#deps.branch.read();
+    if (commit !== null) await this.#deps.carrier.carryOut(commit, files);
+  }
+
+  #callersKnown(signal: AbortSignal): Promise<void> {
+    if (this.#callers !== undefined) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      this.#onCallers.push(resolve);
+    });
+  }
+
+  #left(pod: string): void {
+    this.#keep(this.#merge.leave(pod)).catch((error: unknown) =>
+      this.#deps.log(error, "keeping what a serve pod had counted"),
+    );
+  }
+
+  async #keep(report: OutcomeReport | undefined): Promise<void> {
+    if (report !== undefined) await this.#deps.gone.keep(report);
+  }
+}
+
+function nobody(): SlipwayError {
+  return new SlipwayError("SERVE_UNREACHABLE", "no serve pod can be reached");
+}
+
+/** undefined when it fails, or takes longer. */
+async function within<Answer>(answer: Promise<Answer>, ms: number): Promise<Answer | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), ms)));
+  return Promise.race([answer.catch(() => undefined), late]).finally(() => clearTimeout(timer));
+}

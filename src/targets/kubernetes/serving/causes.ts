@@ -1,0 +1,141 @@
+import { SlipwayError } from "../../../http/errors.ts";
+import type { ErrorBody } from "../../../http/errors.ts";
+import { isReady, lastEnd } from "./pods.ts";
+import type { Pod } from "./pods.ts";
+
+/** Why a variant isn't ready, as `why` names it. */
+export type CauseCode =
+  | "IMAGE_NOT_PULLED"
+  | "POD_CRASHED"
+  | "MODEL_NOT_LOADED"
+  | "POD_UNSCHEDULABLE"
+  | "VOLUME_PENDING"
+  | "QUOTA_EXCEEDED"
+  | "OBJECT_REFUSED"
+  | "POD_STARTING"
+  | "NO_PODS";
+
+export interface Cause {
+  code: CauseCode;
+  message: string;
+  /** Waiting longer is of no use, as far as can be told. */
+  isFinal: boolean;
+  /** It says something about the version itself, not about the cluster. */
+  error?: ErrorBody;
+}
+
+/** As much of an Event (core/v1) as is looked at. */
+export interface ClusterEvent {
+  type?: string;
+  reason?: string;
+  message?: string;
+  involvedObject: { kind?: string; name?: string };
+}
+
+const PULL = new Set(["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"]);
+/** The kubelet's own words for a container that couldn't be made. */
+const CONFIG = new Set(["CreateContainerConfigError", "CreateContainerError", "RunContainerError"]);
+/** Ends in a row after which a container that never was ready counts as unable to. */
+const MANY_RESTARTS = 3;
+
+/** Most telling first: what a pod itself says, then what keeps pods from being made. Undefined when all are ready. */
+export function causeOf(
+  pods: readonly Pod[],
+  events: readonly ClusterEvent[],
+  wanted: number,
+): Cause | undefined {
+  if (pods.filter(isReady).length >= wanted) return undefined;
+  const ofPods = pods.filter((pod) => !isReady(pod)).flatMap((pod) => causeOfPod(pod, events) ?? []);
+  const [telling] = ofPods.toSorted((a, b) => Number(b.isFinal) - Number(a.isFinal));
+  return telling ?? causeOfNone(events) ?? starting(pods.length, wanted);
+}
+
+function causeOfPod(pod: Pod, events: readonly ClusterEvent[]): Cause | undefined {
+  const { name } = pod.metadata;
+  const [container] = pod.status?.containerStatuses ?? [];
+  const waiting = container?.state?.waiting;
+  const reason = waiting?.reason ?? "";
+  const image = pod.spec.containers[0]?.image ?? "unknown";
+  if (PULL.has(reason)) {
+    const why = waiting?.message ?? reason;
+    const message = `the image ${image} of pod ${name} can't be pulled: ${why}`;
+    return { code: "IMAGE_NOT_PULLED", message, isFinal: reason === "InvalidImageName" };
+  }
+  if (CONFIG.has(reason)) {
+    const message = `pod ${name} can't be started: ${waiting?.message ?? reason}`;
+    return { code: "POD_CRASHED", message, isFinal: false };
+  }
+  return causeOfEnd(pod, container?.restartCount ?? 0) ?? causeOfPlace(pod) ?? causeOfMount(pod, events);
+}
+
+function causeOfEnd(pod: Pod, restarts: number): Cause | undefined {
+  const ended = lastEnd(pod);
+  if (ended === undefined || ended.exitCode === 0) return undefined;
+  const { name } = pod.metadata;
+  const { error } = ended;
+  if (error !== undefined && /^(?:MODEL|CONTRACT|ENVIRONMENT)_/.test(error.code))
+    return {
+      code: "MODEL_NOT_LOADED",
+      message: `pod ${name}: ${error.message} (${error.code})`,
+      isFinal: true,
+      error,
+    };
+  const message = `pod ${name} ended ${restarts + 1} times, the last time with ${ended.reason}`;
+  return { code: "POD_CRASHED", message, isFinal: restarts >= MANY_RESTARTS };
+}
+
+function causeOfPlace(pod: Pod): Cause | undefined {
+  const scheduled = (pod.status?.conditions ?? []).find(({ type }) => type === "PodScheduled");
+  if (scheduled?.status !== "False") return undefined;
+  const why = scheduled.message ?? scheduled.reason ?? "no node takes it";
+  const isVolume = /persistentvolumeclaim|volume/i.test(why);
+  return {
+    code: isVolume ? "VOLUME_PENDING" : "POD_UNSCHEDULABLE",
+    message: `pod ${pod.metadata.name} waits for ${isVolume ? "its volume" : "a node"}: ${why}`,
+    isFinal: false,
+  };
+}
+
+function causeOfMount({ metadata }: Pod, events: readonly ClusterEvent[]): Cause | undefined {
+  const own = events.filter(({ involvedObject }) => involvedObject.name === metadata.name);
+  const failed = own.findLast(
+    ({ reason }) =>
+      reason === "FailedMount" || reason === "FailedAttachVolume" || reason === "FailedCreatePodSandBox",
+  );
+  if (failed === undefined) return undefined;
+  const code = failed.reason === "FailedCreatePodSandBox" ? "POD_CRASHED" : "VOLUME_PENDING";
+  return { code, message: `pod ${metadata.name}: ${failed.message ?? failed.reason}`, isFinal: false };
+}
+
+/** Pods that were never made: said of their ReplicaSet. */
+function causeOfNone(events: readonly ClusterEvent[]): Cause | undefined {
+  const failed = events.findLast(
+    ({ reason, involvedObject }) => reason === "FailedCreate" && involvedObject.kind !== "Pod",
+  );
+  if (failed === undefined) return undefined;
+  const said = failed.message ?? "";
+  const isQuota = /exceeded quota|must specify|maximum .* usage per/i.test(said);
+  return {
+    code: isQuota ? "QUOTA_EXCEEDED" : "OBJECT_REFUSED",
+    message: `its pods aren't let in: ${said}`,
+    isFinal: false,
+  };
+}
+
+function starting(pods: number, wanted: number): Cause {
+  if (pods === 0)
+    return { code: "NO_PODS", message: "the cluster has made no pod of it yet", isFinal: false };
+  return { code: "POD_STARTING", message: `${pods} of ${wanted} pods are starting`, isFinal: false };
+}
+
+/** VARIANT_NOT_READY with its cause; what the model itself is to blame for keeps its own code. */
+export function notReady(
+  { service, version }: { service: string; version: number },
+  { code, message, error }: Cause,
+): SlipwayError {
+  return new SlipwayError("VARIANT_NOT_READY", `version ${version} of ${service} isn't ready: ${message}`, {
+    where: `version/${service}/${version}`,
+    details: { cause: code, ...(error && { error }) },
+    ...(error?.hint === undefined ? {} : { hint: error.hint }),
+  });
+}

@@ -1,0 +1,205 @@
+import { CONFINED } from "../components/parts/place.ts";
+import type { KubernetesObject } from "../object.ts";
+import { SERVING } from "../tenants/accounts.ts";
+import {
+  FRAMES_PORT,
+  HTTP_PORT,
+  MANAGED_BY,
+  MANAGER,
+  RECORD,
+  SERVICE_LABEL,
+  VARIANT_LABEL,
+  VERSION_LABEL,
+  WORKER_SECRET,
+  serviceLabel,
+  variantName,
+} from "./names.ts";
+import { fewestPods, mostPods } from "./variant.ts";
+import type { PodVariant } from "./variant.ts";
+
+export interface VariantPlace {
+  namespace: string;
+  /** Of the platform itself: the same program in another role. */
+  image: string;
+  /** Where pods reach the platform, as in `http://slipway.slipway.svc:4600`. */
+  url: string;
+  /** A variant is KServe's where that is installed. */
+  isKserve: boolean;
+}
+
+/** Of the image: nobody's, so that the restricted standard takes it. */
+const USER = 10_001;
+const CACHE = "/var/cache/slipway";
+const DEFAULT_MEMORY_BYTES = 1024 ** 3;
+/** Beyond the model's own limit: the process that watches it. */
+const OVERHEAD_BYTES = 128 * 1024 ** 2;
+/** A model in Python may take that long to get its environment: seconds between looks, times looks. */
+const STARTUP = { periodSeconds: 2, failureThreshold: 900 };
+
+/** A variant's objects: what runs its pods, a headless Service that names them, and what scales them. */
+export function renderVariant(variant: PodVariant, place: VariantPlace): KubernetesObject[] {
+  const name = variantName(variant);
+  const { namespace } = place;
+  const labels = labelsOf(variant);
+  const isScaled = mostPods(variant) > fewestPods(variant);
+  const record = { [RECORD]: JSON.stringify(variant) };
+  if (place.isKserve) return [inferenceService(variant, place, record)];
+  return [
+    {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name, namespace, labels, annotations: record },
+      spec: {
+        // How many is the autoscaler's to say: a number here would undo it with every apply.
+        ...(isScaled ? {} : { replicas: fewestPods(variant) }),
+        revisionHistoryLimit: 1,
+        // The stand-in for a pod is ready before that pod goes.
+        strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+        selector: { matchLabels: { [VARIANT_LABEL]: name } },
+        template: { metadata: { labels }, spec: podSpec(variant, place) },
+      },
+    },
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name, namespace, labels },
+      spec: {
+        clusterIP: "None",
+        selector: { [VARIANT_LABEL]: name },
+        ports: [
+          { name: "http", port: HTTP_PORT, targetPort: "http" },
+          { name: "frames", port: FRAMES_PORT, targetPort: "frames" },
+        ],
+      },
+    },
+    ...(isScaled ? [autoscaler(variant, namespace)] : []),
+  ];
+}
+
+export function labelsOf(variant: PodVariant): Record<string, string> {
+  return {
+    [MANAGED_BY]: MANAGER,
+    [VARIANT_LABEL]: variantName(variant),
+    [SERVICE_LABEL]: serviceLabel(variant.service),
+    [VERSION_LABEL]: String(variant.version),
+  };
+}
+
+/** Without `scaleTarget`: KServe's own default; its autoscaler is an HPA in Standard mode. */
+function inferenceService(
+  variant: PodVariant,
+  place: VariantPlace,
+  annotations: Record<string, string>,
+): KubernetesObject {
+  return {
+    apiVersion: "serving.kserve.io/v1beta1",
+    kind: "InferenceService",
+    metadata: {
+      name: variantName(variant),
+      namespace: place.namespace,
+      labels: labelsOf(variant),
+      annotations: {
+        ...annotations,
+        "serving.kserve.io/deploymentMode": "Standard",
+        "serving.kserve.io/autoscalerClass": "hpa",
+      },
+    },
+    spec: {
+      predictor: {
+        minReplicas: fewestPods(variant),
+        maxReplicas: mostPods(variant),
+        ...podSpec(variant, place, "kserve-container"),
+      },
+    },
+  };
+}
+
+function podSpec(variant: PodVariant, place: VariantPlace, container = "model"): object {
+  return {
+    serviceAccountName: SERVING,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: 40,
+    securityContext: {
+      runAsUser: USER,
+      runAsGroup: USER,
+      fsGroup: USER,
+      runAsNonRoot: true,
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    topologySpreadConstraints: [
+      {
+        maxSkew: 1,
+        topologyKey: "kubernetes.io/hostname",
+        whenUnsatisfiable: "ScheduleAnyway",
+        labelSelector: { matchLabels: { [VARIANT_LABEL]: variantName(variant) } },
+      },
+    ],
+    containers: [{ name: container, image: place.image, ...serverOf(variant, place) }],
+    volumes: [
+      { name: "cache", emptyDir: { sizeLimit: "10Gi" } },
+      { name: "tmp", emptyDir: { sizeLimit: "1Gi" } },
+    ],
+  };
+}
+
+function serverOf(variant: PodVariant, { url }: VariantPlace): object {
+  const { service, version, tenant, format, digest, cpu = 1 } = variant;
+  const memoryBytes = variant.memoryBytes ?? DEFAULT_MEMORY_BYTES;
+  const value = (name: string, text: string | number) => ({ name, value: String(text) });
+  const probe = (path: string) => ({ httpGet: { path, port: "http" } });
+  const memory = String(memoryBytes + OVERHEAD_BYTES);
+  return {
+    args: ["--role=worker"],
+    ports: [
+      { name: "http", containerPort: HTTP_PORT },
+      { name: "frames", containerPort: FRAMES_PORT },
+    ],
+    env: [
+      value("SLIPWAY_SERVICE", service),
+      value("SLIPWAY_VERSION", version),
+      value("SLIPWAY_TENANT", tenant),
+      value("SLIPWAY_MODEL_FORMAT", format),
+      value("SLIPWAY_MODEL_DIGEST", digest),
+      value("SLIPWAY_MEMORY_BYTES", memoryBytes),
+      value("SLIPWAY_THREADS", Math.max(1, Math.ceil(cpu))),
+      value("SLIPWAY_URL", url),
+      value("SLIPWAY_CACHE", CACHE),
+      value("HOME", "/tmp"),
+      { name: "SLIPWAY_WORKER_TOKEN", valueFrom: { secretKeyRef: { name: WORKER_SECRET, key: "token" } } },
+    ],
+    resources: { requests: { cpu: `${Math.round(cpu * 1000)}m`, memory }, limits: { memory } },
+    securityContext: CONFINED,
+    terminationMessagePolicy: "FallbackToLogsOnError",
+    startupProbe: { ...probe("/ready"), ...STARTUP },
+    livenessProbe: { ...probe("/health"), periodSeconds: 10, failureThreshold: 3, timeoutSeconds: 5 },
+    readinessProbe: { ...probe("/ready"), periodSeconds: 2, failureThreshold: 2, timeoutSeconds: 2 },
+    volumeMounts: [
+      { name: "cache", mountPath: CACHE },
+      { name: "tmp", mountPath: "/tmp" },
+    ],
+  };
+}
+
+/** By processor: what a pod does at once can't be measured by every cluster. It falls slower than it rises. */
+function autoscaler(variant: PodVariant, namespace: string): KubernetesObject {
+  const name = variantName(variant);
+  const idle = Math.round((variant.scale?.idleMs ?? 300_000) / 1_000);
+  return {
+    apiVersion: "autoscaling/v2",
+    kind: "HorizontalPodAutoscaler",
+    metadata: { name, namespace, labels: labelsOf(variant) },
+    spec: {
+      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name },
+      minReplicas: fewestPods(variant),
+      maxReplicas: mostPods(variant),
+      metrics: [
+        {
+          type: "Resource",
+          resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 60 } },
+        },
+      ],
+      behavior: { scaleDown: { stabilizationWindowSeconds: Math.min(3_600, Math.max(0, idle)) } },
+    },
+  };
+}

@@ -11,6 +11,8 @@ export interface PipelineRunAnswer {
   model?: string | null;
   version?: number | null;
   reason?: string | null;
+  /** It ran on another platform, and came here with what it made. */
+  broughtFrom?: string;
 }
 
 export interface RolloutAnswer {

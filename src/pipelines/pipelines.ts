@@ -101,6 +101,7 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
       for (;;) {
         const run = await load(id);
         if (!run) throw new SlipwayError("NOT_FOUND", `there is no pipeline run ${id}`);
+        if (run.broughtFrom !== undefined) return yield* noLogs(run, options.step);
         try {
           return yield* engine.logs(id, options);
         } catch (error) {
@@ -122,8 +123,16 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
   };
 }
 
+type Line = { step: string; line: string };
+
 /** How often a follower of logs looks whether a queued pipeline run's turn has come. */
 const TURN_MS = 100;
+
+/** Output stays where a step ran; silence would say that it printed nothing. */
+function* noLogs({ steps, broughtFrom }: PipelineRun, step: string | undefined): Iterable<Line> {
+  for (const { name } of steps)
+    if (name === (step ?? name)) yield { step: name, line: `(its output stayed on ${broughtFrom ?? ""})` };
+}
 
 function isNotFound(error: unknown): boolean {
   return error instanceof SlipwayError && error.code === "NOT_FOUND";

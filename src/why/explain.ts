@@ -149,10 +149,14 @@ function runLink(run: WhyPipelineRun, facts: WhyFacts): WhyLink {
     kind: "run",
     name: run.id,
     state: run.state,
-    message: `project ${run.project}: ${said}`,
+    message: `project ${run.project}: ${said}${elsewhere(run)}`,
     at: run.finishedAt ?? run.createdAt,
     commit: run.commit,
   };
+}
+
+function elsewhere({ broughtFrom }: WhyPipelineRun): string {
+  return broughtFrom === undefined ? "" : `; it ran on another platform (${broughtFrom}) and came along`;
 }
 
 /** An event's message without what the link says already: which pipeline run it is, and its state. */

@@ -44,6 +44,8 @@ export interface WhyPipelineRun {
   /** What it registered. */
   model: string | null;
   version: number | null;
+  /** Another platform, on which it ran. */
+  broughtFrom?: string;
 }
 
 export interface WhyVersion {

@@ -12,7 +12,7 @@ import {
   type TestPlatform,
 } from "../e2e/platform.ts";
 import { ADDER, modelProject, workTree } from "../e2e/projects.ts";
-import { fill } from "../import/fill.ts";
+import { call, fill, newRun, upload } from "../import/fill.ts";
 import { startGate, type Gate } from "../import/gate.ts";
 import { testPython } from "../support/python-environment.ts";
 import { freshPostgres } from "../support/shared-postgres.ts";
@@ -30,6 +30,8 @@ let platform: TestPlatform;
 let token: string;
 let gate: Gate;
 let work: string;
+/** Id of the experiment that comes along. */
+let churn: string;
 let store: string;
 
 beforeAll(async () => {
@@ -38,10 +40,10 @@ beforeAll(async () => {
   token = (platform as { token?: string }).token ?? "";
   gate = await startGate(platform.url);
   await asRoot("POST", "/tenants", { name: TENANT });
-  work = await workTree(modelProject("adder", ADDER));
+  work = await workTree(modelProject("adder", ADDER, "rollout: { kind: instant }\n"));
   const pushed = await git(work, "push", `${laptop.gitUrl}/adder.git`, "HEAD:main", "HEAD:refs/tags/v1");
   expect(pushed.output).toContain("first champion");
-  await fill(laptop.url, 2);
+  churn = (await fill(laptop.url, 2)).experiments.active;
 });
 
 afterAll(async () => {
@@ -105,6 +107,18 @@ function pushing(args: readonly string[] = [], env: Record<string, string> = {})
   return { process: child, ended };
 }
 
+interface PipelineRun {
+  id: string;
+  commit: string;
+  trackingRunId: string;
+  rolloutId?: string;
+  broughtFrom?: string;
+}
+
+async function local<Answer>(path: string): Promise<Answer> {
+  return (await (await fetch(`${laptop.url}/api/slipway/v1${path}`)).json()) as Answer;
+}
+
 async function infer(url: string, bearer?: string): Promise<unknown> {
   const answer = await fetch(`${url}/v2/models/adder/infer`, {
     method: "POST",
@@ -134,8 +148,8 @@ async function dumps(): Promise<[unknown, unknown]> {
 
 describe("slipway push", () => {
   test("looks, counts and writes nothing", async () => {
-    const { code, report, err } = await pushing(["--tenant", TENANT, "--dry-run"]).ended;
-    expect(`${code} ${err}`).toMatch(/^0/);
+    const { code, report, error, err } = await pushing(["--tenant", TENANT, "--dry-run"]).ended;
+    expect(`${code} ${err} ${JSON.stringify(error ?? report?.problems)}`).toMatch(/^0/);
     expect(report).toMatchObject({ isDryRun: true, service: null, pipelineRuns: { found: 1, brought: 1 } });
     expect(report.refs.map(({ ref, from }) => [ref, from])).toEqual([
       ["refs/heads/main", null],
@@ -160,13 +174,231 @@ describe("slipway push", () => {
     await platform.ended;
     gate.open();
     platform = await startThere(Number(new URL(platform.url).port));
-    const { code, report, err } = await second.ended;
-    expect(`${code} ${err}`).toMatch(/^0/);
+    const { code, report, error, err } = await second.ended;
+    expect(`${code} ${err} ${JSON.stringify(error ?? report?.problems)}`).toMatch(/^0/);
     expect(report).toMatchObject({ isComplete: true, problems: [] });
     expect(report.service).toMatchObject({ model: "adder", version: 1, state: "promoted" });
 
     const [before, after] = await dumps();
     expect(after).toEqual(before);
     expect(await infer(platform.url, token)).toEqual(await infer(laptop.url));
+  });
+
+  test("history, why and runs of the target say where the version comes from, and nothing was trained again", async () => {
+    const { pipelineRuns: made } = await local<{ pipelineRuns: PipelineRun[] }>("/pipeline-runs");
+    const { pipelineRuns } = await asRoot<{ pipelineRuns: PipelineRun[] }>(
+      "GET",
+      "/pipeline-runs",
+      undefined,
+      TENANT,
+    );
+    expect(pipelineRuns).toHaveLength(1);
+    const [{ broughtFrom, rolloutId, ...run } = {} as PipelineRun] = pipelineRuns;
+    expect(broughtFrom).toMatch(/^slipway:[0-9a-f]{32}\/default$/);
+    expect(run).toEqual({ ...made[0], rolloutId: undefined });
+    expect(rolloutId).toMatch(/^ro-/);
+    const project = await asRoot<object>("GET", "/projects/adder", undefined, TENANT);
+    expect(project).toMatchObject({ lastPush: { commit: run.commit }, lastPipelineRun: { id: run.id } });
+    const { entries } = await asRoot<{ entries: object[] }>(
+      "GET",
+      "/models/adder/history",
+      undefined,
+      TENANT,
+    );
+    expect(entries[0]).toMatchObject({
+      version: 1,
+      commit: run.commit,
+      pipelineRunId: run.id,
+      run: { id: run.trackingRunId },
+    });
+    const why = await asRoot<{ chain: { kind: string; message: string }[]; rootCause: string }>(
+      "GET",
+      `/why/service/adder`,
+      undefined,
+      TENANT,
+    );
+    expect(why.rootCause).toContain("nothing is wrong");
+    expect(why.chain.find(({ kind }) => kind === "run")?.message).toContain("it ran on another platform");
+  });
+
+  test("a second time sends nothing and asks for nothing", async () => {
+    const { code, report } = await pushing(["--tenant", TENANT]).ended;
+    expect(code).toBe(0);
+    // Two runs haven't ended, one of them deleted: they are sent every time.
+    for (const [what, { brought }] of Object.entries(report.counts))
+      expect(`${what} ${brought}`).toBe(`${what} ${{ runs: 2, points: 1 }[what] ?? 0}`);
+    expect(report).toMatchObject({
+      refs: [],
+      bytes: 0,
+      pipelineRuns: { found: 1, brought: 0, unchanged: 1 },
+    });
+    expect(report.service).toMatchObject({ state: "serving", rolloutId: null });
+  });
+
+  test("a better version goes the same way, over a source that is killed meanwhile; bytes that are there aren't sent", async () => {
+    const again = await newRun(laptop.url, churn, "same weights", 1_700_000_700_000);
+    await upload(laptop.url, `${churn}/${again}/artifacts/weights.bin`, new Uint8Array(3_000_000).fill(7));
+    await upload(laptop.url, `${churn}/${again}/artifacts/note.txt`, "short");
+    await call(laptop.url, "POST", "2.0/mlflow/runs/update", {
+      run_id: again,
+      status: "FINISHED",
+      end_time: 1_700_000_800_000,
+    });
+    await git(work, "commit", "--quiet", "--allow-empty", "-m", "second");
+    const pushed = await git(work, "push", `${laptop.gitUrl}/adder.git`, "HEAD:main");
+    expect(pushed.output).toContain("version 2");
+
+    const inFile = gate.hold(/note\.txt/);
+    const push = pushing(["--tenant", TENANT, "--jobs", "1"]);
+    await inFile;
+    for (const { pid } of processesOf(here)) if (pid !== push.process.pid) process.kill(pid, "SIGKILL");
+    await laptop.ended;
+    gate.open();
+    laptop = await startPlatform(here, Number(new URL(laptop.url).port));
+    const { code, report, error, err } = await push.ended;
+    expect(`${code} ${err} ${JSON.stringify(error ?? report?.problems)}`).toMatch(/^0/);
+    expect(report).toMatchObject({
+      isComplete: true,
+      bytesThere: 3_000_000,
+      pipelineRuns: { found: 2, brought: 1 },
+    });
+    expect(report.service).toMatchObject({ version: 2, state: "promoted" });
+    const { pipelineRuns } = await asRoot<{ pipelineRuns: object[] }>(
+      "GET",
+      "/pipeline-runs",
+      undefined,
+      TENANT,
+    );
+    expect(pipelineRuns).toHaveLength(2);
+  });
+
+  test("what another tenant has is in the way, and nothing is written", async () => {
+    await asRoot("POST", "/tenants", { name: "team-blue" });
+    const { code, error } = await pushing(["--tenant", "team-blue"]).ended;
+    expect(code).toBe(4);
+    expect(error.code).toBe("PUSH_CONFLICT");
+    const kinds = new Set(error.details?.conflicts.map(({ kind }) => kind));
+    expect([...kinds].toSorted()).toEqual([
+      "logged-model",
+      "pipeline-run",
+      "project",
+      "run",
+      "service",
+      "trace",
+    ]);
+    expect(await asRoot("GET", "/imports", undefined, "team-blue")).toMatchObject({ imports: [] });
+  });
+
+  test("a run with other content, a taken number and a branch that went on there are named together", async () => {
+    const clash = await newRun(laptop.url, churn, "clash", 1_700_000_900_000);
+    const same = await newRun(laptop.url, churn, "same", 1_700_000_900_001);
+    const waiting = await newRun(laptop.url, churn, "waiting", 1_700_000_900_002);
+    const made = await call<{ model_version: { version: string } }>(
+      laptop.url,
+      "POST",
+      "2.0/mlflow/model-versions/create",
+      { name: "churn model", source: `runs:/${clash}/model`, run_id: clash },
+    );
+    await git(work, "commit", "--quiet", "--allow-empty", "-m", "here");
+    await git(work, "push", `${laptop.gitUrl}/adder.git`, "HEAD:refs/heads/side");
+    await git(work, "commit", "--quiet", "--amend", "--allow-empty", "-m", "there");
+    const address = `http://x:${token}@${new URL(platform.url).host}/git/adder.git`;
+    expect((await git(work, "push", address, "HEAD:refs/heads/side")).output).toContain("only main runs");
+
+    const { id } = await asRoot<{ id: string }>("POST", "/imports", { source: "http://old" }, TENANT);
+    const bring = (path: string, body: object) =>
+      asRoot<{ experimentId: string }>("POST", `/imports/${id}/${path}`, body, TENANT);
+    const { experimentId } = await bring("experiments", {
+      id: churn,
+      name: "churn",
+      stage: "active",
+      createdAt: 1,
+      updatedAt: 1,
+      tags: [],
+    });
+    const common = {
+      experimentId,
+      user: "ana",
+      status: "RUNNING",
+      endedAt: null,
+      stage: "active",
+      params: [],
+      datasets: [],
+      modelInputs: [],
+      modelOutputs: [],
+    };
+    const tags = (name: string) => [
+      { key: "mlflow.user", value: "ana" },
+      { key: "mlflow.runName", value: name },
+    ];
+    await bring("runs", {
+      runs: [
+        { ...common, id: clash, name: "clash", startedAt: 1, tags: tags("clash") },
+        { ...common, id: same, name: "same", startedAt: 1_700_000_900_001, tags: tags("same") },
+      ],
+    });
+    const version = {
+      version: Number(made.model_version.version),
+      description: "",
+      user: "",
+      stage: "None",
+      source: `runs:/${same}/model`,
+      files: null,
+      runId: same,
+      runLink: "",
+      modelId: "",
+      status: "READY",
+      createdAt: 1,
+      updatedAt: 1,
+      tags: [],
+    };
+    await bring("registered-models", {
+      name: "churn model",
+      description: "",
+      createdAt: 1,
+      updatedAt: 1,
+      tags: [],
+      aliases: [],
+      versions: [version],
+    });
+
+    const { code, error } = await pushing(["--tenant", TENANT]).ended;
+    expect(code).toBe(4);
+    expect(error.details?.conflicts.map(({ kind, id: of }) => `${kind} ${of}`).toSorted()).toEqual([
+      "git refs/heads/side",
+      `run ${clash}`,
+      `version churn model/${version.version}`,
+    ]);
+    const found = await fetch(`${platform.url}/api/2.0/mlflow/runs/get?run_id=${waiting}`, {
+      headers: { authorization: `Bearer ${token}`, "x-mlflow-workspace": TENANT },
+    });
+    expect(found.status).toBe(404);
+  });
+
+  test("without the right, with the wrong token or for an older platform it ends before it begins", async () => {
+    await asRoot("POST", "/people", { name: "mia", password: "correct horse battery" });
+    await asRoot("PUT", `/tenants/${TENANT}/members/mia`, { role: "member" });
+    const tokenOf = async (body: object): Promise<string> =>
+      (await asRoot<{ token: string }>("POST", "/tokens", { name: "push", ...body })).token;
+    const refused = async (env: Record<string, string>): Promise<[number | null, string]> => {
+      const { code, error } = await pushing(["--tenant", TENANT], env).ended;
+      return [code, error.code];
+    };
+    expect(await refused({ SLIPWAY_TARGET_TOKEN: await tokenOf({ person: "mia" }) })).toEqual([
+      4,
+      "ACCESS_DENIED",
+    ]);
+    expect(
+      await refused({
+        SLIPWAY_TARGET_TOKEN: await tokenOf({ tenant: TENANT, role: "admin", scopes: ["admin"] }),
+      }),
+    ).toEqual([4, "SCOPE_MISSING"]);
+    expect(await refused({ SLIPWAY_TARGET_TOKEN: "" })).toEqual([4, "TOKEN_REQUIRED"]);
+    gate.answer = ({ url }) =>
+      url === "/api/slipway/v1/info"
+        ? { status: 200, body: '{"name":"slipway","version":"0.0.1"}' }
+        : undefined;
+    expect(await refused({})).toEqual([4, "PUSH_TARGET_OLDER"]);
+    gate.answer = undefined;
   });
 });

@@ -127,7 +127,10 @@ export function formatRuns(runs: readonly PipelineRunAnswer[], terminal: CliCont
     run.state,
     ago(run.createdAt, terminal.now()),
     run.model && run.version ? `${run.model} version ${run.version}` : "-",
-    tame(run.reason ?? "").replaceAll("\n", " "),
+    tame(run.reason ?? (run.broughtFrom === undefined ? "" : "ran on another platform")).replaceAll(
+      "\n",
+      " ",
+    ),
   ]);
   const width = widthOf(terminal);
   return table(["PIPELINE RUN", "PROJECT", "COMMIT", "STATE", "STARTED", "MODEL", "REASON"], rows)

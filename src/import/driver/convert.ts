@@ -148,7 +148,10 @@ export function placeOf(source: string, runId: string, runUri: string | undefine
       return { kind: "run", id: runId, path: at.slice(root.length + 1) };
   }
   const [, model, path] = /\/models\/(m-[\w-]+)\/artifacts(?:\/(.*))?$/.exec(source) ?? [];
-  return model === undefined ? null : { kind: "logged-model", id: model, path: trimmed(path ?? "") };
+  if (model !== undefined) return { kind: "logged-model", id: model, path: trimmed(path ?? "") };
+  // Of a version whose steps were reused the files are another run's.
+  const [, run, inThat] = /\/([0-9a-f]{32})\/artifacts(?:\/(.*))?$/.exec(proxiedPath(source) ?? "") ?? [];
+  return run === undefined ? null : { kind: "run", id: run, path: trimmed(inThat ?? "") };
 }
 
 /** A span of proto JSON, whose ids are base 64, in OTLP's JSON, where they are hexadecimal. */

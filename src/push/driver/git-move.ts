@@ -35,6 +35,7 @@ const OURS = {
 /** What git says of a server that isn't there, or is there no longer. */
 const LOST =
   /Failed to connect|Could(?:n't| not) connect|Recv failure|Send failure|Connection (?:reset|refused)|Empty reply|hung up|early EOF|unexpected disconnect|HTTP 50[234]|error: 50[234]/i;
+const REF_LINES = "--format=%(objectname) %(refname)";
 const ATTEMPTS = 7;
 const FIRST_WAIT_MS = 500;
 /** Longest that one transfer may take. */
@@ -72,13 +73,17 @@ export class GitMove {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
+  /** The commit of a branch or tag that was fetched; undefined: there is none. */
+  async commitOf(ref: string): Promise<string | undefined> {
+    return readRefs(await this.#git(["for-each-ref", REF_LINES, ref])).get(ref);
+  }
+
   /** What has to be moved on the target. `isThere`: it has the project; else nothing is asked. */
   async plan(target: Side, isThere: boolean): Promise<RefMove[]> {
     const there = isThere
       ? readRefs(await this.#git(["ls-remote", addressOf(target, this.#project)], target))
       : new Map<string, string>();
-    const format = "--format=%(objectname) %(refname)";
-    const here = readRefs(await this.#git(["for-each-ref", format, "refs/heads", "refs/tags"]));
+    const here = readRefs(await this.#git(["for-each-ref", REF_LINES, "refs/heads", "refs/tags"]));
     const moves: RefMove[] = [];
     for (const [ref, commit] of here) {
       const from = there.get(ref) ?? null;

@@ -70,6 +70,9 @@ export async function pushProject(deps: PushProjectDeps): Promise<PushReport> {
   deps.said(`reading ${about.project} at ${sides.source.url}`);
   const git = await GitMove.fetch(deps, sides.source, about.project);
   try {
+    // Its pipeline run may not have begun: it would have to be trained there.
+    if (about.head !== null && (await git.commitOf(about.head.ref)) !== about.head.commit)
+      throw new SlipwayError("PUSH_UNDER_WAY", `somebody has just pushed to ${about.project}`);
     return await pushWith({ ...deps, ...sides }, about, git, startedAt);
   } finally {
     await git.remove();
@@ -181,11 +184,7 @@ async function contextOf(
       platform,
       tally,
       options: { ...options, withArtifacts: true },
-      takesSame: takesSame(
-        to,
-        () => platform.importId,
-        (bytes) => (bytesThere += bytes),
-      ),
+      takesSame: takesSame(to, platform, (bytes) => (bytesThere += bytes)),
     },
   };
   return { context, taken: () => bytesThere };

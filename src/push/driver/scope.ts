@@ -1,4 +1,5 @@
 import { SlipwayError } from "../../http/errors.ts";
+import { placeOf } from "../../import/driver/convert.ts";
 import type { Experiment } from "../../import/driver/messages.ts";
 import type { MlflowSource } from "../../import/driver/mlflow-source.ts";
 import { SourceError } from "../../import/driver/source-error.ts";
@@ -51,10 +52,15 @@ export async function scopeOf(
   };
 }
 
-/** Runs that made versions of a model. */
+/** Runs that made versions of a model, and those whose files the versions are. */
 async function runsOf(source: MlflowSource, model: string): Promise<Set<string>> {
-  const versions = await source.versions(model, false);
-  return new Set(versions.flatMap(({ run_id: id }) => (id === undefined || id === "" ? [] : [id])));
+  const runs = new Set<string>();
+  for (const { run_id: id = "", source: from = "" } of await source.versions(model, false)) {
+    if (id !== "") runs.add(id);
+    const place = placeOf(from, id, undefined);
+    if (place?.kind === "run") runs.add(place.id);
+  }
+  return runs;
 }
 
 /** Undefined for a run that is gone. */

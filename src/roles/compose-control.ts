@@ -64,6 +64,7 @@ import { watchTraffic } from "../rollout/watch-traffic.ts";
 import { compareAnswer, readContract } from "../serving/contract.ts";
 import { servingLogRoutes } from "../serving/log-routes.ts";
 import { servingMetrics } from "../serving/serving-metrics.ts";
+import { goneCountsMigrations } from "../serving/gone-counts.ts";
 import { createModelCompiler } from "../serving/compile/compiler.ts";
 import { proveInProcess } from "../serving/compile/prove-process.ts";
 import { TEMPORARY, createModelStore } from "../serving/folder-model-store.ts";
@@ -152,6 +153,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
       ...importMigrations,
       ...gcMigrations,
       ...historyMigrations,
+      ...goneCountsMigrations,
     ],
     clock,
     onFatal: deps.onFatal,

@@ -6,6 +6,7 @@ import { pipelineCommands } from "../pipelines/commands.ts";
 import { pushCommands } from "../push/commands.ts";
 import { commands as registryCommands } from "../registry/commands.ts";
 import { rolloutCommands } from "../rollout/commands.ts";
+import { goneCountsCommands } from "../serving/gone-counts.ts";
 import { commands as eventCommands } from "../store/events.ts";
 import { ownerCommands } from "../store/owner.ts";
 import { runWriterThread } from "../store/sqlite/writer.ts";
@@ -25,4 +26,5 @@ runWriterThread([
   ...pushCommands,
   ...gcCommands,
   ...historyCommands,
+  ...goneCountsCommands,
 ]);

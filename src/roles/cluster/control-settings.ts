@@ -13,6 +13,7 @@ import { webhookKey } from "./internal-tokens.ts";
 import { mirrorSettings } from "./mirror-settings.ts";
 import { argoSettings, type ArgoSettings } from "./argo-settings.ts";
 import { hostPort, optional, parseHostPort, port, setting, type Environment } from "./settings.ts";
+import { servingSettings, type ServingSettings } from "./serving-settings.ts";
 import { sharedSettings } from "./shared-settings.ts";
 
 export interface ControlSettings {
@@ -31,6 +32,8 @@ export interface ControlSettings {
   temporary: string;
   /** How pipelines run in pods; absent: their steps are children of control. */
   argo?: ArgoSettings;
+  /** How models are served in pods of their own. */
+  serving?: ServingSettings;
 }
 
 const AUDIT_DAYS = 1_095;
@@ -49,6 +52,7 @@ export function controlSettings(invocation: Invocation): ControlSettings {
   const webhooks = webhookSettings(env);
   const postgres = storeOf(env);
   const argo = argoSettings(env, packageDir);
+  const serving = servingSettings(env, packageDir);
   return {
     config: {
       dataDir,
@@ -84,6 +88,7 @@ export function controlSettings(invocation: Invocation): ControlSettings {
     serve: serveOf(env),
     temporary: env["TMPDIR"] || "/tmp",
     ...(argo === undefined ? {} : { argo }),
+    ...(serving === undefined ? {} : { serving }),
   };
 }
 

@@ -7,13 +7,14 @@ import { createLocalEngine } from "../../targets/local/engine/engine.ts";
 import type { OpenTarget } from "../control-target.ts";
 import { openArgo } from "./argo.ts";
 import type { ControlSettings } from "./control-settings.ts";
+import { openServing } from "./serving.ts";
 import { adminToken } from "./internal-tokens.ts";
 
 /** Between two looks for serve pods that haven't been told everything. */
 const LOOK_EVERY_MS = 1_000;
 
 /** What a control pod that leads works with: all serve pods; steps in pods of their own, or as its own children. */
-export function openClusterTarget({ config, serve, argo }: ControlSettings): OpenTarget {
+export function openClusterTarget({ config, serve, argo, serving }: ControlSettings): OpenTarget {
   return async (deps) => {
     const { clock, ids, ledger, signal } = deps;
     const pods = createServePods({
@@ -22,7 +23,8 @@ export function openClusterTarget({ config, serve, argo }: ControlSettings): Ope
       clock,
       lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     });
-    const backend = everyPod(pods);
+    const models = serving && (await openServing(serving, deps));
+    const backend = models?.backend ?? everyPod(pods);
     const pipelines = argo && (await openArgo(argo, deps));
     return {
       name: "kubernetes",
@@ -39,8 +41,12 @@ export function openClusterTarget({ config, serve, argo }: ControlSettings): Ope
           pid: process.pid,
           ledger,
         })),
-      routes: (app) => pipelines?.routes(app),
+      routes(app) {
+        pipelines?.routes(app);
+        models?.routes(app);
+      },
       start() {
+        if (models !== undefined) return models.start();
         void (async () => {
           while (!signal.aborted) {
             const found = await pods.find().catch(() => []);

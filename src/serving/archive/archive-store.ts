@@ -1,6 +1,5 @@
 import { Readable } from "node:stream";
 import { SlipwayError } from "../../http/errors.ts";
-import { DEFAULT_TENANT } from "../../http/identity.ts";
 import type { BlobContent, BlobStore } from "../../store/blobs.ts";
 import { describeFolder, packFolder } from "./archive.ts";
 
@@ -50,8 +49,7 @@ export class ArchiveStore {
   }
 }
 
-/** Among the tenant's own artifacts, so that whoever may read those may read this and nobody else. */
+/** Where no tenant's artifacts are: nobody reaches it by the artifact API, and pods by their own tenant's token. */
 function pathOf(digest: string, tenant: string): string {
-  const root = tenant === DEFAULT_TENANT ? "" : `workspaces/${tenant}/`;
-  return `${root}.served-models/${digest}`;
+  return `workspaces/.slipway/served-models/${tenant}/${digest}`;
 }

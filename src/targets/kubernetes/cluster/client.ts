@@ -26,6 +26,8 @@ interface ApplyOptions {
   dryRun?: boolean;
   /** Takes fields over that others own. */
   force?: boolean;
+  /** Who owns the fields; default `slipway`, which is whoever applies a platform. */
+  manager?: string;
 }
 
 interface DeleteOptions {
@@ -136,7 +138,10 @@ export class ClusterClient {
    * Server-side apply with strict field validation: an unknown or doubled field is refused, not dropped. What the
    * caller can act on is a result; a missing right or a server that fails is thrown.
    */
-  async apply(object: KubernetesObject, { dryRun, force }: ApplyOptions = {}): Promise<Applied> {
+  async apply(
+    object: KubernetesObject,
+    { dryRun, force, manager = FIELD_MANAGER }: ApplyOptions = {},
+  ): Promise<Applied> {
     const resource = await this.discovery.find(object.apiVersion, object.kind);
     if (resource === undefined) return { result: "no-kind" };
     const { namespace, name } = object.metadata;
@@ -145,7 +150,7 @@ export class ClusterClient {
       path: addressOf(resource, namespace, name),
       contentType: "application/apply-patch+yaml",
       query: {
-        fieldManager: FIELD_MANAGER,
+        fieldManager: manager,
         fieldValidation: "Strict",
         force: force === true ? "true" : undefined,
         dryRun: dryRun === true ? "All" : undefined,

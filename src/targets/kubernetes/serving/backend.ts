@@ -18,7 +18,7 @@ import { shadowInForce, shareInForce } from "../../../serving/router/assign.ts";
 import { RuleBook } from "../../../serving/router/rule-book.ts";
 import { fileOf, readBranch, renderTraffic, trafficPath, variantPath } from "./branch-state.ts";
 import { causeOf, notReady } from "./causes.ts";
-import type { ClusterEvent } from "./causes.ts";
+import type { Cause, ClusterEvent } from "./causes.ts";
 import { mergeFigures } from "./merge-figures.ts";
 import { OutcomeMerge } from "./merge-outcomes.ts";
 import { VARIANT_LABEL, namespaceOf, variantName } from "./names.ts";
@@ -33,8 +33,11 @@ import type { PodVariant } from "./variant.ts";
 
 /** Makes the cluster be as a commit of the branch says. */
 export interface Carrier {
-  /** Resolves when the objects of these files are as they stand there, and nothing else of ours is. */
-  carryOut(commit: string, files: ReadonlyMap<string, string>): Promise<void>;
+  /**
+   * Resolves when the objects of these files are as they stand there, and nothing else of ours is. Answers what the cluster
+   * refused, by file; rejects when it can't be asked.
+   */
+  carryOut(commit: string, files: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Cause>>;
 }
 
 export interface KubernetesServingDeps extends Pick<
@@ -47,6 +50,7 @@ export interface KubernetesServingDeps extends Pick<
   image: string;
   url: string;
   isKserve: boolean;
+  pullPolicy?: string;
   branch: RenderedBranch;
   carrier: Carrier;
   archives: Pick<ArchiveStore, "keep" | "drop">;
@@ -109,8 +113,11 @@ export class KubernetesServing implements ServingControl {
     });
   }
 
-  /** Begins to follow pods and to carry out what the branch says. */
+  /** Begins to follow pods and to carry out what the branch says. What pods there are should be known by then. */
   start(): void {
+    for (const variant of this.#variants.values())
+      if (this.#rules.names(variant.service, variant.version))
+        this.#told.set(variantKey(variant), this.#endpoints(variant).join());
     this.#stopWatching = this.#deps.pods.onChange(() => this.#look());
     this.#fleet.start();
     void this.#carryOut().catch((error: unknown) => this.#deps.log(error, "carrying out the branch"));
@@ -131,10 +138,11 @@ export class KubernetesServing implements ServingControl {
     this.#variants.set(variantKey(spec), variant);
     try {
       await this.#deps.ensureTenant(tenant);
-      await this.#save(variantPath(this.#namespace(tenant), variant), this.#fileOf(variant), {
-        message: `Prepare version ${variant.version} of ${variant.service}`,
-        isAwaited: true,
-      });
+      const path = variantPath(this.#namespace(tenant), variant);
+      const message = `Prepare version ${variant.version} of ${variant.service}`;
+      await this.#save(path, this.#fileOf(variant), message);
+      const refused = (await this.#carryOut()).get(path);
+      if (refused !== undefined) throw notReady(variant, refused);
       const endpoints = await this.#podsReady(variant, signal);
       await this.#fleet.all((control) => control.prepare(specOf(variant, endpoints), signal));
       this.#told.set(variantKey(variant), endpoints.join());
@@ -194,6 +202,11 @@ export class KubernetesServing implements ServingControl {
         `Stop version ${version} of ${service}`,
         this.#rules.find(service)?.rule.tenant,
       );
+  }
+
+  /** Tenants that have something to run. */
+  tenants(): string[] {
+    return [...new Set([...this.#variants.values()].map(({ tenant }) => tenant))];
   }
 
   async state(): Promise<{ rules: TrafficRule[]; variants: VariantState[] }> {
@@ -382,9 +395,10 @@ export class KubernetesServing implements ServingControl {
   }
 
   #fileOf(variant: PodVariant): string {
-    const { image, url, isKserve } = this.#deps;
+    const { image, url, isKserve, pullPolicy } = this.#deps;
+    const namespace = this.#namespace(variant.tenant);
     return fileOf(
-      renderVariant(variant, { namespace: this.#namespace(variant.tenant), image, url, isKserve }),
+      renderVariant(variant, { namespace, image, url, isKserve, ...(pullPolicy && { pullPolicy }) }),
     );
   }
 
@@ -392,17 +406,16 @@ export class KubernetesServing implements ServingControl {
     const { tenant, digest } = variant;
     this.#variants.delete(variantKey(variant));
     this.#told.delete(variantKey(variant));
-    await this.#save(variantPath(this.#namespace(tenant), variant), null, {
-      message: `Remove version ${variant.version} of ${variant.service}`,
-      isAwaited: true,
-    });
+    const path = variantPath(this.#namespace(tenant), variant);
+    await this.#save(path, null, `Remove version ${variant.version} of ${variant.service}`);
+    await this.#carryOut();
     const isUsed = [...this.#variants.values()].some(
       (other) => other.digest === digest && other.tenant === tenant,
     );
     if (!isUsed) await this.#deps.archives.drop(digest, tenant);
   }
 
-  #saveTraffic(service: string, message: string, tenant: string | undefined): Promise<void> {
+  async #saveTraffic(service: string, message: string, tenant: string | undefined): Promise<void> {
     const inForce = this.#rules.find(service);
     const removed = this.#rules.state().removed.find((one) => one.service === service)?.order;
     const namespace = this.#namespace(tenant);
@@ -411,25 +424,18 @@ export class KubernetesServing implements ServingControl {
         ? { service, ...(removed === undefined ? {} : { removed }) }
         : { service, rule: inForce.rule, ...(inForce.stopped ? { stopped: true } : {}) };
     const path = trafficPath(namespace, service);
-    return this.#save(path, fileOf([renderTraffic(namespace, record)]), { message, isAwaited: false });
+    await this.#save(path, fileOf([renderTraffic(namespace, record)]), message);
+    // It is in force by what serve pods are told: the cluster only keeps it.
+    this.#carryOut().catch((error: unknown) => this.#deps.log(error, message));
   }
 
-  /** @param isAwaited whether the cluster must have taken it; Git has in any case */
-  async #save(
-    path: string,
-    file: string | null,
-    { message, isAwaited }: { message: string; isAwaited: boolean },
-  ): Promise<void> {
+  async #save(path: string, file: string | null, message: string): Promise<void> {
     await this.#deps.branch.commit(new Map([[path, file]]), message);
-    const carried = this.#carryOut();
-    if (isAwaited) return carried;
-    carried.catch((error: unknown) => this.#deps.log(error, message));
-    return undefined;
   }
 
-  async #carryOut(): Promise<void> {
+  async #carryOut(): Promise<ReadonlyMap<string, Cause>> {
     const { commit, files } = await this.#deps.branch.read();
-    if (commit !== null) await this.#deps.carrier.carryOut(commit, files);
+    return commit === null ? new Map() : this.#deps.carrier.carryOut(commit, files);
   }
 
   #callersKnown(signal: AbortSignal): Promise<void> {

@@ -114,12 +114,16 @@ function causeOfNone(events: readonly ClusterEvent[]): Cause | undefined {
   );
   if (failed === undefined) return undefined;
   const said = failed.message ?? "";
-  const isQuota = /exceeded quota|must specify|maximum .* usage per/i.test(said);
-  return {
-    code: isQuota ? "QUOTA_EXCEEDED" : "OBJECT_REFUSED",
-    message: `its pods aren't let in: ${said}`,
-    isFinal: false,
-  };
+  return { code: codeOfRefusal(said), message: `its pods aren't let in: ${said}`, isFinal: false };
+}
+
+/** An object that the API server, or a webhook of the cluster, doesn't take. */
+export function refusalOf(object: string, said: string): Cause {
+  return { code: codeOfRefusal(said), message: `the cluster refuses ${object}: ${said}`, isFinal: true };
+}
+
+function codeOfRefusal(said: string): CauseCode {
+  return /exceeded quota|must specify|maximum .* usage per/i.test(said) ? "QUOTA_EXCEEDED" : "OBJECT_REFUSED";
 }
 
 function starting(pods: number, wanted: number): Cause {

@@ -25,6 +25,8 @@ export interface VariantPlace {
   url: string;
   /** A variant is KServe's where that is installed. */
   isKserve: boolean;
+  /** Default: the cluster's own, by the image's tag. */
+  pullPolicy?: string;
 }
 
 /** Of the image: nobody's, so that the restricted standard takes it. */
@@ -135,7 +137,14 @@ function podSpec(variant: PodVariant, place: VariantPlace, container = "model"):
         labelSelector: { matchLabels: { [VARIANT_LABEL]: variantName(variant) } },
       },
     ],
-    containers: [{ name: container, image: place.image, ...serverOf(variant, place) }],
+    containers: [
+      {
+        name: container,
+        image: place.image,
+        ...(place.pullPolicy && { imagePullPolicy: place.pullPolicy }),
+        ...serverOf(variant, place),
+      },
+    ],
     volumes: [
       { name: "cache", emptyDir: { sizeLimit: "10Gi" } },
       { name: "tmp", emptyDir: { sizeLimit: "1Gi" } },

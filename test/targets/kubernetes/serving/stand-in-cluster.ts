@@ -4,6 +4,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Carrier } from "../../../../src/targets/kubernetes/serving/backend.ts";
 import { objectsIn } from "../../../../src/targets/kubernetes/serving/branch-state.ts";
+import type { Cause } from "../../../../src/targets/kubernetes/serving/causes.ts";
 import type { Pod, PodSource } from "../../../../src/targets/kubernetes/serving/pods.ts";
 import { freePorts, startPod } from "../../../support/pod-process.ts";
 import type { PodProcess } from "../../../support/pod-process.ts";
@@ -52,7 +53,7 @@ export class StandInCluster implements PodSource, Carrier {
     return () => this.#listeners.delete(listener);
   }
 
-  async carryOut(commit: string, files: ReadonlyMap<string, string>): Promise<void> {
+  async carryOut(commit: string, files: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Cause>> {
     this.commits.push(commit);
     const wanted = new Set<string>();
     for (const object of [...files.values()].flatMap(objectsIn)) {
@@ -67,6 +68,7 @@ export class StandInCluster implements PodSource, Carrier {
     }
     for (const [key, { pod }] of this.#running)
       if (pod.metadata.labels?.["slipway.dev/variant"] !== undefined && !wanted.has(key)) void this.end(key);
+    return new Map<string, Cause>();
   }
 
   /** Runs a container that nobody rendered here. */

@@ -1,0 +1,38 @@
+import { readKubeconfig, type ClusterAccess } from "../../targets/kubernetes/cluster/kubeconfig.ts";
+import { optional, setting, type Environment } from "./settings.ts";
+
+/** How a control pod serves models in pods of their own. */
+export interface ServingSettings {
+  access: ClusterAccess;
+  env: Environment;
+  /** The platform's own; the default tenant's models run in `<namespace>-default`. */
+  namespace: string;
+  image: string;
+  pullPolicy?: string;
+  /** A variant is an InferenceService of KServe's. */
+  isKserve: boolean;
+}
+
+const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const PULL_POLICIES = ["Always", "IfNotPresent", "Never"];
+const KINDS = ["deployment", "kserve"];
+
+/** Undefined: no image for models' pods is set, so none can be served in pods. SETTING_* names what is wrong. */
+export function servingSettings(env: Environment, cwd: string): ServingSettings | undefined {
+  const image = optional(env, "SLIPWAY_WORKER_IMAGE", { allowed: "the platform's own image" });
+  if (image === undefined) return undefined;
+  const among = (name: string, values: readonly string[]): string | undefined =>
+    optional(env, name, { allowed: values.join(", "), isRight: (text) => values.includes(text) });
+  const pullPolicy = among("SLIPWAY_WORKER_PULL_POLICY", PULL_POLICIES);
+  return {
+    access: readKubeconfig({ env, cwd }),
+    env,
+    image,
+    isKserve: among("SLIPWAY_VARIANTS", KINDS) === "kserve",
+    namespace: setting(env, "SLIPWAY_NAMESPACE", {
+      allowed: "the platform's own namespace",
+      isRight: (text) => NAME.test(text),
+    }),
+    ...(pullPolicy === undefined ? {} : { pullPolicy }),
+  };
+}

@@ -1,0 +1,103 @@
+import type { FastifyInstance } from "fastify";
+import { openGit } from "../../git/plumbing.ts";
+import { ENVIRONMENT } from "../../git/names.ts";
+import { openRenderedBranch } from "../../git/rendered-branch.ts";
+import { archiveRoutes } from "../../serving/archive/archive-routes.ts";
+import { ArchiveStore } from "../../serving/archive/archive-store.ts";
+import { createGoneCounts } from "../../serving/gone-counts.ts";
+import type { ServingControl } from "../../serving/admin/serving-control.ts";
+import { ClusterClient } from "../../targets/kubernetes/cluster/client.ts";
+import { Credentials } from "../../targets/kubernetes/cluster/credentials.ts";
+import { connectStreams } from "../../targets/kubernetes/cluster/stream.ts";
+import { connect } from "../../targets/kubernetes/cluster/transport.ts";
+import { Applier } from "../../targets/kubernetes/serving/applier.ts";
+import { openKubernetesServing } from "../../targets/kubernetes/serving/backend.ts";
+import type { ClusterEvent } from "../../targets/kubernetes/serving/causes.ts";
+import { MANAGED_BY, MANAGER, WORKER_SECRET, namespaceOf } from "../../targets/kubernetes/serving/names.ts";
+import { readPodLog } from "../../targets/kubernetes/serving/pod-log.ts";
+import { WatchedPods } from "../../targets/kubernetes/serving/watched-pods.ts";
+import { tenantOfWorker, workerToken } from "../../tenancy/worker-tokens.ts";
+import type { TargetDeps } from "../control-target.ts";
+import { adminToken } from "./internal-tokens.ts";
+import type { ServingSettings } from "./serving-settings.ts";
+
+const BRANCH = "refs/heads/kubernetes";
+/** Labels of serve's pods, as they are rendered. */
+const SERVE = { "app.kubernetes.io/name": "slipway", "app.kubernetes.io/component": "serve" };
+
+/** Models in pods of their own, and what these pods ask of control. */
+export async function openServing(
+  { access, env, namespace, image, pullPolicy, isKserve }: ServingSettings,
+  deps: TargetDeps,
+): Promise<{ backend: ServingControl; routes: (app: FastifyInstance) => void; start: () => void }> {
+  const { config, clock, ids, db, blobs, repositories, signal } = deps;
+  const log = (error: unknown, where: string): void => deps.logDefect(error, where);
+  const credentials = new Credentials(access, { clock, env });
+  const client = new ClusterClient(connect(access, { credentials, clock }));
+  const open = connectStreams(access, { credentials });
+  const pods = new WatchedPods({ client, open, clock, signal, log });
+  const applier = new Applier({ client, clock, signal, log });
+  const archives = new ArchiveStore(blobs);
+  const placeOf = (tenant: string): string => namespaceOf(namespace, tenant);
+  const backend = await openKubernetesServing({
+    pods,
+    clock,
+    signal,
+    log,
+    portName: "admin",
+    token: adminToken(config.internalToken),
+    serveLabels: SERVE,
+    namespace,
+    image,
+    ...(pullPolicy === undefined ? {} : { pullPolicy }),
+    url: config.stepUrl ?? `http://slipway.${namespace}.svc:${config.port}`,
+    isKserve,
+    branch: openRenderedBranch({
+      path: await repositories.ensure(ENVIRONMENT),
+      git: await openGit({ path: config.stepEnv["PATH"] ?? "" }),
+      clock,
+      branch: BRANCH,
+    }),
+    carrier: applier,
+    archives,
+    gone: createGoneCounts(db),
+    async ensureTenant(tenant) {
+      await ensureSecret(client, placeOf(tenant), workerToken(config.internalToken, tenant));
+      await pods.follow(placeOf(tenant));
+    },
+    events: async (place) =>
+      (await client.listKind("v1", "Event", { namespace: place })) as unknown as ClusterEvent[],
+    podLog: (pod, lines) => readPodLog(open, pod, lines),
+    incarnation: ids.sortable("sum"),
+  });
+  return {
+    backend,
+    routes: (app) =>
+      archiveRoutes(app, {
+        archives,
+        tenantOfWorker: (token) => tenantOfWorker(config.internalToken, token),
+      }),
+    start() {
+      const places = [namespace, ...backend.tenants().map(placeOf)];
+      // Until they are known serve goes on with what it was told before.
+      void Promise.all(places.map((place) => pods.follow(place))).then(() => {
+        if (!signal.aborted) backend.start();
+      });
+      void applier.heal();
+    },
+  };
+}
+
+/** Never in Git: made by whoever leads, by the API alone. */
+async function ensureSecret(client: ClusterClient, namespace: string, token: string): Promise<void> {
+  await client.apply(
+    {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: WORKER_SECRET, namespace, labels: { [MANAGED_BY]: MANAGER } },
+      type: "Opaque",
+      stringData: { token },
+    },
+    { force: true, manager: MANAGER },
+  );
+}

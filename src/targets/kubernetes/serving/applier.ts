@@ -1,0 +1,133 @@
+import type { Clock } from "../../../base/clock.ts";
+import type { ClusterClient } from "../cluster/client.ts";
+import { identityKey, identityOf } from "../object.ts";
+import type { KubernetesObject, ObjectIdentity } from "../object.ts";
+import type { Carrier } from "./backend.ts";
+import { objectsIn } from "./branch-state.ts";
+import { refusalOf } from "./causes.ts";
+import type { Cause } from "./causes.ts";
+import { MANAGED_BY, MANAGER } from "./names.ts";
+
+export interface ApplierDeps {
+  client: ClusterClient;
+  clock: Clock;
+  signal: AbortSignal;
+  log(error: unknown, where: string): void;
+}
+
+interface Wanted {
+  path: string;
+  object: KubernetesObject;
+  text: string;
+}
+
+/** What a variant may be made of; what carries our label and isn't in the branch goes. */
+const KINDS = [
+  ["apps/v1", "Deployment"],
+  ["v1", "Service"],
+  ["v1", "ConfigMap"],
+  ["autoscaling/v2", "HorizontalPodAutoscaler"],
+  ["serving.kserve.io/v1beta1", "InferenceService"],
+] as const;
+/** Whatever somebody changed by hand is put back within this. */
+const HEAL_MS = 15_000;
+
+/**
+ * Carries a branch out where no GitOps engine does: server-side apply of exactly its objects under our own field manager, and
+ * removal of those of ours that it no longer names. What was applied as it stands isn't sent again, but for the
+ * regular look that puts changes by hand back.
+ */
+export class Applier implements Carrier {
+  readonly #deps: ApplierDeps;
+  /** Text of each object as it was applied last, by identity. */
+  readonly #applied = new Map<string, { identity: ObjectIdentity; text: string }>();
+  readonly #swept = new Set<string>();
+  #latest: { commit: string; files: ReadonlyMap<string, string> } | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: ApplierDeps) {
+    this.#deps = deps;
+  }
+
+  carryOut(commit: string, files: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Cause>> {
+    this.#latest = { commit, files };
+    return this.#inTurn(() => this.#apply(this.#latest?.files ?? files));
+  }
+
+  /** Puts back what somebody changed, until the signal is aborted. */
+  async heal(): Promise<void> {
+    const { clock, signal, log } = this.#deps;
+    while (!signal.aborted) {
+      await clock.sleep(HEAL_MS, signal).catch(() => undefined);
+      if (signal.aborted || this.#latest === undefined) continue;
+      const { files } = this.#latest;
+      await this.#inTurn(async () => {
+        for (const entry of this.#applied.values()) entry.text = "";
+        this.#swept.clear();
+        await this.#apply(files);
+      }).catch((error: unknown) => log(error, "putting back what the branch says"));
+    }
+  }
+
+  #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+    const turn = this.#last.then(act);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #apply(files: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Cause>> {
+    const refused = new Map<string, Cause>();
+    const wanted = new Map<string, Wanted>();
+    for (const [path, text] of files)
+      for (const object of objectsIn(text))
+        wanted.set(identityKey(identityOf(object)), { path, object, text: JSON.stringify(object) });
+    for (const [key, { path, object, text }] of wanted) {
+      if (this.#applied.get(key)?.text === text) continue;
+      const cause = await this.#one(object);
+      if (cause === undefined) this.#applied.set(key, { identity: identityOf(object), text });
+      else refused.set(path, cause);
+    }
+    for (const namespace of new Set(
+      [...wanted.values()].map(({ object }) => object.metadata.namespace ?? ""),
+    ))
+      await this.#sweep(namespace);
+    for (const [key, { identity }] of this.#applied)
+      if (!wanted.has(key)) {
+        await this.#deps.client.delete(identity);
+        this.#applied.delete(key);
+      }
+    return refused;
+  }
+
+  /** By force: what runs is what Git says, and these objects are nobody else's. */
+  async #one(object: KubernetesObject): Promise<Cause | undefined> {
+    const name = `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`;
+    const applied = await this.#deps.client.apply(object, { force: true, manager: MANAGER });
+    switch (applied.result) {
+      case "applied":
+        return undefined;
+      case "no-namespace":
+        return refusalOf(name, `there is no namespace ${object.metadata.namespace}`);
+      case "no-kind":
+        return refusalOf(name, `it has no ${object.kind} in ${object.apiVersion}`);
+      case "conflict":
+        return refusalOf(name, applied.conflicts.map(({ manager }) => `${manager} owns it`).join(", "));
+      case "refused":
+        return refusalOf(name, applied.status.message);
+    }
+  }
+
+  /** Finds what a former leader left behind: it is ours, and is known from now on. */
+  async #sweep(namespace: string): Promise<void> {
+    if (this.#swept.has(namespace)) return;
+    for (const [apiVersion, kind] of KINDS) {
+      const selection = { namespace, labelSelector: `${MANAGED_BY}=${MANAGER}` };
+      for (const found of await this.#deps.client.listKind(apiVersion, kind, selection)) {
+        const identity = identityOf(found);
+        const key = identityKey(identity);
+        if (!this.#applied.has(key)) this.#applied.set(key, { identity, text: "" });
+      }
+    }
+    this.#swept.add(namespace);
+  }
+}

@@ -1,0 +1,36 @@
+import type { OpenStream } from "../cluster/stream.ts";
+import { apiError, statusOf } from "../cluster/api-error.ts";
+import type { Pod } from "./pods.ts";
+
+const MAX_BYTES = 1024 * 1024;
+const QUIET_MS = 10_000;
+
+/** Last lines of a pod's only container; none of one that hasn't begun. */
+export async function readPodLog(
+  open: OpenStream,
+  { metadata: { namespace = "", name } }: Pod,
+  lines: number,
+): Promise<string[]> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/log`;
+  const query = { tailLines: String(lines), limitBytes: String(MAX_BYTES) };
+  const signal = AbortSignal.timeout(QUIET_MS);
+  const { status, body } = await open({ method: "GET", path, query, signal, quietMs: QUIET_MS });
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > MAX_BYTES) break;
+  }
+  // A container that waits has no log, and a pod may go meanwhile.
+  if (status === 400 || status === 404) return [];
+  if (status !== 200)
+    throw apiError(statusOf(status, { message: text.slice(0, 500) }), {
+      verb: "get",
+      resource: "pods/log",
+      namespace,
+      name,
+    });
+  const all = text.split("\n");
+  if (all.at(-1) === "") all.pop();
+  return all;
+}

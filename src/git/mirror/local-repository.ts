@@ -18,6 +18,29 @@ export async function presentIn(git: Git, repository: string, ids: readonly stri
   return ids.filter((id) => !missing.has(id));
 }
 
+/** Those of the objects that none of the others leads to; each that is no commit counts as one. All must be there. */
+export async function unreachable(
+  git: Git,
+  repository: string,
+  ids: readonly string[],
+  from: readonly string[],
+): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const maxBytes = 256 * 1024 * 1024;
+  const [types, commits] = await Promise.all([
+    git.text(["cat-file", "--batch-check=%(objecttype)"], { repository, input: `${ids.join("\n")}\n` }),
+    git.text(["rev-list", "--stdin"], {
+      repository,
+      input: `${[...ids, ...new Set(from.map((id) => `^${id}`))].join("\n")}\n`,
+      timeoutMs: CHECK_MS,
+      maxBytes,
+    }),
+  ]);
+  const isCommit = types.split("\n").map((type) => type === "commit");
+  const left = new Set(commits.split("\n"));
+  return ids.filter((id, index) => !isCommit[index] || left.has(id));
+}
+
 /** Object ids by full names of references. */
 export async function referencesOf(git: Git, repository: string): Promise<Record<string, string>> {
   const listed = await git.text(["for-each-ref", "--format=%(objectname) %(refname)"], {

@@ -16,7 +16,8 @@ const HEADER_BYTES = 12;
 /** No hook of ours is asked, and HTTP's limits don't apply. */
 const NO_HOOKS: readonly (readonly [string, string])[] = [["core.hooksPath", "/dev/null"]];
 
-interface Selection {
+/** What goes into a pack. */
+export interface Selection {
   /** Object ids whose reach goes into the pack … */
   tips: readonly string[];
   /** … without what these reach; each must be in the repository. */
@@ -33,7 +34,7 @@ export async function sendPack(
   { git, blobs }: { git: Git; blobs: BlobStore },
   { repository, env }: PushedObjects,
   selection: Selection,
-  target: { path: string; onBytes: (sent: number) => void; signal?: AbortSignal },
+  target: { path: string; onBytes: (sent: number) => void },
 ): Promise<{ bytes: number; sha256: string } | undefined> {
   const dense = selection.isDense ? [] : ["--window=0"];
   const args = ["pack-objects", "--revs", "--stdout", "--delta-base-offset", "--threads=1", "-q", ...dense];
@@ -45,8 +46,6 @@ export async function sendPack(
   const said = lastWords(child);
   const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
   ended.catch(() => {});
-  const end = (): void => void child.kill("SIGKILL");
-  target.signal?.addEventListener("abort", end, { once: true });
   child.stdin?.on("error", () => {});
   child.stdin?.end([...selection.tips, ...selection.without.map((id) => `^${id}`), ""].join("\n"));
   let sent = 0;
@@ -75,8 +74,7 @@ export async function sendPack(
     const stored = await blobs.put(target.path, Readable.from(content(bytesOf(head), rest)));
     return { bytes: stored.size, sha256: stored.sha256 };
   } finally {
-    end();
-    target.signal?.removeEventListener("abort", end);
+    child.kill("SIGKILL");
   }
 }
 

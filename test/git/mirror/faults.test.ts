@@ -5,6 +5,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import type { EnvironmentRepository } from "../../../src/git/environment.ts";
 import { openEnvironmentRepository } from "../../../src/git/environment-repository.ts";
 import type { MirrorPlace } from "../../../src/git/mirror/deps.ts";
+import { moveReference } from "../../../src/git/move-reference.ts";
 import { leaveMirror, type GitMirror } from "../../../src/git/mirror/mirror.ts";
 import type { Repositories } from "../../../src/git/repositories.ts";
 import { SlipwayError } from "../../../src/http/errors.ts";
@@ -195,14 +196,26 @@ describe("a damaged mirror", () => {
 });
 
 describe("many updates", () => {
-  it("are put together, and what nothing names goes", async () => {
-    for (let champion = 1; champion <= 26; champion++) await promote(champion);
+  it("are put together, with what no branch leads to any more, and what nothing names goes", async () => {
+    const { git, path } = repositories;
+    const repository = path("environment");
+    const first = await promote(1);
+    const pushed = await git.text(["commit-tree", `${first}^{tree}`, "-p", first, "-m", "aside"], {
+      repository,
+    });
+    const move = { name: "environment", path: repository, ref: "refs/heads/aside" };
+    await moveReference({ git, mirror }, { ...move, commit: pushed, previous: null });
+    await moveReference({ git, mirror }, { ...move, commit: first, previous: pushed });
+    for (let champion = 2; champion <= 25; champion++) await promote(champion);
     const stop = new AbortController();
     stop.abort();
     await mirror.run(stop.signal);
     const packs = await readdir(join(faulty.root, "repositories", "environment", "packs"));
     expect(packs.length).toBeLessThanOrEqual(3);
-    expect(await restored()).toBe((await environment.head())?.commit);
+    const volume = await emptyVolume(folder.path);
+    await openMirror(folderPlace(faulty.root), volume);
+    expect(await referencesIn(volume, "environment")).toBe(await referencesIn(repositories, "environment"));
+    await mustGit(volume.path("environment"), "cat-file", "-e", pushed);
     expect(await referencesIn(repositories, "environment")).toContain("refs/heads/main");
     expect(logged).toEqual([]);
   });

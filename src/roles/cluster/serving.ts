@@ -57,6 +57,7 @@ export async function openServing(
       git: await openGit({ path: config.stepEnv["PATH"] ?? "" }),
       clock,
       branch: BRANCH,
+      mirror: deps.mirror,
     }),
     carrier: applier,
     archives,

@@ -11,13 +11,18 @@ export function answerLast(server: Server): void {
 /**
  * Waits until every request under way is answered, for at most `withinMs`, closing connections as they fall idle. New
  * connections are for the caller to keep away.
+ * @param lingerMs for which idle connections are left: closing one in the moment of its next request would fail that
  * @param open how many connections there are, where others than the server's own were given to it
  */
-export async function drained(server: Server, withinMs: number, open?: () => number): Promise<void> {
+export async function drained(
+  server: Server,
+  withinMs: number,
+  { lingerMs = 0, open }: { lingerMs?: number; open?: () => number } = {},
+): Promise<void> {
   answerLast(server);
-  const until = performance.now() + withinMs;
-  while (performance.now() < until) {
-    server.closeIdleConnections();
+  const from = performance.now();
+  while (performance.now() - from < withinMs) {
+    if (performance.now() - from >= lingerMs) server.closeIdleConnections();
     if ((await accepted(server)) + (open?.() ?? 0) === 0) return;
     await new Promise((resolve) => setTimeout(resolve, SWEEP_MS));
   }

@@ -34,6 +34,7 @@ export function acceptProxied(server: Server): void {
       if (length === undefined) return;
       socket.off("data", onData);
       socket.off("error", onError);
+      socket.off("end", onError);
       socket.pause();
       if (length > 0) notePeer(socket, held.toString("latin1", 0, length));
       if (length < held.length) socket.unshift(held.subarray(length) as unknown as Uint8Array);
@@ -43,6 +44,8 @@ export function acceptProxied(server: Server): void {
     const onError = (): void => void socket.destroy();
     socket.on("data", onData);
     socket.on("error", onError);
+    // It came and went without a word; a server of HTTP leaves its own half open.
+    socket.on("end", onError);
   });
 }
 

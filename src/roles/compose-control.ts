@@ -119,8 +119,8 @@ export interface ControlDeps {
 }
 
 export interface Control {
-  /** Lets what callers have asked for come to its end, for at most so long; nothing new should come meanwhile. */
-  drain(withinMs: number): Promise<void>;
+  /** Lets what callers have asked for come to its end, for at most so long, as `drained` does it. */
+  drain(withinMs: number, lingerMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -502,7 +502,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   }, RECONCILE_MS).unref();
 
   return {
-    drain: (withinMs) => drained(app.server as Server, withinMs),
+    drain: (withinMs, lingerMs) => drained(app.server as Server, withinMs, { lingerMs }),
     async close() {
       stopping.abort();
       clearInterval(reconciling);

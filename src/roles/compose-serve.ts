@@ -123,7 +123,10 @@ export async function composeServe(config: ServeConfig, deps: ServeDeps): Promis
       if (lingerMs > 0) await clock.sleep(lingerMs);
       front.server.close();
       if (router.http.listening) router.http.close();
-      await Promise.all([drained(router.http, withinMs, () => front.predicting), grpc.drain(withinMs)]);
+      await Promise.all([
+        drained(router.http, withinMs, { open: () => front.predicting }),
+        grpc.drain(withinMs),
+      ]);
       router.copies.endAll();
       await Promise.all([router.log.flush(), router.samples.roll(), tracer?.close(TRACES_MS)]);
       front.close();

@@ -12,7 +12,7 @@ import { postgresSettings } from "../store-settings.ts";
 import { webhookKey } from "./internal-tokens.ts";
 import { mirrorSettings } from "./mirror-settings.ts";
 import { argoSettings, type ArgoSettings } from "./argo-settings.ts";
-import { hostPort, optional, parseHostPort, port, setting, type Environment } from "./settings.ts";
+import { hostPorts, optional, parseHostPort, port, setting, type Environment } from "./settings.ts";
 import { servingSettings, type ServingSettings } from "./serving-settings.ts";
 import { sharedSettings } from "./shared-settings.ts";
 
@@ -44,7 +44,7 @@ const MAX_ARTIFACT_BYTES = 10 * 2 ** 30;
 export function controlSettings(invocation: Invocation): ControlSettings {
   const { env, packageDir, mainFile, writerFile } = invocation;
   const { internalToken, tokenSha256, allowedHosts, host, dataDir } = sharedSettings(env);
-  const predictions = hostPort(env, "SLIPWAY_PREDICTIONS");
+  const predictions = { at: hostPorts(env, "SLIPWAY_PREDICTIONS") };
   const publicUrl = optional(env, "SLIPWAY_PUBLIC_URL", URL_SETTING);
   const artifacts = artifactsOf(env, dataDir);
   const mirror = mirrorSettings(env, artifacts);
@@ -85,7 +85,7 @@ export function controlSettings(invocation: Invocation): ControlSettings {
     identity: setting(env, "SLIPWAY_IDENTITY", { allowed: "the pod's name" }),
     address: addressOf(env),
     listen: { host, port: port(env, "SLIPWAY_PORT", 4610) },
-    serve: serveOf(env),
+    serve: hostPorts(env, "SLIPWAY_SERVE"),
     temporary: env["TMPDIR"] || "/tmp",
     ...(argo === undefined ? {} : { argo }),
     ...(serving === undefined ? {} : { serving }),
@@ -98,8 +98,10 @@ const URL_SETTING = {
 };
 
 function addressOf(env: Environment): string {
-  hostPort(env, "SLIPWAY_ADDRESS");
-  return env["SLIPWAY_ADDRESS"] ?? "";
+  return setting(env, "SLIPWAY_ADDRESS", {
+    allowed: "host:port at which the other control pods reach this one",
+    isRight: (text) => parseHostPort(text) !== undefined,
+  });
 }
 
 function storeOf(env: Environment): PostgresAddress {
@@ -133,12 +135,4 @@ function artifactsOf(env: Environment, dataDir: string) {
   const { s3 } = found.settings;
   const folder = join(dataDir, "artifacts");
   return { ...found, folder, how: artifactsS3, ...(s3 === undefined ? {} : { s3 }) };
-}
-
-function serveOf(env: Environment): { host: string; port: number }[] {
-  const text = setting(env, "SLIPWAY_SERVE", {
-    allowed: "host:port, or several with commas between; a name may stand for several pods",
-    isRight: (given) => given.split(",").every((one) => parseHostPort(one.trim()) !== undefined),
-  });
-  return text.split(",").flatMap((one) => parseHostPort(one.trim()) ?? []);
 }

@@ -24,6 +24,8 @@ const PATIENCE_MS = 12_000;
 const IDLE_MS = 15 * 60_000;
 /** When the pod is ended: for what callers asked for, and for the connections that are handed on to the next leader. */
 const DRAIN_MS = 6_000;
+/** A caller that asks again so soon is told with its answer that the connection ends. */
+const LINGER_MS = 1_000;
 const TUNNELS_MS = 4_000;
 /** Longest that ending may take before the process just ends; a pod has 30 s. */
 const END_MS = 27_000;
@@ -63,12 +65,13 @@ class Member {
     this.#settings = settings;
     const { config, identity, address, postgres, temporary } = settings;
     this.#config = { ...config, runDir: mkdtempSync(join(temporary, "slipway-control-")) };
-    this.#probes = createServer(
-      (req, res) =>
-        void this.#answerProbe(req.url ?? "").then((status) =>
-          res.writeHead(status, { "content-type": "text/plain" }).end(status === 200 ? "OK" : "not ready"),
-        ),
-    );
+    this.#probes = createServer((req, res) => {
+      void this.#answerProbe(req.url ?? "").then((status) => {
+        // A connection that began with a probe would keep its later requests from whoever leads.
+        res.writeHead(status, { "content-type": "text/plain", connection: "close" });
+        res.end(status === 200 ? "OK" : "not ready");
+      });
+    });
     const token = tunnelToken(config.internalToken);
     this.#gate = createGate({
       token,
@@ -118,7 +121,7 @@ class Member {
     this.#isEnding = true;
     setTimeout(() => process.exit(1), END_MS).unref();
     try {
-      await this.#control?.drain(DRAIN_MS);
+      await this.#control?.drain(DRAIN_MS, LINGER_MS);
       await this.#control?.close();
     } catch (error) {
       logDefect(error, "ending");
@@ -175,7 +178,8 @@ class Member {
   async #answerProbe(url: string): Promise<number> {
     if (url.startsWith("/health")) return 200;
     const target = this.#isEnding ? undefined : this.#target();
-    return target !== undefined && (await canReach(target)) ? 200 : 503;
+    if (target === undefined) return 503;
+    return "path" in target || (await canReach(target)) ? 200 : 503;
   }
 
   /** The connections that waited find the next leader; then those that are handed on to it have some time to end. */
@@ -190,7 +194,7 @@ class Member {
   }
 }
 
-function canReach(target: GateTarget): Promise<boolean> {
+function canReach(target: { host: string; port: number }): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(target);
     const end = (answer: boolean) => () => {

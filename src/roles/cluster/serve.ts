@@ -12,7 +12,7 @@ import { workerToken } from "../../tenancy/worker-tokens.ts";
 import { composeServe, type Serve } from "../compose-serve.ts";
 import { ownVersion } from "../own-version.ts";
 import { adminToken, tunnelToken } from "./internal-tokens.ts";
-import { hostPort, parseHostPort, port, type Environment } from "./settings.ts";
+import { hostPorts, parseHostPort, port, type Environment } from "./settings.ts";
 import { sharedSettings, type SharedSettings } from "./shared-settings.ts";
 import { exitBadSettings } from "./exit.ts";
 
@@ -26,8 +26,8 @@ interface ServeSettings extends SharedSettings {
   httpPort: number;
   grpcPort: number;
   adminPort: number;
-  /** Any control pod. */
-  control: { host: string; port: number };
+  /** Control pods, or names that stand for several: any of them will do. */
+  control: readonly { host: string; port: number }[];
   temporary: string;
 }
 
@@ -37,7 +37,7 @@ function serveSettings(env: Environment): ServeSettings {
     httpPort: port(env, "SLIPWAY_PORT", 4600),
     grpcPort: port(env, "SLIPWAY_GRPC_PORT", 4601),
     adminPort: port(env, "SLIPWAY_ADMIN_PORT", 4605),
-    control: hostPort(env, "SLIPWAY_CONTROL"),
+    control: hostPorts(env, "SLIPWAY_CONTROL"),
     temporary: env["TMPDIR"] || "/tmp",
   };
 }
@@ -109,7 +109,7 @@ function open(
           token: workerToken(internalToken, tenant),
         }),
       },
-      control: { ...settings.control, hello, patienceMs: CONTROL_PATIENCE_MS },
+      control: { at: settings.control, hello, patienceMs: CONTROL_PATIENCE_MS },
       http: { host, port: httpPort, option: "SLIPWAY_PORT" },
       grpc: { host, port: grpcPort, option: "SLIPWAY_GRPC_PORT" },
       admin: { host, port: adminPort, option: "SLIPWAY_ADMIN_PORT" },

@@ -41,9 +41,11 @@ export function parseHostPort(text: string): { host: string; port: number } | un
   return { host: host.replace(/^\[|\]$/g, ""), port: Number(digits) };
 }
 
-/** SETTING_MISSING or SETTING_INVALID, naming the variable. */
-export function hostPort(env: Environment, name: string): { host: string; port: number } {
-  const isRight = (text: string): boolean => parseHostPort(text) !== undefined;
-  const text = setting(env, name, { allowed: "host:port", isRight });
-  return parseHostPort(text) ?? { host: "", port: 0 };
+/** At least one. SETTING_MISSING or SETTING_INVALID, naming the variable. */
+export function hostPorts(env: Environment, name: string): { host: string; port: number }[] {
+  const text = setting(env, name, {
+    allowed: "host:port, or several with commas between; a name may stand for several pods",
+    isRight: (given) => given.split(",").every((one) => parseHostPort(one.trim()) !== undefined),
+  });
+  return text.split(",").flatMap((one) => parseHostPort(one.trim()) ?? []);
 }

@@ -7,7 +7,6 @@ import { originForm } from "../../http/request-target.ts";
 import { takeFirstLine } from "./first-line.ts";
 import { MAX_TUNNEL_LINE, readTunnelLine, tunnelLine } from "./tunnel-line.ts";
 import { dial } from "./upstream.ts";
-import type { Upstream } from "./upstream.ts";
 
 /** Who takes connections now: this process, by its own socket, or another one. */
 export type GateTarget = { path: string } | { host: string; port: number };
@@ -31,9 +30,9 @@ export interface GateOptions {
 
 export interface Gate {
   server: Server;
-  /** Connections that wait for somebody who leads. */
+  /** Connections that wait for somebody who leads, or for the first word of another process that they are handed on to. */
   readonly waiting: number;
-  /** Connections that are handed on to another process. */
+  /** Connections that are handed on to another process, which has answered. */
   readonly tunnels: number;
   close(): void;
 }
@@ -98,15 +97,15 @@ function goalOf(start: Buffer, tokenSha256: string): Goal | undefined {
   return isProbe ? { kind: "probe" } : { kind: "control", isTrusted: false, hops: 0, skip: 0 };
 }
 
+interface Counts {
+  waiting: number;
+  tunnels: number;
+}
+
 type Handed = Extract<Goal, { kind: "control" }>;
 
 /** Waits for somebody who leads, for as long as the caller stays and patience lasts. */
-async function handOn(
-  socket: Socket,
-  goal: Handed,
-  options: GateOptions,
-  counts: { waiting: number; tunnels: number },
-): Promise<void> {
+async function handOn(socket: Socket, goal: Handed, options: GateOptions, counts: Counts): Promise<void> {
   // Of the caller, before it may have gone.
   const line = goal.isTrusted ? "" : proxyLine(socket);
   if (goal.skip > 0) socket.read(goal.skip);
@@ -130,25 +129,37 @@ async function handOn(
   return sendNobody(socket);
 }
 
-function reach(target: Upstream): Promise<Socket | undefined> {
+function reach(target: GateTarget): Promise<Socket | undefined> {
+  const upstream = "path" in target ? target : { at: [target] };
   return new Promise((resolve) => {
-    dial(target, (_error, socket) => resolve(socket));
+    dial(upstream, (_error, socket) => resolve(socket));
   });
 }
 
 /** Both directions, with back-pressure and half-close. */
-function join(socket: Socket, upstream: Socket, idleMs: number, counts?: { tunnels: number }): void {
-  if (counts !== undefined) counts.tunnels += 1;
+function join(socket: Socket, upstream: Socket, idleMs: number, counts?: Counts): void {
+  if (counts !== undefined) count(upstream, counts);
   upstream.on("error", () => upstream.destroy());
-  upstream.once("close", () => {
-    if (counts !== undefined) counts.tunnels -= 1;
-    socket.destroySoon();
-  });
+  upstream.once("close", () => socket.destroySoon());
   if (socket.destroyed) return void upstream.destroy();
   socket.once("close", () => upstream.destroy());
   socket.setTimeout(idleMs, () => socket.destroy());
   socket.pipe(upstream);
   upstream.pipe(socket);
+}
+
+function count(upstream: Socket, counts: Counts): void {
+  let isAnswered = false;
+  counts.waiting += 1;
+  upstream.once("data", () => {
+    isAnswered = true;
+    counts.waiting -= 1;
+    counts.tunnels += 1;
+  });
+  upstream.once("close", () => {
+    if (isAnswered) counts.tunnels -= 1;
+    else counts.waiting -= 1;
+  });
 }
 
 function sendNobody(socket: Socket): void {

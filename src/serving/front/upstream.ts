@@ -7,8 +7,8 @@ import type { Socket } from "node:net";
 export type Upstream =
   | { path: string }
   | {
-      host: string;
-      port: number;
+      /** Any of these will do; one after the other is tried. */
+      at: readonly { host: string; port: number }[];
       /** Goes first over every connection. */
       hello?: string;
       /** For which a process that isn't there is waited for; default 0. */
@@ -24,10 +24,13 @@ export function dial(
   done: (error: Error | undefined, socket?: Socket) => void,
 ): () => void {
   const until = performance.now() + ("path" in upstream ? 0 : (upstream.patienceMs ?? 0));
+  const places = "path" in upstream ? 1 : upstream.at.length;
+  let attempts = 0;
   let socket: Socket | undefined;
   let timer: NodeJS.Timeout | undefined;
   const attempt = () => {
-    const own = connectTo(upstream);
+    const own = connectTo(upstream, attempts);
+    attempts += 1;
     socket = own;
     const late = setTimeout(() => own.destroy(new Error("nobody answered")), CONNECT_MS);
     own.once("connect", () => {
@@ -38,6 +41,7 @@ export function dial(
     });
     const onError = (error: Error) => {
       clearTimeout(late);
+      if (attempts < places) return attempt();
       if (performance.now() + AGAIN_MS >= until) return done(error);
       timer = setTimeout(attempt, AGAIN_MS);
       return undefined;
@@ -53,9 +57,9 @@ export function dial(
   };
 }
 
-function connectTo(upstream: Upstream): Socket {
+function connectTo(upstream: Upstream, attempt: number): Socket {
   if ("path" in upstream) return connect({ path: upstream.path, allowHalfOpen: true });
-  const { host, port } = upstream;
+  const { host = "", port = 0 } = upstream.at[attempt % upstream.at.length] ?? {};
   return connect({ host, port, allowHalfOpen: true, noDelay: true, keepAlive: true });
 }
 

@@ -5,7 +5,9 @@ import type { LatestReport } from "../../../pipelines/remote/report.ts";
 import type { Step } from "../../../spec/project.ts";
 import { Notifier } from "../../../base/notifier.ts";
 import { statusOf } from "./status.ts";
-import type { Workflow } from "./workflow.ts";
+import type { KubernetesObject } from "../object.ts";
+import { pendingReasonOf } from "./pods.ts";
+import { STEP_LABEL, type Workflow } from "./workflow.ts";
 
 export interface ArgoRunDeps {
   spec: PipelineRunSpec;
@@ -47,6 +49,8 @@ export class ArgoRun {
   #isStopped = false;
   #isEnding = false;
   #timer: NodeJS.Timeout | undefined;
+  /** What keeps a step's pod from beginning. */
+  readonly #pending = new Map<string, string>();
   /** Since when which step is kept from beginning, by which cause. */
   readonly #stuck = new Map<string, { code: ErrorCode; since: number }>();
 
@@ -68,6 +72,16 @@ export class ArgoRun {
   learn(workflow: Workflow | null): void {
     if (workflow !== null && this.workflow !== null && versionOf(workflow) < versionOf(this.workflow)) return;
     this.workflow = workflow;
+    this.look();
+  }
+
+  /** A pod of it as it is now. */
+  learnPod(pod: KubernetesObject): void {
+    const step = pod.metadata.labels?.[STEP_LABEL] ?? "";
+    const reason = pendingReasonOf(pod);
+    if (this.#pending.get(step) === reason) return;
+    if (reason === undefined) this.#pending.delete(step);
+    else this.#pending.set(step, reason);
     this.look();
   }
 
@@ -107,6 +121,7 @@ export class ArgoRun {
       steps: this.steps,
       workflow: asked,
       reports: this.#deps.reports(),
+      pending: this.#pending,
       isStopped: this.#isStopped,
     });
   }

@@ -74,6 +74,7 @@ class Engine implements ArgoEngine {
     this.#watches = new WorkflowWatches(deps, {
       changed: (name, workflow) => this.#live.get(name)?.learn(workflow),
       listed: (namespace, names) => void this.#missing(namespace, names),
+      pod: (run, pod) => this.#live.get(run)?.learnPod(pod),
     });
     this.#unsubscribe = deps.desk.onReport((id) => this.#live.get(id)?.look());
   }

@@ -37,6 +37,12 @@ const MAX_LINE = 64 * 1024;
 /** Lines that wait for a reader who is slower than the steps. */
 const MAX_WAITING = 10_000;
 
+/** Said by Argo's executor in the step's own output. */
+const EXECUTORS = /^time="[^"]*" level=\w+ .*\bargo=true\b|^\{.*"argo":\s*true/;
+
+/** The executor's very last ones, after a command that failed; only there are they its. */
+const LAST_WORDS = /^Error: exit status \d+$/;
+
 /** Lines of steps: of ended tries as they were left with the platform, of the one that goes on from its pod. */
 export async function* followLogs(deps: LogDeps, wanted: Wanted): AsyncIterable<Line> {
   const { steps, live, signal } = wanted;
@@ -86,11 +92,20 @@ async function* linesOf(deps: LogDeps, wanted: Wanted, step: string): AsyncGener
       (live === undefined || live.status.state !== "running" || isFinal(status?.state ?? "waiting"))
     )
       return;
-    await Promise.race([
-      live?.changed.wait(signal),
-      deps.clock.sleep(LOOK_MS, signal).catch(() => undefined),
-    ]);
+    await untilNews(deps.clock, live, signal);
   }
+}
+
+/** Until the run changed, or a pod may have begun; leaves no listener behind. */
+async function untilNews(clock: Clock, live: ArgoRun | undefined, signal: AbortSignal): Promise<void> {
+  const round = new AbortController();
+  const stop = (): void => round.abort();
+  if (signal.aborted) return;
+  signal.addEventListener("abort", stop, { once: true });
+  const slept = clock.sleep(LOOK_MS, round.signal).catch(() => undefined);
+  await Promise.race([live?.changed.wait(round.signal) ?? slept, slept]);
+  signal.removeEventListener("abort", stop);
+  stop();
 }
 
 /** The container's output without what Argo's executor says in it. A pod that is gone has none. */
@@ -113,7 +128,13 @@ async function* podLines(
       for await (const _ of opened.body) break;
       return;
     }
-    for await (const line of split(opened.body)) if (!/(?:\bargo=true|"argo":true\})$/.test(line)) yield line;
+    let held: string | undefined;
+    for await (const line of split(opened.body)) {
+      if (EXECUTORS.test(line)) continue;
+      if (held !== undefined) yield held;
+      held = LAST_WORDS.test(line) ? line : undefined;
+      if (held === undefined) yield line;
+    }
   } catch {
     // The connection to its node broke; the log that the step leaves with the platform has the rest.
   }

@@ -13,6 +13,8 @@ export interface Known {
   workflow: Workflow | null;
   /** Newest report by step. */
   reports: ReadonlyMap<string, LatestReport>;
+  /** What keeps a step's pod from beginning, by step, in the words of Kubernetes. */
+  pending?: ReadonlyMap<string, string>;
   /** It was told to end, and no pod of it is left, whatever Argo says of it. */
   isStopped?: boolean;
 }
@@ -24,11 +26,14 @@ export const GAVE_UP = "slipway.dev/gave-up";
  * What observers see: Argo says what became of pods, the steps themselves say the rest. A step's own last word counts
  * as soon as it is there; Argo's may come later, after the wait before a retry that won't be.
  */
-export function statusOf({ steps, workflow, reports, isStopped = false }: Known): PipelineRunStatus {
+export function statusOf(known: Known): PipelineRunStatus {
+  const { steps, workflow, reports, pending, isStopped = false } = known;
   const nodes = workflow === null ? [] : Object.values(nodesOf(workflow));
   const isOver = workflow === null || isStopped || hasEnded(workflow);
   const isCancelled = workflow?.spec.shutdown !== undefined;
-  const found = steps.map((step) => stepStatus(step.name, nodes, reports.get(step.name), isCancelled));
+  const found = steps.map(({ name }) =>
+    stepStatus(name, nodes, { latest: reports.get(name), kept: pending?.get(name), isCancelled }),
+  );
   const gaveUp = givenUpOf(workflow);
   const stuck = found.find(({ name, state }) => name === gaveUp?.name && !isFinal(state));
   if (stuck !== undefined) Object.assign(stuck, gaveUp);
@@ -66,14 +71,22 @@ function nodesOf({ status }: Workflow): Record<string, WorkflowNode> {
 function stepStatus(
   name: string,
   nodes: readonly WorkflowNode[],
-  latest: LatestReport | undefined,
-  isCancelled: boolean,
+  {
+    latest,
+    kept,
+    isCancelled,
+  }: { latest: LatestReport | undefined; kept: string | undefined; isCancelled: boolean },
 ): StepStatus {
   const own = nodes.filter(({ templateName: of }) => of === templateName(name));
   const retry = own.find(({ type }) => type === "Retry");
   const pods = own.filter(({ type }) => type === "Pod").sort((a, b) => tryOf(a) - tryOf(b));
   const pod = pods.at(-1);
   if (latest?.report.isFinal) return fromReport(name, latest.report);
+  const isUnderWay = pod?.phase === undefined || pod.phase === "Pending" || pod.phase === "Running";
+  // A step speaks for itself as soon as it can: Argo looks at pods every few seconds.
+  if (latest !== undefined && latest.tryNumber >= (pod === undefined ? 0 : tryOf(pod) + (isUnderWay ? 0 : 1)))
+    if (latest.report.state === "preparing" || latest.report.state === "running")
+      return { ...fromReport(name, latest.report), ...timeOf("startedAt", pods[0]?.startedAt) };
   if (pod === undefined) {
     const said = retry?.message;
     return { name, state: "waiting", attempt: 0, ...(said ? explained(said) : {}) };
@@ -81,12 +94,11 @@ function stepStatus(
   const said = latest !== undefined && latest.tryNumber === tryOf(pod) ? latest.report : undefined;
   const attempt = said?.attempt ?? (latest === undefined ? pods.length : latest.report.attempt);
   const base = { name, attempt, ...timeOf("startedAt", pods[0]?.startedAt) };
+  if (said?.state === "failed" && isUnderWay)
+    return { ...base, state: "preparing", reason: `attempt ${attempt} failed: ${said.reason}; again soon` };
   if (pod.phase === "Pending" || pod.phase === undefined)
-    return { ...base, state: "preparing", ...explained(pod.message) };
-  if (pod.phase === "Running")
-    return said === undefined || said.state === "failed"
-      ? { ...base, state: "preparing", reason: "its pod has started" }
-      : { ...fromReport(name, said), ...timeOf("startedAt", pods[0]?.startedAt) };
+    return { ...base, state: "preparing", ...explained(kept ?? pod.message) };
+  if (pod.phase === "Running") return { ...base, state: "preparing", reason: "its pod has started" };
   if (pod.phase === "Succeeded")
     return { ...base, state: "succeeded", exitCode: 0, ...timeOf("finishedAt", pod.finishedAt) };
   // What a cancelled step's pod ends with is our doing.
@@ -119,6 +131,7 @@ function tryOf({ displayName = "", name }: WorkflowNode): number {
 
 function explained(message: string | undefined): { reason?: string; code?: NonNullable<StepStatus["code"]> } {
   if (message === undefined || message === "") return {};
+  if (message === "PodInitializing" || message === "ContainerCreating") return { reason: "its pod starts" };
   return findingOf(message) ?? { reason: message.slice(0, 600) };
 }
 

@@ -2,6 +2,7 @@ import type { Tenant } from "../../../spec/platform/platform.ts";
 import type { AccessUse } from "../component.ts";
 import { accountWith, localAccess } from "../components/parts/access.ts";
 import type { Right } from "../components/parts/access.ts";
+import { TOKEN_SECRET } from "../engine/render.ts";
 import type { Facts } from "../facts.ts";
 import type { KubernetesObject } from "../object.ts";
 import { MODELS_SECRET, readsStore } from "./secrets.ts";
@@ -55,8 +56,14 @@ export function controlInTenant({ name, services }: Tenant, facts: Partial<Facts
     ["get list watch", "", "pods", "say why something isn't ready"],
     ["get", "", "pods/log", "show logs"],
   ];
-  if (facts.workflows !== undefined)
-    rights.push([change, "argoproj.io", "workflows", "run the tenant's pipelines"]);
+  const isRunning = facts.workflows !== undefined;
+  if (isRunning)
+    rights.push(
+      [change, "argoproj.io", "workflows", "run the tenant's pipelines"],
+      ["delete", "", "pods", "end the pods of a pipeline run that is cancelled"],
+      // Which name a new one has can't be limited.
+      ["create", "", "secrets", "let the tenant's steps in"],
+    );
   if (has("kserve"))
     rights.push([change, "serving.kserve.io", "inferenceservices", "make variants of a service"]);
   if (has("deployment"))
@@ -72,5 +79,11 @@ export function controlInTenant({ name, services }: Tenant, facts: Partial<Facts
       "httproutes",
       "set the weights of a rollout",
     ]);
-  return localAccess(account, name, rights);
+  const token = localAccess(
+    account,
+    name,
+    [["get patch", "", "secrets", "let the tenant's steps in"]],
+    [TOKEN_SECRET.name],
+  );
+  return [...localAccess(account, name, rights), ...(isRunning ? token : [])];
 }

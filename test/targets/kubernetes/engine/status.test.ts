@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { StepReport } from "../../../../src/pipelines/remote/report.ts";
 import { findingOf } from "../../../../src/targets/kubernetes/engine/messages.ts";
+import { pendingReasonOf } from "../../../../src/targets/kubernetes/engine/pods.ts";
 import { renderWorkflow } from "../../../../src/targets/kubernetes/engine/render.ts";
 import { GAVE_UP, statusOf } from "../../../../src/targets/kubernetes/engine/status.ts";
 import type {
@@ -184,6 +185,41 @@ describe("what is seen of a Workflow", () => {
     expect(codes.map(([message]) => [message, findingOf(message)?.code])).toEqual(codes);
     expect(findingOf("main: Error (exit code 1)")).toBeUndefined();
     expect(findingOf(codes[1]?.[0])?.reason).toContain("exceeded quota: quota, requested: requests.cpu=4");
+  });
+
+  it("sees what Argo doesn't tell of a pod: an init container's image, a node that isn't there", () => {
+    const pod = (status: object) => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, status });
+    const waiting = (reason: string, message?: string) => [
+      { name: "init", state: { waiting: { reason, message } } },
+    ];
+    const containerStatuses = waiting("PodInitializing");
+    const init = pod({
+      phase: "Pending",
+      initContainerStatuses: waiting("ErrImageNeverPull", "not present"),
+      containerStatuses,
+    });
+    expect(pendingReasonOf(init)).toBe("ErrImageNeverPull: not present");
+    const conditions = [
+      { type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/1 nodes" },
+    ];
+    expect(pendingReasonOf(pod({ phase: "Pending", conditions }))).toBe("Unschedulable: 0/1 nodes");
+    expect(pendingReasonOf(pod({ phase: "Pending", containerStatuses }))).toBeUndefined();
+    expect(pendingReasonOf(pod({ phase: "Running", conditions }))).toBeUndefined();
+    const started = nodes(["features(0)", "Pod", { phase: "Pending", message: "PodInitializing" }]);
+    const flow = workflow({ phase: "Running", nodes: started });
+    const pending = new Map([["features", "ErrImageNeverPull: not present"]]);
+    const [first] = statusOf({ steps: STEPS, workflow: flow, reports: told(), pending }).steps;
+    expect(first).toMatchObject({ state: "preparing", code: "STEP_IMAGE_UNAVAILABLE" });
+    expect(seen(flow).steps[0]?.reason).toBe("its pod starts");
+  });
+
+  it("believes a step that it has begun before Argo has seen it", () => {
+    const started = nodes(["train(0)", "Pod", { phase: "Failed" }], ["train", "Retry", { phase: "Running" }]);
+    const flow = workflow({ phase: "Running", nodes: started });
+    const again = told(["train", 1, report({ state: "running", attempt: 2, isFinal: false })]);
+    expect(seen(flow, again).steps[1]).toMatchObject({ state: "running", attempt: 2 });
+    const cut = told(["train", 0, report({ state: "running", isFinal: false })]);
+    expect(seen(flow, cut).steps[1]).toMatchObject({ state: "preparing" });
   });
 
   it("reads a cancelled one, one that was given up, one that is gone, and a large one", () => {

@@ -39,19 +39,22 @@ export function formatPush(report: PushReport): string {
   ];
   if (report.problemCount > PROBLEMS)
     lines.push(`… and ${report.problemCount - PROBLEMS} more problems: --json shows them\n`);
-  if (report.service) lines.push(...serviceLines(report.service, report.target.url));
-  else if (!isDryRun && report.isComplete) lines.push("nothing is served: no version was live here\n");
+  if (report.service) lines.push(...serviceLines(report.service, report.target));
+  else if (report.isComplete) lines.push("nothing goes live there: no version is live here\n");
   return lines.join("");
 }
 
-function serviceLines({ model, version, state, sentence, url }: ServiceReport, target: string): string[] {
+function serviceLines(service: ServiceReport, target: PushReport["target"]): string[] {
+  const { model, version, state, sentence, url } = service;
+  if (state === "planned") return [`version ${version} of ${model} would go live there: ${url}\n`];
   if (state === "serving") return [`version ${version} of ${model} serves there already: ${url}\n`];
   const said = sentence === null ? "" : `: ${oneLine(sentence)}`;
-  const next =
-    state === "promoted"
-      ? `call it: ${url}\n`
-      : state === "rolledback"
-        ? `more: slipway why service/${model} --url ${target}\n`
-        : `watch it: slipway rollout show ${model} --watch --url ${target}\n`;
-  return [`version ${version} of ${model} is ${state} there${said}\n`, next];
+  return [`version ${version} of ${model} is ${state} there${said}\n`, `${nextStep(service, target)}\n`];
+}
+
+function nextStep({ model, state, url }: ServiceReport, target: PushReport["target"]): string {
+  const there = `--url ${target.url} --tenant ${target.tenant}`;
+  if (state === "promoted") return `call it: ${url}`;
+  if (state === "rolledback") return `more: slipway why service/${model} ${there}`;
+  return `watch it: slipway rollout show ${model} --watch ${there}`;
 }

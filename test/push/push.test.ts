@@ -150,7 +150,11 @@ describe("slipway push", () => {
   test("looks, counts and writes nothing", async () => {
     const { code, report, error, err } = await pushing(["--tenant", TENANT, "--dry-run"]).ended;
     expect(`${code} ${err} ${JSON.stringify(error ?? report?.problems)}`).toMatch(/^0/);
-    expect(report).toMatchObject({ isDryRun: true, service: null, pipelineRuns: { found: 1, brought: 1 } });
+    expect(report).toMatchObject({
+      isDryRun: true,
+      service: { state: "planned" },
+      pipelineRuns: { found: 1, brought: 1 },
+    });
     expect(report.refs.map(({ ref, from }) => [ref, from])).toEqual([
       ["refs/heads/main", null],
       ["refs/tags/v1", null],
@@ -270,6 +274,27 @@ describe("slipway push", () => {
       TENANT,
     );
     expect(pipelineRuns).toHaveLength(2);
+  });
+
+  test("back again it takes what is new there, and what is here already isn't in the way", async () => {
+    await git(work, "commit", "--quiet", "--allow-empty", "-m", "third");
+    const address = `http://x:${token}@${new URL(platform.url).host}/git/adder.git`;
+    expect((await git(work, "push", address, "HEAD:main")).output).toContain("version 3");
+    const back = startGate(laptop.url);
+    const to = (await back).url;
+    const args = ["push", to, "adder", "--url", platform.url, "--source-tenant", TENANT, "--json"];
+    const env = { HOME: here, SLIPWAY_TOKEN: token, SLIPWAY_TARGET_TOKEN: "" };
+    const { code, output } = await run(process.execPath, [resolve("bin/slipway"), ...args], { env });
+    await (await back).close();
+    expect(`${code} ${output}`).toMatch(/^0/);
+    const report = JSON.parse(output.slice(output.indexOf("{\n"))) as PushReport;
+    expect(report).toMatchObject({
+      source: { tenant: TENANT },
+      target: { tenant: "default" },
+      pipelineRuns: { found: 3, brought: 1, unchanged: 2 },
+      service: { version: 3, state: "promoted" },
+      isComplete: true,
+    });
   });
 
   test("what another tenant has is in the way, and nothing is written", async () => {

@@ -35,7 +35,7 @@ export function addPush(program: Command, context: CliContext): void {
       (name, names: string[]) => [...names, name],
       [],
     )
-    .option("--recheck", "compare again also what looks unchanged since the last push")
+    .option("--recheck", "read again also runs that have ended and look unchanged")
     .option("--jobs <n>", "things that are sent at one time", "8")
     .option("--dry-run", "look for conflicts, say how much there is, and write nothing")
     .action(

@@ -21,12 +21,13 @@ export class Conflicts {
     if (this.#found.length < MOST_NAMED) this.#found.push(conflict);
   }
 
-  /** PUSH_CONFLICT when there are any. */
-  refuse(url: string): void {
+  /** PUSH_CONFLICT when there are any. `hint`: what is likely to help more than the usual. */
+  refuse(url: string, hint?: string): void {
     if (this.#count === 0) return;
     const named = this.#found.slice(0, IN_MESSAGE).map(({ kind, id, why }) => `${kind} ${id}: ${why}`);
     const more = this.#count > named.length ? `; and ${this.#count - named.length} more` : "";
     throw new SlipwayError("PUSH_CONFLICT", `nothing was written to ${url}: ${named.join("; ")}${more}`, {
+      ...(hint === undefined ? {} : { hint }),
       details: { conflicts: this.#found, count: this.#count },
     });
   }

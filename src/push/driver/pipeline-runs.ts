@@ -17,14 +17,21 @@ async function* endedRuns({ from, about }: PushContext): AsyncGenerator<BroughtR
   }
 }
 
-/** Looks whether their ids are free there, or theirs by an earlier push. */
+/** Looks whether their ids are free there, or theirs. */
 export async function checkPipelineRuns(context: PushContext): Promise<void> {
   for await (const runs of endedRuns(context)) {
-    const ids = runs.map(({ id }) => id);
-    for (const { id, state } of await look(context, "pipeline-run", ids))
-      if (state === "here" || state === "elsewhere")
-        context.conflicts.add({ kind: "pipeline-run", id, why: "another one has this id there" });
+    const byId = new Map(runs.map((run) => [run.id, run]));
+    for (const { id, state } of await look(context, "pipeline-run", [...byId.keys()])) {
+      if (state === "absent" || state === "brought") continue;
+      if (state === "here" && isSame(byId.get(id), await context.to.get(`/pipeline-runs/${id}`))) continue;
+      context.conflicts.add({ kind: "pipeline-run", id, why: "another one has this id there" });
+    }
   }
+}
+
+/** A pipeline run that has ended never changes: one that began then, of that commit, is the same. */
+function isSame(here: BroughtRun | undefined, there: Partial<BroughtRun>): boolean {
+  return (["project", "commit", "createdAt", "state"] as const).every((fact) => here?.[fact] === there[fact]);
 }
 
 /** Sends them; of a dry run nothing, and all that are new count as sent. */
@@ -35,7 +42,7 @@ export async function bringPipelineRuns(context: PushContext): Promise<PushRepor
     counts.found += runs.length;
     const ids = runs.map(({ id }) => id);
     const looked = await look(context, "pipeline-run", ids);
-    const missing = runs.filter((_, at) => looked[at]?.state !== "brought");
+    const missing = runs.filter((_, at) => looked[at]?.state === "absent");
     counts.unchanged += runs.length - missing.length;
     counts.brought += missing.length;
     if (isDryRun || missing.length === 0) continue;

@@ -73,7 +73,8 @@ export async function pushProject(deps: PushProjectDeps): Promise<PushReport> {
     // Its pipeline run may not have begun: it would have to be trained there.
     if (about.head !== null && (await git.commitOf(about.head.ref)) !== about.head.commit)
       throw new SlipwayError("PUSH_UNDER_WAY", `somebody has just pushed to ${about.project}`);
-    return await pushWith({ ...deps, ...sides }, about, git, startedAt);
+    const isTenantNamed = deps.target.tenant !== undefined;
+    return await pushWith({ ...deps, ...sides, isTenantNamed }, about, git, startedAt);
   } finally {
     await git.remove();
   }
@@ -101,7 +102,7 @@ async function requireReady(
 }
 
 async function pushWith(
-  deps: PushProjectDeps,
+  deps: PushProjectDeps & { isTenantNamed: boolean },
   about: ProjectExport,
   git: GitMove,
   startedAt: number,
@@ -109,7 +110,7 @@ async function pushWith(
   const { options, target, clock } = deps;
   const { context, taken } = await contextOf(deps, about, startedAt);
   deps.said(`looking what is at ${target.url} already`);
-  const moves = await checkAll(context, git);
+  const moves = await checkAll(context, git, deps.isTenantNamed);
   const { tally, platform } = context.import;
   if (options.isDryRun) await platform.find(context.sourceName);
   else {
@@ -128,8 +129,7 @@ async function pushWith(
   const onTrial = about.model?.onTrial ?? null;
   if (onTrial !== null) tally.skip(`the trial of version ${onTrial}: only the champion goes live there`);
   const isSent = report.problemCount === 0;
-  const service =
-    options.isDryRun || !isSent ? null : await bringService(context, { ...deps, now: clock.now });
+  const service = isSent ? await bringService(context, { ...deps, now: clock.now }) : null;
   const done: PushReport = {
     project: about.project,
     source: { url: deps.source.url, platform: about.platform, tenant: about.tenant },
@@ -191,7 +191,7 @@ async function contextOf(
 }
 
 /** Everything that could stand in the way, at once; PUSH_CONFLICT names it. Answers what Git has to move. */
-async function checkAll(context: PushContext, git: GitMove): Promise<RefMove[]> {
+async function checkAll(context: PushContext, git: GitMove, isTenantNamed: boolean): Promise<RefMove[]> {
   const { about, to, conflicts } = context;
   const [project] = await look(context, "project", [about.project]);
   if (project?.state === "elsewhere")
@@ -207,7 +207,13 @@ async function checkAll(context: PushContext, git: GitMove): Promise<RefMove[]> 
     if (conflict !== undefined) conflicts.add({ kind: "git", id: ref, why: conflict });
   await checkPipelineRuns(context);
   const same = await checkTarget(context);
-  conflicts.refuse(to.side.url);
+  const isElsewhere = project?.state === "elsewhere" && !isTenantNamed;
+  conflicts.refuse(
+    to.side.url,
+    isElsewhere
+      ? `No --tenant was given, so ${to.side.tenant ?? ""} was meant: name the tenant that has it, or another project.`
+      : undefined,
+  );
   context.import.isThere = (kind, id) => same.has(kind, id);
   return moves;
 }

@@ -18,7 +18,7 @@ export interface PushReport {
   refs: { ref: string; commit: string; from: string | null }[];
   /** Experiments that have another id there, or that were there before. */
   experiments: Report["experiments"];
-  /** Null: there is nothing to serve, or it was a dry run. */
+  /** Null: there is nothing to serve, or something couldn't be sent. */
   service: ServiceReport | null;
   skipped: string[];
   problems: Report["problems"];
@@ -30,7 +30,7 @@ export interface PushReport {
 export interface ServiceReport {
   model: string;
   version: number;
-  /** `serving`: it was the champion already; else what became of its rollout until now. */
+  /** `planned`: of a dry run; `serving`: it was the champion already; else what became of its rollout until now. */
   state: string;
   rolloutId: string | null;
   sentence: string | null;

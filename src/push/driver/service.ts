@@ -23,13 +23,16 @@ export async function bringService(
   const { model, project } = about;
   if (model === null || model.champion === null) return null;
   const { name, champion: version } = model;
+  const url = `${to.side.url}/v2/models/${name}/infer`;
+  if (context.import.options.isDryRun)
+    return { model: name, version, rolloutId: null, url, state: "planned", sentence: null };
   const versions = await context.source.versions(name, false);
   const pipelineRunId = pipelineRunOf(versions.find((one) => Number(one.version) === version));
   const { rolloutId } = await to.post<{ rolloutId: string | null }>(
     `/pushes/${context.import.platform.importId}/service`,
     { project, model: name, version, ...(pipelineRunId === undefined ? {} : { pipelineRunId }) },
   );
-  const report = { model: name, version, rolloutId, url: `${to.side.url}/v2/models/${name}/infer` };
+  const report = { model: name, version, rolloutId, url };
   if (rolloutId === null) return { ...report, state: "serving", sentence: null };
   said(`version ${version} of ${name} is checked there before it serves (rollout ${rolloutId})`);
   const deadline = now() + CHECK_WITHIN_MS;

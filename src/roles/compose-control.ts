@@ -326,7 +326,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     ids,
     platformSha256: config.tokenSha256,
     stepSecret: internalToken,
-    admit: backend.admit,
+    admit: (callers) => backend.admit(callers),
     publicUrl: config.signIn.publicUrl,
     oidc: config.signIn.oidc && { ...config.signIn.oidc, clientSecret: deps.secrets.oidcClientSecret },
     log: logDefect,

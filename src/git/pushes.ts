@@ -18,8 +18,8 @@ export interface Push {
 export interface OpenPush extends Push {
   /** The pusher went away. */
   leave(): void;
-  /** Its processes have ended. */
-  end(): void;
+  /** Its processes have ended; resolves when the mirror says what has become of it. */
+  end(): Promise<void>;
 }
 
 /** The move of a push in the mirror, from the moment at which the mirror has it until it has happened or not. */
@@ -39,9 +39,9 @@ class HeldMove {
   }
 
   /** Nothing moves any more: Git has ended. */
-  close(): void {
+  close(): Promise<void> {
     this.#isClosed = true;
-    void this.end(0);
+    return this.end(0);
   }
 }
 
@@ -65,8 +65,8 @@ export class Pushes {
       leave: () => watched.abort(),
       end: () => {
         watched.abort();
-        mirrored.close();
         this.#open.delete(push.id);
+        return mirrored.close();
       },
     };
     this.#open.set(push.id, open);

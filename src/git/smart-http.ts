@@ -224,17 +224,17 @@ async function serve(
     () => backend.end(),
     () => {},
   );
-  void backend.ended.then(() => {
+  const settled = backend.ended.then(() => {
     accepted();
-    push?.end();
     served.backends.delete(backend);
+    return push?.end();
   });
   feed(request, backend);
   // A fetch ends with its reader. A push goes on without one: only nobody watches it any more.
   const leave = push ? () => push.leave() : () => backend.end();
   gone.signal.addEventListener("abort", leave, { once: true });
   const answer = await backend.answer;
-  return reply.code(answer.status).headers(answer.headers).send(detached(answer.body));
+  return reply.code(answer.status).headers(answer.headers).send(detached(answer.body, settled));
 }
 
 /** Holds whatever a repository's own configuration says. */
@@ -284,15 +284,19 @@ function feed(request: GitRequest, { input }: Backend): void {
   body.pipe(input);
 }
 
-/** A stream of its own to the caller: when the caller goes away Git's output is still read to its end. */
-function detached(body: NodeJS.ReadableStream): PassThrough {
+/**
+ * A stream of its own to the caller: when the caller goes away Git's output is still read to its end. It ends when all is
+ * settled, so that a push that Git refused after all is out of the mirror before its caller is told.
+ */
+function detached(body: NodeJS.ReadableStream, settled: Promise<void>): PassThrough {
   const toCaller = new PassThrough();
   body.on("error", (error) => toCaller.destroy(error));
   toCaller.on("close", () => {
     body.unpipe(toCaller);
     body.resume();
   });
-  body.pipe(toCaller);
+  body.on("end", () => void settled.then(() => toCaller.end()));
+  body.pipe(toCaller, { end: false });
   return toCaller;
 }
 

@@ -1,3 +1,6 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { SlipwayError } from "../../http/errors.ts";
 import type { Git } from "../plumbing.ts";
 
 /** None of our own hooks is to be asked when references follow the mirror. */
@@ -39,6 +42,14 @@ export async function unreachable(
   const isCommit = types.split("\n").map((type) => type === "commit");
   const left = new Set(commits.split("\n"));
   return ids.filter((id, index) => !isCommit[index] || left.has(id));
+}
+
+/** The branch that HEAD names, in full. Read from its own file, as it is asked for with every update. */
+export async function headOf(repository: string): Promise<string> {
+  const [, branch] =
+    /^ref: (refs\/heads\/\S+)\n?$/.exec(await readFile(join(repository, "HEAD"), "utf8")) ?? [];
+  if (branch !== undefined) return branch;
+  throw new SlipwayError("GIT_FAILED", "HEAD names no branch", { where: repository });
 }
 
 /** Object ids by full names of references. */

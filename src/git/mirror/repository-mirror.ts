@@ -6,7 +6,7 @@ import type { PushedObjects } from "../refusal.ts";
 import { Slots } from "../slots.ts";
 import { asAway } from "./deadline.ts";
 import type { MirrorDeps } from "./deps.ts";
-import { presentIn, referencesOf, unreachable } from "./local-repository.ts";
+import { headOf, presentIn, referencesOf, unreachable } from "./local-repository.ts";
 import type { Manifest, MirroredPack } from "./manifest.ts";
 import { Register } from "./register.ts";
 import { Staging, type Sending } from "./staging.ts";
@@ -172,7 +172,7 @@ export class RepositoryMirror {
   /** The next manifest: the present one, but for what is given. */
   async #write(changed: Partial<Pick<Manifest, "refs" | "packs">>): Promise<void> {
     const { refs = await this.#present(), packs = this.manifest?.packs ?? [] } = changed;
-    const head = await this.#deps.repositories.defaultBranch(this.name);
+    const head = await headOf(this.#deps.repositories.path(this.name));
     await this.#register.write({ head, refs, packs }, WRITE_MS);
     this.#isOff = false;
   }

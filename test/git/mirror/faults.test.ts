@@ -195,6 +195,57 @@ describe("a damaged mirror", () => {
   });
 });
 
+describe("a damaged mirror of one project", () => {
+  it("keeps no other repository from coming back, and takes nothing for that project", async () => {
+    const after = await promote(1);
+    const { git } = repositories;
+    const path = await repositories.ensure("churn");
+    const tree = await git.text(["hash-object", "-t", "tree", "-w", "--stdin"], {
+      repository: path,
+      input: "",
+    });
+    const commit = await git.text(["commit-tree", tree, "-m", "first"], { repository: path });
+    const move = { name: "churn", path, ref: "refs/heads/main", commit, previous: null };
+    await moveReference({ git, mirror }, move);
+    const packs = join(faulty.root, "repositories", "churn", "packs");
+    await truncate(join(packs, (await readdir(packs))[0] ?? ""), 40);
+    await open(await emptyVolume(folder.path));
+    expect(mirror.opened).toMatchObject({ restored: ["environment"], damaged: ["churn"] });
+    expect((await environment.head())?.commit).toBe(after);
+    const again = moveReference(
+      { git: repositories.git, mirror },
+      { ...move, path: repositories.path("churn") },
+    );
+    await expect(again).rejects.toMatchObject({ code: "GIT_MIRROR_DAMAGED" });
+    expect(logged).toHaveLength(1);
+  });
+});
+
+describe("an update that takes long", () => {
+  it("tells the pusher how far it is", async () => {
+    const before = await promote(1);
+    const { blobs } = faulty.place;
+    let goOn = (): void => {};
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const slow = {
+      ...blobs,
+      put: async (...args: Parameters<typeof blobs.put>) => held.then(() => blobs.put(...args)),
+    };
+    const clock = {
+      ...systemClock,
+      sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms === 2_000 ? 5 : ms, signal),
+    };
+    const { git, path } = repositories;
+    mirror = await openMirror({ ...faulty.place, blobs: slow }, repositories, { clock });
+    const objects = { repository: path("environment"), env: {} };
+    const commit = await git.text(["commit-tree", `${before}^{tree}`, "-m", "long"], objects);
+    const said = mirror.stage("environment", [{ ref: "refs/heads/main", previous: before, commit }], objects);
+    expect((await said.next()).value).toMatch(/^slipway: to the mirror: \d+\.\d MiB so far$/);
+    goOn();
+    while (!(await said.next()).done);
+  });
+});
+
 describe("many updates", () => {
   it("are put together, with what no branch leads to any more, and what nothing names goes", async () => {
     const { git, path } = repositories;

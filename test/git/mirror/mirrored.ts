@@ -1,6 +1,6 @@
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import { systemClock } from "../../../src/base/clock.ts";
+import { systemClock, type Clock } from "../../../src/base/clock.ts";
 import { systemIds } from "../../../src/base/ids.ts";
 import type { MirrorPlace } from "../../../src/git/mirror/deps.ts";
 import { claimIdentity } from "../../../src/git/mirror/identity.ts";
@@ -21,16 +21,13 @@ export function folderPlace(root: string): MirrorPlace {
 export async function openMirror(
   place: MirrorPlace,
   repositories: Repositories,
-  given: { log?: (error: unknown, where: string) => void; platform?: string } = {},
+  given: { log?: (error: unknown, where: string) => void; platform?: string; clock?: Clock } = {},
 ): Promise<GitMirror> {
   const ids = systemIds(Date.now);
-  const { platform = "one", log = () => {} } = given;
+  const { platform = "one", log = () => {}, clock = systemClock } = given;
   const identity = await claimIdentity(place.files, { ids, platform, epoch: undefined });
   const { epoch } = identity;
-  return openGitMirror(
-    { ...place, repositories, clock: systemClock, ids, epoch: () => epoch, log },
-    identity,
-  );
+  return openGitMirror({ ...place, repositories, clock, ids, epoch: () => epoch, log }, identity);
 }
 
 /** An empty volume's repositories. */

@@ -71,7 +71,13 @@ describe.each(Object.keys(places))("a mirror in %s", (kind) => {
     const work = await workingCopy(join(platform.folder, "work", "late"), { "slipway.yaml": spec("late") });
     await mustGit(work, "remote", "add", "origin", `${platform.url}/late.git`);
     await mustGit(work, "push", "origin", "main");
+    // Git refuses it once the mirror has it: a branch can't be another one's folder.
+    expect((await git(work, "push", "origin", "HEAD:refs/heads/main/x")).code).toBe(1);
     const before = await referencesIn(platform.repositories, "late");
+    const manifest = await place.files.read("repositories/late/manifest.json");
+    expect(Object.keys((JSON.parse(manifest?.text ?? "") as { refs: object }).refs)).toEqual([
+      "refs/heads/main",
+    ]);
     // Another control opens the mirror, and with it every repository's.
     await openMirror(place, await emptyVolume(folder.path));
     await commitFiles(work, { "a.txt": "a" }, "second");

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Readable, Transform } from "node:stream";
+import { Readable } from "node:stream";
 import { SlipwayError } from "../../http/errors.ts";
 import type { BlobContent, BlobStore } from "../../store/blobs.ts";
 import { stepReportSchema, type LatestReport, type StepReport } from "./report.ts";
@@ -89,7 +89,7 @@ export class StepFiles {
 
   /** Archives of a pipeline run are named by their content; another content is refused, and nothing of it is kept. */
   async saveArchive(tenant: string, run: string, sha256: string, body: Readable): Promise<void> {
-    await this.#blobs.put(this.#archive(tenant, run, sha256), body.pipe(checking(sha256)), {
+    await this.#blobs.put(this.#archive(tenant, run, sha256), Readable.from(checked(body, sha256)), {
       maxBytes: this.#limits.archiveBytes,
     });
   }
@@ -187,23 +187,17 @@ export class StepFiles {
   }
 }
 
-/** Lets bytes through, and fails at their end when they aren't the ones that were announced. */
-function checking(sha256: string): Transform {
+/** The same bytes; fails at their end when they aren't the ones that were announced. Read only when it is read itself. */
+async function* checked(body: AsyncIterable<Uint8Array>, sha256: string): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256");
-  return new Transform({
-    transform(chunk: Uint8Array, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-    flush(done) {
-      const given = hash.digest("hex");
-      if (given === sha256) return done();
-      done(
-        new SlipwayError("STEP_ARCHIVE_DAMAGED", "the archive isn't the one that was announced", {
-          given,
-          allowed: sha256,
-        }),
-      );
-    },
+  for await (const chunk of body) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  const given = hash.digest("hex");
+  if (given === sha256) return;
+  throw new SlipwayError("STEP_ARCHIVE_DAMAGED", "the archive isn't the one that was announced", {
+    given,
+    allowed: sha256,
   });
 }

@@ -79,7 +79,9 @@ export async function runStep(settings: StepSettings, given: StepRunDeps): Promi
     // A platform that is away takes no report; another pod may find it back.
     if (code === "UNAVAILABLE" || code === "INTERNAL") return STEP_EXIT.again;
     const attempt = assigned?.attempt ?? 1;
-    await client.report({ state: "failed", attempt, isFinal: true, code, reason: message.slice(0, 4000) });
+    const report = { state: "failed", attempt, isFinal: true, code, reason: message.slice(0, 4000) } as const;
+    // Who isn't let in can't say so there either.
+    await client.report(report).catch((refused: unknown) => log(toSlipwayError(refused).message));
     return STEP_EXIT.final;
   }
 }

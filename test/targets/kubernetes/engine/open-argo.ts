@@ -6,7 +6,7 @@ import { systemClock } from "../../../../src/base/clock.ts";
 import { systemIds } from "../../../../src/base/ids.ts";
 import { SlipwayError } from "../../../../src/http/errors.ts";
 import { stepCaller } from "../../../../src/http/identity.ts";
-import { createApp } from "../../../../src/http/server.ts";
+import { createApp, type AppDeps } from "../../../../src/http/server.ts";
 import { StepDesk } from "../../../../src/pipelines/remote/desk.ts";
 import { stepRoutes } from "../../../../src/pipelines/remote/routes.ts";
 import { StepFiles } from "../../../../src/pipelines/remote/step-files.ts";
@@ -40,6 +40,40 @@ export const PODS: StepPodSettings = {
 /** Does a step in this process, as its pod's process would. */
 const inProcess: Launch = (env, { signal, print }) =>
   runStep(stepSettings(env), { stepEnv: stepEnv(), clock: systemClock, signal, print });
+
+/** The platform's routes for steps, over files in a folder; steps are known by their tenants' tokens. */
+export async function openDesk(
+  folder: string,
+  { port = 0, logDefect = () => undefined }: { port?: number; logDefect?: AppDeps["logDefect"] } = {},
+): Promise<{ app: FastifyInstance; desk: StepDesk; port: number }> {
+  const ids = systemIds(Date.now);
+  for (const name of ["files", "temporary"]) mkdirSync(join(folder, name), { recursive: true });
+  const files = new StepFiles({
+    blobs: createFolderBlobs(join(folder, "files")),
+    root: "workspaces/.slipway",
+  });
+  const desk = new StepDesk({ files, ids, temporary: join(folder, "temporary"), env: stepEnv() });
+  const app = await createApp({
+    guard: () => null,
+    sentry: {
+      tenantExists: () => true,
+      callerOf({ headers }) {
+        const token = (headers.authorization ?? "").replace(/^Bearer /, "");
+        if (token === "person") return { ...stepCaller("default"), kind: "person", name: "ana" };
+        const tenant = tenantOfStep(SECRET, token);
+        if (tenant === undefined) throw new SlipwayError("CREDENTIALS_REFUSED", "that is no step's token");
+        return stepCaller(tenant);
+      },
+    },
+    logDefect,
+    version: "0",
+  });
+  stepRoutes(app, { desk });
+  await app.listen({ host: "127.0.0.1", port });
+  return { app, desk, port: (app.server.address() as AddressInfo).port };
+}
+
+export const tokenOf = (tenant: string): string => stepToken(SECRET, tenant);
 
 /** An engine over an API server, the platform's routes for steps, and a stand-in for Argo and a node. */
 export class ArgoBed {
@@ -79,7 +113,7 @@ export class ArgoBed {
     { launch = inProcess, patience = {} }: { launch?: Launch; patience?: object } = {},
   ): Promise<ArgoBed> {
     const bed = new ArgoBed(folder, access, launch, patience);
-    for (const name of ["files", "pods", "temporary"]) mkdirSync(join(folder, name), { recursive: true });
+    mkdirSync(join(folder, "pods"), { recursive: true });
     await bed.#start();
     bed.argo.start();
     return bed;
@@ -97,28 +131,13 @@ export class ArgoBed {
   }
 
   async #start(): Promise<void> {
-    const ids = systemIds(Date.now);
-    const files = new StepFiles({
-      blobs: createFolderBlobs(join(this.#folder, "files")),
-      root: "workspaces/.slipway",
-    });
-    this.desk = new StepDesk({ files, ids, temporary: join(this.#folder, "temporary"), env: stepEnv() });
-    this.#app = await createApp({
-      guard: () => null,
-      sentry: {
-        tenantExists: () => true,
-        callerOf({ headers }) {
-          const tenant = tenantOfStep(SECRET, (headers.authorization ?? "").replace(/^Bearer /, ""));
-          if (tenant === undefined) throw new SlipwayError("CREDENTIALS_REFUSED", "that is no step's token");
-          return stepCaller(tenant);
-        },
-      },
+    const opened = await openDesk(this.#folder, {
+      port: this.#port,
       logDefect: (error, where) => void this.defects.push(`${where}: ${String(error)}`),
-      version: "0",
     });
-    stepRoutes(this.#app, { desk: this.desk });
-    await this.#app.listen({ host: "127.0.0.1", port: this.#port });
-    this.#port = (this.#app.server.address() as AddressInfo).port;
+    this.desk = opened.desk;
+    this.#app = opened.app;
+    this.#port = opened.port;
     const engine = createArgoEngine({
       client: this.client,
       open: connectStreams(this.#access, { credentials: this.#credentials }),
@@ -126,7 +145,7 @@ export class ArgoBed {
       desk: this.desk,
       pods: { ...PODS, url: `http://127.0.0.1:${this.#port}` },
       namespaceOf: (tenant) => (tenant === "default" ? NAMESPACE : tenant),
-      tokenOf: (tenant) => stepToken(SECRET, tenant),
+      tokenOf,
       find: async (id) => {
         const spec = this.specs.get(id);
         return spec && { tenant: "default", steps: spec.project.pipeline.steps.map(({ name }) => name) };

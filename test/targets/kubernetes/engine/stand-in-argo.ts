@@ -67,6 +67,7 @@ export class StandInArgo {
       apiVersion: "argoproj.io/v1alpha1",
       kind: "Workflow",
       namespace: this.#deps.namespace,
+      labelSelector: "app.kubernetes.io/managed-by=slipway",
     };
     const deps = { ...this.#deps, clock: systemClock };
     for await (const event of watchObjects(deps, watched, this.#stop.signal)) {

@@ -2,6 +2,8 @@ import type { FastifyInstance } from "fastify";
 import { openGit } from "../../git/plumbing.ts";
 import { ENVIRONMENT } from "../../git/names.ts";
 import { openRenderedBranch } from "../../git/rendered-branch.ts";
+import { DEFAULT_TENANT } from "../../http/identity.ts";
+import { ownerOfService } from "../../rollout/service-owners.ts";
 import { archiveRoutes } from "../../serving/archive/archive-routes.ts";
 import { ArchiveStore } from "../../serving/archive/archive-store.ts";
 import { createGoneCounts } from "../../serving/gone-counts.ts";
@@ -36,7 +38,7 @@ export async function openServing(
   const client = new ClusterClient(connect(access, { credentials, clock }));
   const open = connectStreams(access, { credentials });
   const pods = new WatchedPods({ client, open, clock, signal, log });
-  const applier = new Applier({ client, clock, signal, log });
+  const applier = new Applier({ client, clock, signal, log, isKserve });
   const archives = new ArchiveStore(blobs);
   const placeOf = (tenant: string): string => namespaceOf(namespace, tenant);
   const backend = await openKubernetesServing({
@@ -62,6 +64,7 @@ export async function openServing(
     carrier: applier,
     archives,
     gone: createGoneCounts(db),
+    tenantOf: async (service) => (await db.read((tx) => ownerOfService(tx, service))) ?? DEFAULT_TENANT,
     async ensureTenant(tenant) {
       await ensureSecret(client, placeOf(tenant), workerToken(config.internalToken, tenant));
       await pods.follow(placeOf(tenant));

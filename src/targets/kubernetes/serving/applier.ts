@@ -13,6 +13,8 @@ export interface ApplierDeps {
   clock: Clock;
   signal: AbortSignal;
   log(error: unknown, where: string): void;
+  /** Variants may be InferenceServices: control has the right to look for them only where they are. */
+  isKserve: boolean;
 }
 
 interface Wanted {
@@ -27,8 +29,8 @@ const KINDS = [
   ["v1", "Service"],
   ["v1", "ConfigMap"],
   ["autoscaling/v2", "HorizontalPodAutoscaler"],
-  ["serving.kserve.io/v1beta1", "InferenceService"],
 ] as const;
+const KSERVE = ["serving.kserve.io/v1beta1", "InferenceService"] as const;
 /** Whatever somebody changed by hand is put back within this. */
 const HEAL_MS = 15_000;
 
@@ -120,7 +122,7 @@ export class Applier implements Carrier {
   /** Finds what a former leader left behind: it is ours, and is known from now on. */
   async #sweep(namespace: string): Promise<void> {
     if (this.#swept.has(namespace)) return;
-    for (const [apiVersion, kind] of KINDS) {
+    for (const [apiVersion, kind] of this.#deps.isKserve ? [...KINDS, KSERVE] : KINDS) {
       const selection = { namespace, labelSelector: `${MANAGED_BY}=${MANAGER}` };
       for (const found of await this.#deps.client.listKind(apiVersion, kind, selection)) {
         const identity = identityOf(found);

@@ -55,6 +55,8 @@ export interface KubernetesServingDeps extends Pick<
   carrier: Carrier;
   archives: Pick<ArchiveStore, "keep" | "drop">;
   gone: GoneCounts;
+  /** Whose service it is. */
+  tenantOf(service: string): Promise<string>;
   /** Makes the Secret of a tenant's model pods where it isn't there. */
   ensureTenant(tenant: string): Promise<void>;
   events(namespace: string): Promise<ClusterEvent[]>;
@@ -124,7 +126,7 @@ export class KubernetesServing implements ServingControl {
   }
 
   async prepare(spec: VariantSpec, signal: AbortSignal): Promise<void> {
-    const tenant = spec.tenant ?? "default";
+    const tenant = spec.tenant ?? (await this.#deps.tenantOf(spec.service));
     const digest = await this.#deps.archives.keep(spec.modelDir, tenant);
     signal.throwIfAborted();
     const variant = variantOf(spec, tenant, digest);

@@ -32,6 +32,8 @@ export interface VariantPlace {
 /** Of the image: nobody's, so that the restricted standard takes it. */
 const USER = 10_001;
 const CACHE = "/var/cache/slipway";
+/** Cores that a pod asks for whose project states none: it may use what is free, and small models fit onto small nodes. */
+const DEFAULT_CPU = 0.25;
 const DEFAULT_MEMORY_BYTES = 1024 ** 3;
 /** Beyond the model's own limit: the process that watches it. */
 const OVERHEAD_BYTES = 128 * 1024 ** 2;
@@ -153,7 +155,7 @@ function podSpec(variant: PodVariant, place: VariantPlace, container = "model"):
 }
 
 function serverOf(variant: PodVariant, { url }: VariantPlace): object {
-  const { service, version, tenant, format, digest, cpu = 1 } = variant;
+  const { service, version, tenant, format, digest, cpu = DEFAULT_CPU } = variant;
   const memoryBytes = variant.memoryBytes ?? DEFAULT_MEMORY_BYTES;
   const value = (name: string, text: string | number) => ({ name, value: String(text) });
   const probe = (path: string) => ({ httpGet: { path, port: "http" } });

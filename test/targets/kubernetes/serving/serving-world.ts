@@ -89,6 +89,7 @@ export async function startServingWorld(serves: number): Promise<ServingWorldPar
       }),
       archives,
       gone,
+      tenantOf: async () => "default",
       ensureTenant: async () => undefined,
       events: async () => [],
       podLog: async (pod, lines) => cluster.output(pod.metadata.name).trimEnd().split("\n").slice(-lines),

@@ -11,6 +11,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startControlPlane } from "./cluster/control-plane.mjs";
 import { startNode } from "./cluster/node/node.mjs";
+import { importOperators } from "./cluster/node/operators.mjs";
 import { ensureProgram, programNames } from "./cluster/programs.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -105,8 +106,10 @@ async function controlPlane(folder) {
 async function node(folder) {
   const { stop, ...one } = await startNode({ folder, signal: interruption.signal });
   try {
-    const args = ["--name", IMAGE, "--import", one.socket, "--ctr", one.ctr];
-    const { status } = spawnSync(process.execPath, [join("tools", "image.mjs"), ...args], {
+    await importOperators(one);
+    const image = [join("tools", "image.mjs"), "--name", IMAGE, "--import", one.socket, "--ctr", one.ctr];
+    const command = [join("tools", "with-install.mjs"), process.execPath, ...image];
+    const { status } = spawnSync(process.execPath, command, {
       cwd: root,
       stdio: ["ignore", "ignore", "inherit"],
     });

@@ -63,11 +63,15 @@ export function s3Settings(
   const endpoint =
     given.endpoint ?? first(env, ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "MLFLOW_S3_ENDPOINT_URL"]);
   const region = given.region ?? first(env, ["AWS_REGION", "AWS_DEFAULT_REGION"]);
-  const s3 = readS3Config(given.destination, {
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(region === undefined ? {} : { region }),
-    ...(given.pathStyle === undefined ? {} : { pathStyle: given.pathStyle }),
-  });
+  const s3 = readS3Config(
+    given.destination,
+    {
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(region === undefined ? {} : { region }),
+      ...(given.pathStyle === undefined ? {} : { pathStyle: given.pathStyle }),
+    },
+    option,
+  );
   const caFile = env["AWS_CA_BUNDLE"];
   if (caFile && !existsSync(caFile))
     throw new SlipwayError("USAGE", "there is no such file", { where: "AWS_CA_BUNDLE", given: caFile });

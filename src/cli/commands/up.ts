@@ -79,9 +79,9 @@ export function addUp(program: Command, context: CliContext): void {
       "slipway up --auth required",
       "slipway up --oidc-issuer https://id.example.org --oidc-client-id slipway --oidc-grant ml-team=default:member",
       "slipway up --store postgres://slipway@db.example.org/slipway --store-password-file /run/secrets/db",
-      "slipway up --artifacts s3://ml/artifacts --artifacts-endpoint https://minio.example.org",
+      "slipway up --artifacts s3://models/artifacts --artifacts-endpoint https://minio.example.org",
       "slipway up --git-mirror /mnt/backup/git",
-      "slipway up --artifacts s3://ml/artifacts --git-mirror s3://ml/git",
+      "slipway up --artifacts s3://models/artifacts --git-mirror s3://models/git",
     ],
     exitCodesHelp("refused"),
   );

@@ -21,13 +21,14 @@ const DEFAULT_REGION = "us-east-1";
 export function readS3Config(
   destination: string,
   given: { endpoint?: string; region?: string; pathStyle?: boolean },
+  option = "--artifacts",
 ): S3Config {
   const [, bucket = "", prefix = ""] = /^s3:\/\/([^/?#]*)\/?([^?#]*)$/.exec(destination) ?? [];
   if (!/^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/i.test(bucket) || bucket.includes(".."))
-    throw usage("--artifacts", destination, "s3://bucket or s3://bucket/prefix");
+    throw usage(option, destination, "s3://bucket or s3://bucket/prefix");
   const parts = prefix.split("/").filter((part) => part !== "");
   if (parts.some((part) => part === "." || part === "..") || !/^[\w!.*'() /-]*$/.test(prefix))
-    throw usage("--artifacts", destination, "a prefix of letters, digits and !-_.*'() without `..`");
+    throw usage(option, destination, "a prefix of letters, digits and !-_.*'() without `..`");
   const region = given.region ?? DEFAULT_REGION;
   if (!/^[a-z0-9-]{1,40}$/i.test(region)) throw usage("--artifacts-region", region, "such as eu-central-1");
   const endpoint =

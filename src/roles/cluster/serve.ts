@@ -12,8 +12,8 @@ import { workerToken } from "../../tenancy/worker-tokens.ts";
 import { composeServe, type Serve } from "../compose-serve.ts";
 import { ownVersion } from "../own-version.ts";
 import { adminToken, tunnelToken } from "./internal-tokens.ts";
-import { hostPorts, parseHostPort, port, type Environment } from "./settings.ts";
-import { sharedSettings, type SharedSettings } from "./shared-settings.ts";
+import { serveSettings, type ServeSettings } from "./serve-settings.ts";
+import { parseHostPort, type Environment } from "./settings.ts";
 import { exitBadSettings } from "./exit.ts";
 
 /** For which control is waited for when none of its pods answers. */
@@ -21,26 +21,6 @@ const CONTROL_PATIENCE_MS = 5_000;
 /** For which requests still come after the pod was said to end: until everybody has heard of it. */
 const LINGER_MS = 3_000;
 const DRAIN_MS = 15_000;
-
-interface ServeSettings extends SharedSettings {
-  httpPort: number;
-  grpcPort: number;
-  adminPort: number;
-  /** Control pods, or names that stand for several: any of them will do. */
-  control: readonly { host: string; port: number }[];
-  temporary: string;
-}
-
-function serveSettings(env: Environment): ServeSettings {
-  return {
-    ...sharedSettings(env),
-    httpPort: port(env, "SLIPWAY_PORT", 4600),
-    grpcPort: port(env, "SLIPWAY_GRPC_PORT", 4601),
-    adminPort: port(env, "SLIPWAY_ADMIN_PORT", 4605),
-    control: hostPorts(env, "SLIPWAY_CONTROL"),
-    temporary: env["TMPDIR"] || "/tmp",
-  };
-}
 
 /** Models are in pods: no process is started from here. */
 const NO_PROCESSES: WorkerHost = {

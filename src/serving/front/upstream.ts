@@ -18,10 +18,14 @@ export type Upstream =
 const CONNECT_MS = 2_000;
 const AGAIN_MS = 100;
 
-/** Connects, half-open allowed. Calls `done` once; what it answers gives the attempt up, and `done` is never called then. */
+/**
+ * Connects. Calls `done` once; what it answers gives the attempt up, and `done` is never called then.
+ * @param isHalfOpen a connection whose other end has nothing more to say is left open; for bytes that are handed on
+ */
 export function dial(
   upstream: Upstream,
   done: (error: Error | undefined, socket?: Socket) => void,
+  isHalfOpen = true,
 ): () => void {
   const until = performance.now() + ("path" in upstream ? 0 : (upstream.patienceMs ?? 0));
   const places = "path" in upstream ? 1 : upstream.at.length;
@@ -29,7 +33,7 @@ export function dial(
   let socket: Socket | undefined;
   let timer: NodeJS.Timeout | undefined;
   const attempt = () => {
-    const own = connectTo(upstream, attempts);
+    const own = connectTo(upstream, attempts, isHalfOpen);
     attempts += 1;
     socket = own;
     const late = setTimeout(() => own.destroy(new Error("nobody answered")), CONNECT_MS);
@@ -57,10 +61,10 @@ export function dial(
   };
 }
 
-function connectTo(upstream: Upstream, attempt: number): Socket {
-  if ("path" in upstream) return connect({ path: upstream.path, allowHalfOpen: true });
+function connectTo(upstream: Upstream, attempt: number, allowHalfOpen: boolean): Socket {
+  if ("path" in upstream) return connect({ path: upstream.path, allowHalfOpen });
   const { host = "", port = 0 } = upstream.at[attempt % upstream.at.length] ?? {};
-  return connect({ host, port, allowHalfOpen: true, noDelay: true, keepAlive: true });
+  return connect({ host, port, allowHalfOpen, noDelay: true, keepAlive: true });
 }
 
 /** Keeps connections to an upstream for requests, one after the other. */
@@ -70,7 +74,8 @@ export function upstreamAgent(upstream: Upstream, options: AgentOptions): Agent 
     _options: unknown,
     created: (error: Error | null, socket?: Socket) => void,
   ): undefined => {
-    dial(upstream, (error, socket) => created(error ?? null, socket));
+    // One that the other end has left must not be taken for a free one.
+    dial(upstream, (error, socket) => created(error ?? null, socket), false);
   };
   return Object.assign(agent, { createConnection });
 }

@@ -10,8 +10,9 @@ import { needed } from "./slipway/needed.ts";
 import { networkOf, ownPaths, pathsOfTenants } from "./slipway/network.ts";
 import { slipwayOptions } from "./slipway/options.ts";
 import { PORTS, accountOf, podsOf } from "./slipway/roles.ts";
+import { ownSecrets } from "./slipway/secrets.ts";
 import { watchedOf } from "./slipway/watched.ts";
-import { autoscaler, control, disruptionBudgets, serve, services, worker } from "./slipway/workloads.ts";
+import { autoscaler, control, disruptionBudgets, serve, services } from "./slipway/workloads.ts";
 
 const FROM = ["components", "slipway"] as const;
 
@@ -21,7 +22,7 @@ const FROM = ["components", "slipway"] as const;
  */
 export const slipway = defineComponent({
   name: "slipway",
-  summary: "Slipway itself: control with a leader, serve, workers.",
+  summary: "Slipway itself: control with a leader, and serve.",
   options: slipwayOptions,
   requires: [["postgresql"], ["objectStore"]],
   locked: ["slipway"],
@@ -41,15 +42,14 @@ export const slipway = defineComponent({
         ...services(platform.namespace),
         control(platform, options, parts),
         serve(platform, options, parts.image),
-        worker(platform, options, parts.image),
         ...disruptionBudgets(platform.namespace, options),
         autoscaler(platform.namespace, "serve", options.serve),
-        autoscaler(platform.namespace, "worker", options.workers),
         ...(facts.gateway === undefined ? [] : [routeOf(platform, options.host, facts.gateway)]),
         ...objects,
       ]),
       emits,
       paths: all,
+      secrets: ownSecrets(platform.namespace, FROM),
       access: controlAccess(platform.namespace),
       health: health(platform.namespace),
     };
@@ -74,9 +74,5 @@ function health(home: string): HealthCheck[] {
     name,
     condition: "rolledOut",
   });
-  return [
-    rolledOut("StatefulSet", "control"),
-    rolledOut("Deployment", "serve"),
-    rolledOut("Deployment", "worker"),
-  ];
+  return [rolledOut("StatefulSet", "control"), rolledOut("Deployment", "serve")];
 }

@@ -1,6 +1,7 @@
 import type { InferenceService, Platform, Tenant } from "../../../spec/platform/platform.ts";
 import type { Endpoint, NetworkPath, PodSelector } from "../component.ts";
 import { apiServerPath, denyAll, dnsPaths, opened } from "../components/parts/policies.ts";
+import { modelPods, modelsPath } from "../components/slipway/network.ts";
 import type { Facts } from "../facts.ts";
 import type { KubernetesObject } from "../object.ts";
 import { podsOf } from "./labels.ts";
@@ -21,6 +22,7 @@ export function tenantPaths(
       port: tracking.port,
       why: "track runs, fetch models",
     });
+  if (tracking !== undefined) paths.push(modelsPath({ kind: "pods", pods: tracking.serve }, name));
   if (objectStore !== undefined)
     paths.push({
       from: anyone,
@@ -57,6 +59,7 @@ export function networkOf(
   return [
     denyAll(everyPod(name)),
     ...opened("workloads", everyPod(name), paths, kubernetes),
+    ...opened("models", modelPods(name), paths, kubernetes),
     ...services.flatMap((service) => [
       ...opened(`service-${service.name}`, podsOf(name, service.name), paths, kubernetes),
       ...(loadsFromInternet(service) ? [loading(podsOf(name, service.name))] : []),

@@ -1,3 +1,4 @@
+import { MANAGED_BY, MANAGER } from "../serving/names.ts";
 import type { Path } from "../../../spec/issue.ts";
 import type { Endpoint, NetworkPath } from "../component.ts";
 import { evaluate } from "../network/evaluate.ts";
@@ -123,6 +124,8 @@ function partiesOf(world: World, end: Endpoint): Party[] {
 function isKnown(world: World, end: Extract<Endpoint, { kind: "pods" }>): boolean {
   // Steps of pipelines and the like are made as they run: a component that names no labels means whoever is there.
   const { namespace, labels } = end.pods;
+  // So are the pods of models, by control, under labels of its own.
+  if (labels[MANAGED_BY] === MANAGER) return true;
   return Object.keys(labels).length === 0 || world.podsBy(namespace, { matchLabels: labels }).length > 0;
 }
 

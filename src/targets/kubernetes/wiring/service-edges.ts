@@ -1,4 +1,5 @@
 import type { LabelSelector } from "../label-selector.ts";
+import { MANAGED_BY, MANAGER } from "../serving/names.ts";
 import { makesCertificates } from "./derived.ts";
 import { edge, toObject } from "./edge.ts";
 import type { Edge, Source } from "./edge.ts";
@@ -23,6 +24,8 @@ export function* selectedPods(
 ): Iterable<Edge> {
   const selector = field.as<LabelSelector>();
   if (selector === undefined || isEmpty(selector)) return;
+  // Pods of models are made by control, as they are needed.
+  if (selector.matchLabels?.[MANAGED_BY] === MANAGER) return;
   yield* perLabel(field.at("matchLabels"), (at) =>
     edge(source, code, at, { is: "pods", namespace, selector }),
   );

@@ -20,6 +20,8 @@ const SMALL = `components: { certManager: {}, gateway: {}, prometheus: { ${MAIL}
 const WHOLE = `given:
   secrets:
     - { namespace: slipway, name: objects, keys: [accessKeyId, secretAccessKey] }
+    - { namespace: slipway, name: slipway-internal, keys: [token] }
+    - { namespace: slipway, name: slipway-admin, keys: [token] }
     - { namespace: monitoring, name: grafana, keys: [password] }
     - { namespace: monitoring, name: ops, keys: [url] }
 images: { slipway: "registry.example.com/slipway:1.0.0" }

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { METRICS } from "../../../../src/monitoring/metrics-table.ts";
 import type { KubernetesObject } from "../../../../src/targets/kubernetes/object.ts";
+import { controlSettings } from "../../../../src/roles/cluster/control-settings.ts";
+import { serveSettings } from "../../../../src/roles/cluster/serve-settings.ts";
 import { Field } from "../../../../src/targets/kubernetes/wiring/field.ts";
 import { broken, find, problems, small } from "./platform.ts";
 
@@ -9,6 +11,8 @@ given:
   secrets:
     - { namespace: slipway, name: database, keys: [url] }
     - { namespace: slipway, name: objects, keys: [accessKeyId, secretAccessKey] }
+    - { namespace: slipway, name: slipway-internal, keys: [token] }
+    - { namespace: slipway, name: slipway-admin, keys: [token] }
 components:
   gateway: {}
   objectStore: { endpoint: "https://s3.example.com", bucket: models, credentials: { secret: objects } }
@@ -39,37 +43,68 @@ test("control has two replicas that elect one, each with a volume of its own", (
     accessModes: ["ReadWriteOnce"],
     resources: { requests: { storage: "10Gi" } },
   });
-  const role = find(rendered, "Role", "slipway-control")["rules"];
-  expect(role).toEqual([
-    { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"] },
-    {
-      apiGroups: ["coordination.k8s.io"],
-      resources: ["leases"],
-      resourceNames: ["slipway-control"],
-      verbs: ["get", "update"],
-    },
+  // Who leads is decided in the database: in its own namespace control only follows the pods that serve.
+  expect(find(rendered, "Role", "slipway-control")["rules"]).toEqual([
+    { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch"] },
   ]);
 });
 
-test("only control has secrets and a token of the cluster, and no value stands in a file", () => {
-  for (const name of ["serve", "worker"]) {
-    expect(pod("Deployment", name).at("automountServiceAccountToken").value).toBe(false);
-    expect(JSON.stringify(find(rendered, "Deployment", name))).not.toContain("secretKeyRef");
-  }
-  const variables = container(find(rendered, "StatefulSet", "control")).at("env").items;
-  const references = variables.flatMap((one) => one.at("valueFrom", "secretKeyRef").value ?? []);
-  expect(references).toEqual([
+test("what serve holds are the two secrets of callers, control those of its stores too, and no value is in a file", () => {
+  const references = (kind: string, name: string) =>
+    container(find(rendered, kind, name))
+      .at("env")
+      .items.flatMap((one) => one.at("valueFrom", "secretKeyRef").value ?? []);
+  const callers = [
+    { name: "slipway-internal", key: "token" },
+    { name: "slipway-admin", key: "token" },
+  ];
+  expect(pod("Deployment", "serve").at("automountServiceAccountToken").value).toBe(false);
+  expect(references("Deployment", "serve")).toEqual(callers);
+  expect(references("StatefulSet", "control")).toEqual([
+    ...callers,
     { name: "database", key: "url" },
     { name: "objects", key: "accessKeyId" },
     { name: "objects", key: "secretAccessKey" },
   ]);
+  const given = rendered.secrets.filter(({ namespace }) => namespace === "slipway").map(({ name }) => name);
+  expect(given).toEqual(expect.arrayContaining(["slipway-internal", "slipway-admin"]));
+});
+
+test("the variables are those that the roles take", () => {
+  const variables = (kind: string, name: string) =>
+    Object.fromEntries(
+      container(find(rendered, kind, name))
+        .at("env")
+        .items.map((one) => [one.at("name").text, one.at("value").text ?? "x".repeat(40)]),
+    );
+  const invocation = { argv: [], packageDir: process.cwd(), mainFile: "/m", writerFile: "/w" };
+  const secrets = {
+    SLIPWAY_ADMIN_TOKEN: `slipway_${"x".repeat(40)}`,
+    SLIPWAY_STORE: "postgres://u@db/slipway",
+    // Of the pod's own service account.
+    SLIPWAY_WORKER_IMAGE: "",
+  };
+  const control = controlSettings({
+    ...invocation,
+    env: { ...variables("StatefulSet", "control"), ...secrets },
+  });
+  expect(control).toMatchObject({
+    serve: [{ host: "serve.slipway.svc", port: 4605 }],
+    listen: { port: 4610 },
+    config: { stepUrl: "http://slipway.slipway.svc:4600" },
+  });
+  const serve = serveSettings({ ...variables("Deployment", "serve"), ...secrets });
+  expect(serve).toMatchObject({
+    control: [{ host: "control.slipway.svc", port: 4610 }],
+    adminPort: 4605,
+    allowedHosts: expect.arrayContaining(["slipway.ml.example.com", "slipway.slipway.svc"]) as string[],
+  });
 });
 
 test("every role is asked whether it lives and is ready, and may have the memory that it asks for", () => {
   for (const [kind, name] of [
     ["StatefulSet", "control"],
     ["Deployment", "serve"],
-    ["Deployment", "worker"],
   ] as const) {
     const own = container(find(rendered, kind, name));
     expect(own.at("livenessProbe", "httpGet", "path").text).toBe("/health");

@@ -50,6 +50,8 @@ given:
   secrets:
     - { namespace: slipway, name: database, keys: [url] }
     - { namespace: slipway, name: objects, keys: [accessKeyId, secretAccessKey] }
+    - { namespace: slipway, name: slipway-internal, keys: [token] }
+    - { namespace: slipway, name: slipway-admin, keys: [token] }
     - { namespace: team-a, name: features, keys: [token] }
     - { namespace: team-a, name: alerts, keys: [url] }
     - { namespace: team-b, name: models, keys: [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY] }

@@ -1,32 +1,27 @@
 import type { AccessUse } from "../../component.ts";
 import type { KubernetesObject } from "../../object.ts";
 import { accountWith, localAccess } from "../parts/access.ts";
-import { LEASE, accountOf } from "./roles.ts";
+import { accountOf } from "./roles.ts";
 
-/** Who leads is a lease; that it can be made can't be limited to a name. What control does for a tenant is in tenants/. */
+/**
+ * Who leads is decided in the database; in its own namespace control follows the serve pods, which it tells what is in
+ * force. What it does for a tenant is in tenants/.
+ */
 export function controlAccess(namespace: string): AccessUse[] {
-  const account = accountOf(namespace, "control");
-  const group = "coordination.k8s.io";
-  return [
-    ...localAccess(account, namespace, [["create", group, "leases", "elect the one that leads"]]),
-    ...localAccess(
-      account,
-      namespace,
-      [["get update", group, "leases", "keep leading, or take over"]],
-      [LEASE],
-    ),
-  ];
+  return localAccess(accountOf(namespace, "control"), namespace, [
+    ["get list watch", "", "pods", "tell every serve pod what is in force"],
+  ]);
 }
 
-/** Control's account with its rights; serve and workers ask nothing of the API server, and get no token for it. */
+/** Control's account with its rights; serve asks nothing of the API server, and gets no token for it. */
 export function accounts(namespace: string): KubernetesObject[] {
   return [
     ...accountWith(accountOf(namespace, "control"), "slipway-control", controlAccess(namespace)),
-    ...(["serve", "worker"] as const).map((role) => ({
+    {
       apiVersion: "v1",
       kind: "ServiceAccount",
-      metadata: accountOf(namespace, role),
+      metadata: accountOf(namespace, "serve"),
       automountServiceAccountToken: false,
-    })),
+    },
   ];
 }

@@ -7,10 +7,12 @@ export interface Needed {
   image: string;
   database: DatabaseFacts;
   store: ObjectStoreFacts;
+  /** Steps of pipelines run as Argo Workflows. */
+  hasWorkflows: boolean;
 }
 
 /** PLATFORM_IMAGE_MISSING when platform.yaml names none. */
-export function needed({ images }: Platform, { database, objectStore }: Partial<Facts>): Needed {
+export function needed({ images }: Platform, { database, objectStore, workflows }: Partial<Facts>): Needed {
   if (database === undefined || objectStore === undefined)
     throw new Error("slipway is rendered without a database and an object store, which it requires");
   const image = images["slipway"];
@@ -19,5 +21,5 @@ export function needed({ images }: Platform, { database, objectStore }: Partial<
       given: Object.keys(images).length === 0 ? "no images" : `images of ${Object.keys(images).join(", ")}`,
       allowed: "images.slipway with a digest, or a tag other than latest",
     });
-  return { image, database, store: objectStore };
+  return { image, database, store: objectStore, hasWorkflows: workflows !== undefined };
 }

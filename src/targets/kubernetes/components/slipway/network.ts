@@ -1,38 +1,34 @@
 import type { Platform } from "../../../../spec/platform/platform.ts";
-import type { Endpoint, NetworkPath } from "../../component.ts";
+import type { Endpoint, NetworkPath, PodSelector } from "../../component.ts";
 import type { DatabaseFacts, Facts, ObjectStoreFacts } from "../../facts.ts";
 import type { KubernetesObject } from "../../object.ts";
 import { apiServerPath, denyAll, dnsPaths, opened } from "../parts/policies.ts";
 import { podsOf as podsOfService } from "../../tenants/labels.ts";
-import { PORTS, ROLES, podsOf } from "./roles.ts";
+import { FRAMES_PORT, MANAGED_BY, MANAGER } from "../../serving/names.ts";
+import { ADMIN_PORT, PORTS, ROLES, podsOf } from "./roles.ts";
 import type { Role } from "./roles.ts";
 
-/**
- * Who of ours talks to whom. Workers run the models of all tenants: they reach control, which hands them their files,
- * and neither the object store nor the database nor anything outside.
- */
+/** Who of ours talks to whom. What runs for tenants, models and steps, reaches serve alone, which hands on to control. */
 export function ownPaths(
   { namespace, kubernetes }: Platform,
   { gateway }: Partial<Facts>,
   { database, store }: { database: DatabaseFacts; store: ObjectStoreFacts },
 ): NetworkPath[] {
   const end = (role: Role): Endpoint => ({ kind: "pods", pods: podsOf(namespace, role) });
-  const to = (from: Endpoint, role: Role, why: string): NetworkPath => ({
+  const to = (from: Endpoint, role: Role, why: string, port = PORTS[role]): NetworkPath => ({
     from,
     to: end(role),
-    port: PORTS[role],
+    port,
     why,
   });
-  const [control, serve, worker] = [end("control"), end("serve"), end("worker")];
+  const [control, serve] = [end("control"), end("serve")];
   return [
     ...ROLES.flatMap((role) => dnsPaths(end(role))),
     to(serve, "control", "hand on what isn't a prediction"),
-    to(serve, "worker", "predict"),
-    to(control, "serve", "set traffic weights, read outcomes"),
-    to(control, "worker", "load models and check them"),
-    to(control, "control", "hand pushes to the one that leads"),
-    to(worker, "control", "fetch a model's files"),
-    apiServerPath(control, kubernetes, "lead, and run the tenants' workloads"),
+    to(control, "serve", "set traffic weights, read outcomes", ADMIN_PORT),
+    to(control, "serve", "answer predictions that came over control"),
+    to(control, "control", "hand connections to the one that leads"),
+    apiServerPath(control, kubernetes, "run the tenants' workloads"),
     { from: control, to: database.endpoint, port: database.port, why: "keep what happened" },
     { from: control, to: store.network, port: store.port, why: "keep artifacts and the mirror of Git" },
     ...(gateway === undefined
@@ -52,6 +48,7 @@ export function pathsOfTenants({ namespace, tenants }: Platform): NetworkPath[] 
       port: PORTS.serve,
       why: "track runs, fetch models",
     },
+    modelsPath(serve, name),
     ...services.map((service): NetworkPath => ({
       from: control,
       to: { kind: "pods", pods: podsOfService(name, service.name) },
@@ -59,6 +56,15 @@ export function pathsOfTenants({ namespace, tenants }: Platform): NetworkPath[] 
       why: "check a version before it gets traffic",
     })),
   ]);
+}
+
+/** A tenant's models, in pods that control makes as they are needed. */
+export function modelPods(tenant: string): PodSelector {
+  return { namespace: tenant, labels: { [MANAGED_BY]: MANAGER } };
+}
+
+export function modelsPath(serve: Endpoint, tenant: string): NetworkPath {
+  return { from: serve, to: { kind: "pods", pods: modelPods(tenant) }, port: FRAMES_PORT, why: "predict" };
 }
 
 /** Each role is closed, and opened for its own paths. Other pods of the namespace, such as the database's, have theirs. */

@@ -27,7 +27,7 @@ export const slipwayOptions = z.strictObject({
     .min(1)
     .max(5)
     .default(2)
-    .describe("Of control: one leads, by a lease, and the others follow and take over."),
+    .describe("Of control: one leads, by the database's word, and the others follow and take over."),
   control: z
     .strictObject({
       ...resources("250m", "512Mi"),
@@ -40,10 +40,6 @@ export const slipwayOptions = z.strictObject({
     .strictObject({ ...scaled(2, 6), ...resources("250m", "256Mi") })
     .prefault({})
     .describe("The one address: routes predictions."),
-  workers: z
-    .strictObject({ ...scaled(2, 10), ...resources("500m", "1Gi") })
-    .prefault({})
-    .describe("Run models."),
 });
 
 export type SlipwayOptions = z.output<typeof slipwayOptions>;

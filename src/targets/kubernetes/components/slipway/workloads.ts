@@ -4,8 +4,9 @@ import { CONFINED } from "../parts/place.ts";
 import { CONFIG } from "./configuration.ts";
 import type { Needed } from "./needed.ts";
 import type { SlipwayOptions } from "./options.ts";
-import { LEASE, PORTS, PORT_NAME, accountOf, labelsOf } from "./roles.ts";
+import { ADMIN_PORT, ADMIN_PORT_NAME, GRPC_PORT, PORTS, PORT_NAME, accountOf, labelsOf } from "./roles.ts";
 import type { Role } from "./roles.ts";
+import { ADMIN, INTERNAL, secretVariable } from "./secrets.ts";
 
 /** Of the image: nobody's, so that the restricted standard takes it. */
 const USER = 10_001;
@@ -13,12 +14,12 @@ const DATA = "/var/lib/slipway";
 const SETTINGS = "/etc/slipway";
 
 /**
- * Control, as a StatefulSet: each replica has a volume of its own with one writer. The one that holds the lease takes
- * pushes; a follower that takes over brings its copy up to the mirror in the object store first.
+ * Control, as a StatefulSet: each replica has a volume of its own with one writer. The one that leads, as the database says,
+ * takes pushes; a follower that takes over brings its copy up to the mirror in the object store first.
  */
 export function control(platform: Platform, options: SlipwayOptions, needed: Needed): KubernetesObject {
   const { namespace } = platform;
-  const { control: own, replicas, host } = options;
+  const { control: own, replicas } = options;
   const { storage, storageClass } = own;
   return {
     apiVersion: "apps/v1",
@@ -35,10 +36,18 @@ export function control(platform: Platform, options: SlipwayOptions, needed: Nee
         {
           ...container("control", needed.image, own),
           env: [
-            ...OWN_NAME,
-            { name: "SLIPWAY_LEASE", value: LEASE },
-            { name: "SLIPWAY_PUBLIC_HOST", value: `${host}.${platform.domain}` },
-            { name: "SLIPWAY_WORKERS", value: address(namespace, "worker") },
+            { name: "SLIPWAY_IDENTITY", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+            {
+              name: "SLIPWAY_ADDRESS",
+              value: `$(SLIPWAY_IDENTITY).control.${namespace}.svc:${PORTS.control}`,
+            },
+            { name: "SLIPWAY_NAMESPACE", value: namespace },
+            { name: "SLIPWAY_SERVE", value: `serve.${namespace}.svc:${ADMIN_PORT}` },
+            { name: "SLIPWAY_PREDICTIONS", value: `slipway.${namespace}.svc:${PORTS.serve}` },
+            { name: "SLIPWAY_URL", value: `http://slipway.${namespace}.svc:${PORTS.serve}` },
+            { name: "SLIPWAY_WORKER_IMAGE", value: needed.image },
+            ...(needed.hasWorkflows ? [{ name: "SLIPWAY_STEP_IMAGE", value: needed.image }] : []),
+            ...sharedVariables(platform, options),
             ...storeVariables(needed),
           ],
           volumeMounts: [
@@ -63,53 +72,48 @@ export function control(platform: Platform, options: SlipwayOptions, needed: Nee
   };
 }
 
-/** Serve: no volume, no Secret, no right; it works from the last weights that control gave it. */
-export function serve(
-  { namespace }: Platform,
-  { serve: own }: SlipwayOptions,
-  image: string,
-): KubernetesObject {
-  return deployment(namespace, "serve", {
-    ...container("serve", image, own),
-    env: [
-      { name: "SLIPWAY_CONTROL", value: address(namespace, "control") },
-      { name: "SLIPWAY_WORKERS", value: address(namespace, "worker") },
-    ],
-    volumeMounts: [{ name: "tmp", mountPath: "/tmp" }],
-  });
+/** Serve: no right, and no volume that outlives it; it works from the last weights that control gave it. */
+export function serve(platform: Platform, options: SlipwayOptions, image: string): KubernetesObject {
+  const { namespace } = platform;
+  return deployment(
+    namespace,
+    "serve",
+    {
+      ...container("serve", image, options.serve),
+      env: [
+        { name: "SLIPWAY_CONTROL", value: `control.${namespace}.svc:${PORTS.control}` },
+        ...sharedVariables(platform, options),
+      ],
+      volumeMounts: [
+        { name: "data", mountPath: DATA },
+        { name: "tmp", mountPath: "/tmp" },
+      ],
+    },
+    // Outlives a container that ends: it is back at once, with the same weights.
+    [{ name: "data", emptyDir: { sizeLimit: "2Gi" } }],
+  );
 }
 
-/** Workers: models of all tenants, so they hold no Secret and have no right. */
-export function worker(
-  { namespace }: Platform,
-  { workers: own }: SlipwayOptions,
-  image: string,
-): KubernetesObject {
-  return deployment(namespace, "worker", {
-    ...container("worker", image, own),
-    env: [{ name: "SLIPWAY_CONTROL", value: address(namespace, "control") }],
-    volumeMounts: [{ name: "tmp", mountPath: "/tmp" }],
-  });
-}
-
-/** The one address is serve's; the others are headless: each of their pods is asked by name. */
+/** The one address is serve's. The others are headless: each of their pods is found by name, also before it is ready. */
 export function services(namespace: string): KubernetesObject[] {
-  const service = (name: string, role: Role, more: object): KubernetesObject => ({
+  const service = (
+    name: string,
+    role: Role,
+    ports: readonly object[],
+    more: object = {},
+  ): KubernetesObject => ({
     apiVersion: "v1",
     kind: "Service",
     metadata: { name, namespace, labels: labelsOf(role) },
-    spec: {
-      ...more,
-      selector: labelsOf(role),
-      ports: [{ name: PORT_NAME, port: PORTS[role], targetPort: PORT_NAME }],
-    },
+    spec: { ...more, selector: labelsOf(role), ports },
   });
-  // A follower that catches up isn't ready, and must be found by the others for that.
-  const headless = { clusterIP: "None" };
+  const port = (name: string, number: number): object => ({ name, port: number, targetPort: name });
+  // A follower that catches up isn't ready, nor a serve that hasn't been told everything; both must be found for that.
+  const headless = { clusterIP: "None", publishNotReadyAddresses: true };
   return [
-    service("slipway", "serve", {}),
-    service("control", "control", { ...headless, publishNotReadyAddresses: true }),
-    service("worker", "worker", headless),
+    service("slipway", "serve", [port(PORT_NAME, PORTS.serve), port("grpc", GRPC_PORT)]),
+    service("control", "control", [port(PORT_NAME, PORTS.control)], headless),
+    service("serve", "serve", [port(ADMIN_PORT_NAME, ADMIN_PORT)], headless),
   ];
 }
 
@@ -118,7 +122,6 @@ export function disruptionBudgets(namespace: string, options: SlipwayOptions): K
   const several: [Role, number][] = [
     ["control", options.replicas],
     ["serve", options.serve.min],
-    ["worker", options.workers.min],
   ];
   return several
     .filter(([, replicas]) => replicas > 1)
@@ -132,7 +135,7 @@ export function disruptionBudgets(namespace: string, options: SlipwayOptions): K
 
 export function autoscaler(
   namespace: string,
-  role: "serve" | "worker",
+  role: "serve",
   { min, max }: { min: number; max: number },
 ): KubernetesObject {
   return {
@@ -153,60 +156,75 @@ export function autoscaler(
   };
 }
 
-function address(namespace: string, role: Role): string {
-  return `http://${role}.${namespace}.svc:${PORTS[role]}`;
+/** What control and serve are told alike. */
+function sharedVariables({ namespace, domain }: Platform, { host }: SlipwayOptions): object[] {
+  const names = [
+    `${host}.${domain}`,
+    ...["", ".svc", ".svc.cluster.local"].map((end) => `slipway.${namespace}${end}`),
+  ];
+  return [
+    { name: "SLIPWAY_HOSTS", value: names.join(",") },
+    secretVariable("SLIPWAY_INTERNAL_TOKEN", INTERNAL),
+    secretVariable("SLIPWAY_ADMIN_TOKEN", ADMIN),
+  ];
 }
 
-const OWN_NAME = [{ name: "SLIPWAY_IDENTITY", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }];
-
 function storeVariables({ database, store }: Needed): object[] {
-  const secret = (name: string, { name: holder, key }: { name: string; key: string }) => ({
-    name,
-    valueFrom: { secretKeyRef: { name: holder, key } },
-  });
   return [
-    secret("SLIPWAY_STORE", database.url),
+    secretVariable("SLIPWAY_STORE", database.url),
     { name: "SLIPWAY_ARTIFACTS", value: `s3://${store.bucket}/artifacts` },
     { name: "SLIPWAY_GIT_MIRROR", value: `s3://${store.bucket}/git` },
     { name: "SLIPWAY_ARTIFACTS_ENDPOINT", value: store.endpoint },
     { name: "SLIPWAY_ARTIFACTS_REGION", value: store.region },
-    secret("AWS_ACCESS_KEY_ID", store.accessKeyId),
-    secret("AWS_SECRET_ACCESS_KEY", store.secretAccessKey),
+    secretVariable("AWS_ACCESS_KEY_ID", store.accessKeyId),
+    secretVariable("AWS_SECRET_ACCESS_KEY", store.secretAccessKey),
   ];
 }
 
 function container(role: Role, image: string, { cpu, memory }: { cpu: string; memory: string }) {
-  const probe = (path: string) => ({ httpGet: { path, port: PORT_NAME } });
+  const isServe = role === "serve";
+  // Of the process itself: serve's public port says how the services are.
+  const probe = (path: string) => ({ httpGet: { path, port: isServe ? ADMIN_PORT_NAME : PORT_NAME } });
   return {
     name: role,
     image,
     args: [`--role=${role}`],
-    ports: [{ name: PORT_NAME, containerPort: PORTS[role] }],
+    ports: [
+      { name: PORT_NAME, containerPort: PORTS[role] },
+      ...(isServe
+        ? [
+            { name: "grpc", containerPort: GRPC_PORT },
+            { name: ADMIN_PORT_NAME, containerPort: ADMIN_PORT },
+          ]
+        : []),
+    ],
     resources: { requests: { cpu, memory }, limits: { memory } },
     securityContext: CONFINED,
-    // A control that rebuilds its repositories from the mirror takes its time before it answers.
-    startupProbe: { ...probe("/health"), periodSeconds: 2, failureThreshold: 150 },
+    startupProbe: { ...probe("/health"), periodSeconds: 2, failureThreshold: 60 },
     livenessProbe: { ...probe("/health"), periodSeconds: 10, failureThreshold: 3 },
-    readinessProbe: { ...probe("/ready"), periodSeconds: 5, failureThreshold: 2 },
+    readinessProbe: { ...probe("/ready"), periodSeconds: isServe ? 2 : 5, failureThreshold: 2 },
   };
 }
 
-function deployment(namespace: string, role: Role, container: object): KubernetesObject {
+function deployment(
+  namespace: string,
+  role: Role,
+  container: object,
+  volumes: readonly object[],
+): KubernetesObject {
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
     metadata: { name: role, namespace, labels: labelsOf(role) },
     // How many is the autoscaler's to say: a number here would undo it with every apply.
-    spec: { selector: { matchLabels: labelsOf(role) }, template: podTemplate(namespace, role, container) },
+    spec: {
+      selector: { matchLabels: labelsOf(role) },
+      template: podTemplate(namespace, role, container, volumes),
+    },
   };
 }
 
-function podTemplate(
-  namespace: string,
-  role: Role,
-  container: object,
-  volumes: readonly object[] = [],
-): object {
+function podTemplate(namespace: string, role: Role, container: object, volumes: readonly object[]): object {
   return {
     metadata: { labels: labelsOf(role) },
     spec: {

@@ -293,6 +293,7 @@ describe("slipway push", () => {
       target: { tenant: "default" },
       pipelineRuns: { found: 3, brought: 1, unchanged: 2 },
       service: { version: 3, state: "promoted" },
+      counts: { files: { found: 2, brought: 2 } },
       isComplete: true,
     });
   });

@@ -23,6 +23,7 @@ export async function bringFiles(
 ): Promise<boolean> {
   const { source, platform, tally, options } = context;
   if (!options.withArtifacts || uri === undefined || uri === "") return true;
+  if (context.isThere?.(kind, ownerId) === true) return true;
   const tree = source.files(kind, ownerId, uri);
   let isWhole = true;
   let here: Map<string, number> | undefined;

@@ -13,7 +13,7 @@ export interface ImportContext {
   platform: Platform;
   tally: Tally;
   options: ImportOptions;
-  /** Whether it is there already, as it is here, by another way: nothing of it but its files is sent. */
+  /** Whether it is there already, as it is here, by another way: nothing of it is sent. */
   isThere?: (kind: Kind, id: string) => boolean;
   /** Has the platform take a file from another of its places; false: it has none with these bytes. */
   takesSame?: (kind: FileKind, ownerId: string, tree: FileTree, file: FileEntry) => Promise<boolean>;

@@ -4,7 +4,7 @@ import type { ModelVersion } from "../../import/driver/messages.ts";
 import { SourceError } from "../../import/driver/source-error.ts";
 import type { Looked, LookedFor } from "../wire.ts";
 import type { PushContext } from "./context.ts";
-import { isSameLoggedModel, isSameRun, isSameTrace } from "./same.ts";
+import { hasSameFiles, isSameLoggedModel, isSameRun, isSameTrace } from "./same.ts";
 import { modelFilters, runFilters } from "./scope.ts";
 
 /** Ids of one question. */
@@ -93,7 +93,10 @@ async function checkRuns(
     await judge(context, "run", looked, same, async (id) => {
       const here = runs.get(id);
       const there = await target.run(id);
-      return here !== undefined && there !== undefined && isSameRun(here, there, { source, target });
+      if (here === undefined || there === undefined) return false;
+      const uris = { here: here.info.artifact_uri, there: there.info.artifact_uri };
+      const both = { source, target };
+      return (await isSameRun(here, there, both)) && hasSameFiles("run", id, uris, both);
     });
   }
 }
@@ -112,7 +115,9 @@ async function checkModels(
     await judge(context, "logged-model", looked, same, async (id) => {
       const here = models.get(id);
       const there = await orMissing(context.target.loggedModel(id));
-      return here !== undefined && there !== undefined && isSameLoggedModel(here, there);
+      if (here === undefined || there === undefined) return false;
+      const uris = { here: here.info.artifact_uri, there: there.info.artifact_uri };
+      return isSameLoggedModel(here, there) && hasSameFiles("logged-model", id, uris, context);
     });
   }
 }

@@ -56,3 +56,19 @@ export function isSameTrace(here: TraceInfo, there: TraceInfo): boolean {
     fingerprintOf([id, state ?? "", at ?? "", asked ?? ""]);
   return facts(here) === facts(there);
 }
+
+/** Whether both have the same files of a run or a logged model, by their paths and sizes. */
+export async function hasSameFiles(
+  kind: "run" | "logged-model",
+  id: string,
+  uris: { here: string | undefined; there: string | undefined },
+  { source, target }: { source: MlflowSource; target: MlflowSource },
+): Promise<boolean> {
+  const sizesOf = async (of: MlflowSource, uri: string | undefined): Promise<string> => {
+    const sizes: string[] = [];
+    if (uri !== undefined && uri !== "")
+      for await (const { path, size } of of.files(kind, id, uri).files()) sizes.push(`${path} ${size ?? ""}`);
+    return sizes.toSorted().join("\n");
+  };
+  return (await sizesOf(source, uris.here)) === (await sizesOf(target, uris.there));
+}

@@ -98,3 +98,132 @@ describe("everything else is closed", () => {
     expect(ask(pod("team-a", MODEL), pod("slipway", SERVE), 4600)).toBe("open");
   });
 });
+
+interface Rule {
+  ports: { port: number }[];
+  from?: { namespaceSelector: { matchLabels: Record<string, string> } }[];
+}
+interface Policy {
+  podSelector: object;
+  ingress?: Rule[];
+  egress?: Rule[];
+}
+
+function policyOf(object: KubernetesObject, namespace = "team-a"): Policy | undefined {
+  return object.kind === "NetworkPolicy" && object.metadata.namespace === namespace
+    ? (object["spec"] as Policy)
+    : undefined;
+}
+
+describe("each mistake that isolation is known for is found by the proof", () => {
+  test("DNS blocked: egress is listed, and names can't be looked up", () => {
+    const found = brokenBy(rendered, (object) => {
+      const { egress } = policyOf(object) ?? {};
+      if (egress === undefined) return object;
+      const spec = { ...policyOf(object), egress: egress.filter(({ ports }) => ports[0]?.port !== 53) };
+      return { ...object, spec };
+    });
+    expect(found.join("\n")).toMatch(
+      /network-path-blocked: tenants\/team-a needs .*port 53\/UDP \(look up names\)/,
+    );
+  });
+
+  test("Prometheus blocked: ingress from the own namespace and the gateway only", () => {
+    const found = brokenBy(rendered, (object) => {
+      const { ingress } = policyOf(object) ?? {};
+      if (ingress === undefined) return object;
+      const isScrape = ({ from = [] }: Rule) =>
+        from.some(
+          ({ namespaceSelector }) =>
+            namespaceSelector.matchLabels["kubernetes.io/metadata.name"] === "monitoring",
+        );
+      return { ...object, spec: { ...policyOf(object), ingress: ingress.filter((rule) => !isScrape(rule)) } };
+    });
+    expect(found.join("\n")).toMatch(/network-path-blocked: .*\(scrape metrics\)/);
+  });
+
+  test("a namespace selected by a label that isn't automatic", () => {
+    const found = brokenBy(
+      rendered,
+      (object) =>
+        (policyOf(object) === undefined
+          ? object
+          : JSON.parse(
+              JSON.stringify(object).replaceAll("kubernetes.io/metadata.name", "name"),
+            )) as KubernetesObject,
+    );
+    expect(found.join("\n")).toMatch(/network-path-blocked/);
+  });
+
+  test("a default-deny that selects one app", () => {
+    const found = brokenBy(rendered, (object) =>
+      object.metadata.name === "default-deny" && policyOf(object) !== undefined
+        ? { ...object, spec: { ...policyOf(object), podSelector: { matchLabels: FRAUD } } }
+        : object,
+    );
+    expect(found.join("\n")).toMatch(/tenant-not-isolated: .*a pod without labels in team-a/);
+  });
+
+  test("a path that nothing needs", () => {
+    const found = brokenBy(rendered, (object) =>
+      object.metadata.name === "service-fraud"
+        ? { ...object, spec: { ...policyOf(object), ingress: [{ from: [{ namespaceSelector: {} }] }] } }
+        : object,
+    );
+    expect(found.join("\n")).toMatch(/network-path-unneeded/);
+  });
+});
+
+describe("isolation is more than the network", () => {
+  test("the namespace refuses pods that could leave their container", () => {
+    const home = rendered.objects.find(
+      ({ object }) => object.kind === "Namespace" && object.metadata.name === "team-a",
+    );
+    expect(home?.object.metadata.labels).toMatchObject({
+      "pod-security.kubernetes.io/enforce": "restricted",
+    });
+  });
+
+  test("a quota, and no Service that goes around the gateway", () => {
+    expect(objectIn(rendered, "ResourceQuota", "team-a", "quota")["spec"]).toEqual({
+      hard: {
+        "requests.cpu": "8",
+        "requests.memory": "16Gi",
+        "requests.storage": "50Gi",
+        pods: "40",
+        "services.loadbalancers": "0",
+        "services.nodeports": "0",
+      },
+    });
+  });
+
+  test("a container that asks for nothing gets what the quota needs to count, within it", () => {
+    const limits = (memory: string) =>
+      objectIn(
+        twoTenants((text) => text.replace("{ cpu: 4, memory: 8Gi", `{ cpu: 4, memory: ${memory}`)),
+        "LimitRange",
+        "team-b",
+        "limits",
+      )["spec"];
+    expect(limits("8Gi")).toMatchObject({
+      limits: [
+        {
+          type: "Container",
+          defaultRequest: { cpu: "100m", memory: "128Mi" },
+          default: { memory: "512Mi" },
+          max: { memory: "8Gi" },
+        },
+        { type: "PersistentVolumeClaim", max: { storage: "50Gi" } },
+      ],
+    });
+  });
+
+  test("a model on the internet is fetched by its service alone, and not from the cluster's neighbours", () => {
+    const other = twoTenants((text) => text.replace("s3://models/iris", "https://example.com/iris.joblib"));
+    const fetch = objectIn(other, "NetworkPolicy", "team-b", "load-iris")["spec"];
+    expect(fetch).toMatchObject({
+      podSelector: { matchLabels: { "slipway.dev/service": "iris" } },
+      egress: [{ to: [{ ipBlock: { except: expect.arrayContaining(["169.254.0.0/16", "10.0.0.0/8"]) } }] }],
+    });
+  });
+});

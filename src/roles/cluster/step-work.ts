@@ -1,4 +1,5 @@
 import { mkdir, rm } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { Ids } from "../../base/ids.ts";
@@ -84,6 +85,7 @@ export async function prepareStep(assigned: StepAssignment, deps: StepWorkDeps):
       clock,
       table,
       pid: process.pid,
+      host: hostname(),
       shared: sharedBuilds({ client, temporary, limits: deps.limits, log: deps.log }),
     }),
   });

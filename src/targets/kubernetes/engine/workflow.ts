@@ -74,7 +74,5 @@ export interface WorkflowNode {
 
 export const WORKFLOW_API = "argoproj.io/v1alpha1";
 
-/** Argo's own label of a workflow's pods. */
-export const WORKFLOW_LABEL = "workflows.argoproj.io/workflow";
 export const RUN_LABEL = "slipway.dev/pipeline-run";
 export const STEP_LABEL = "slipway.dev/step";

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Clock } from "../../../../base/clock.ts";
 import { SlipwayError } from "../../../../http/errors.ts";
@@ -6,6 +6,9 @@ import { MARKER, markUsed, trimEnvironments } from "./trim.ts";
 import type { ProcessTable } from "../process-table.ts";
 
 const LOOK_MS = 200;
+/** How often the holder of a lock says that it lives, and after how long without it is lost. */
+const BEAT_MS = 5_000;
+const LOST_MS = 60_000;
 const MAX_BYTES = 20 * 2 ** 30;
 
 export interface BuiltOnceDeps {
@@ -15,6 +18,8 @@ export interface BuiltOnceDeps {
   table: ProcessTable;
   /** This process. */
   pid: number;
+  /** Where several machines or pods share the folders: this one's name. A number of a process says nothing elsewhere. */
+  host?: string;
   /** Of all folders together; default 20 GiB. */
   maxBytes?: number;
   /** Where what others have built is found, by hash and folder, and left for others; default: nowhere. */
@@ -105,14 +110,22 @@ export class BuiltOnce {
   /** A file that names its holder; one whose holder has ended is taken over. */
   async #lock(path: string, signal: AbortSignal): Promise<() => Promise<void>> {
     const me = await this.#deps.table.find(this.#deps.pid);
-    const mine = `${this.#deps.pid} ${me?.started ?? ""}`;
+    const mine = `${this.#deps.pid} ${me?.started ?? ""}${this.#place()}`;
     for (;;) {
       signal.throwIfAborted();
       try {
         const file = await open(path, "wx");
         await file.writeFile(mine);
         await file.close();
-        return () => rm(path, { force: true });
+        const beating = setInterval(() => {
+          const now = this.#deps.clock.now() / 1000;
+          void utimes(path, now, now).catch(() => {});
+        }, BEAT_MS);
+        beating.unref();
+        return () => {
+          clearInterval(beating);
+          return rm(path, { force: true });
+        };
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST")
           throw new SlipwayError("ENVIRONMENT_BUILD_FAILED", `can't write ${path}`, { cause: error });
@@ -122,16 +135,26 @@ export class BuiltOnce {
     }
   }
 
+  #place(): string {
+    return this.#deps.host === undefined ? "" : `@${this.#deps.host}`;
+  }
+
+  #age(path: string): Promise<number> {
+    return stat(path).then(
+      (info) => this.#deps.clock.now() - info.mtimeMs,
+      () => Infinity,
+    );
+  }
+
   async #held(path: string, mine: string): Promise<boolean> {
-    const [pid, ...started] = (await readFile(path, "utf8").catch(() => "")).split(" ");
+    const text = await readFile(path, "utf8").catch(() => "");
+    // One elsewhere is alive as long as it says so.
+    if (text !== "" && this.#place() !== "" && !text.endsWith(this.#place()))
+      return (await this.#age(path)) < LOST_MS;
+    const [pid, ...rest] = text.split(" ");
+    const started = rest.join(" ").replace(/@.*$/, "").split(" ");
     // Empty: its holder is about to write its name, or died right then. Our own name: we are its former life.
-    if (!pid || `${pid} ${started.join(" ")}` === mine) {
-      const age = await stat(path).then(
-        (info) => this.#deps.clock.now() - info.mtimeMs,
-        () => Infinity,
-      );
-      return !pid && age < 5_000;
-    }
+    if (!pid || text === mine) return !pid && (await this.#age(path)) < 5_000;
     const holder = await this.#deps.table.find(Number(pid));
     return holder !== undefined && holder.started === started.join(" ");
   }

@@ -82,8 +82,26 @@ export function countSince(
     const isNewlyOver = isOver && last !== undefined && last.rest?.isOver !== true;
     if (ended > 0 || hasMoved(counter, last) || isNewlyOver) moved.push(cursorAt(counter, isOver));
   }
+  moved.push(...lostCursors(report, counters, seen));
   return { cells: [...cells.values()], moved };
 }
+
+/** Of processes that are gone and of whose counters nothing is left: they are paid for once like the others. */
+function lostCursors(
+  report: Pick<OutcomeReport, "incarnation" | "living">,
+  counters: readonly OutcomeCounter[],
+  seen: ReadonlyMap<string, Cursor>,
+): Cursor[] {
+  if (report.living === undefined) return [];
+  const told = new Set(counters.map(cursorKey));
+  return [...seen]
+    .filter(
+      ([key, { incarnation, rest }]) => !told.has(key) && !isLiving(report, incarnation) && !rest?.isOver,
+    )
+    .map(([, cursor]) => ({ ...cursor, rest: { ...(cursor.rest ?? NO_REST), isOver: true } }));
+}
+
+const NO_REST: CursorRest = { aborted: 0, fellBack: 0, latency: [], abortedLatency: [] };
 
 function isLiving(
   { incarnation, living }: Pick<OutcomeReport, "incarnation" | "living">,

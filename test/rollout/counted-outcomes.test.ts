@@ -150,6 +150,25 @@ describe("what ended since the last look", () => {
     expect(isBegunAnew({ incarnation: "i3" }, seen)).toBe(true);
   });
 
+  it("pays once for what a process of several had under way when it died, whether its counters are kept or not", () => {
+    const [one, two, three] = ["i1", "i2", "i3"].map((incarnation) =>
+      counter({ incarnation, started: 5, finished: 3 }),
+    );
+    const before = { incarnation: "sum", living: ["i1", "i2", "i3"] };
+    const first = countSince(before, [one!, two!, three!], new Map());
+    expect(first.cells[0]!.challenger).toMatchObject({ ended: 9, pending: 6 });
+    let seen = new Map(first.moved.map((cursor) => [cursorKey(cursor), cursor]));
+    expect(isBegunAnew(before, seen)).toBe(false);
+    const after = { incarnation: "sum", living: ["i1"] };
+    expect(isBegunAnew(after, seen)).toBe(true);
+    // Of the third nothing was kept.
+    const second = countSince(after, [one!, two!], seen);
+    expect(second.cells[0]!.challenger).toMatchObject({ ended: 0, pending: 2 });
+    seen = new Map([...seen, ...second.moved.map((cursor) => [cursorKey(cursor), cursor] as const)]);
+    expect(isBegunAnew(after, seen)).toBe(false);
+    expect(countSince(after, [one!, two!], seen).moved).toEqual([]);
+  });
+
   it("tells no latency once after a cursor that an earlier version wrote", () => {
     const old: Cursor = { ...counter({ finished: 3, failed: 1 }), rest: null };
     const now = counter({ finished: 5, failed: 1, latency: { counts: [[7, 5]], sum: 0 } });

@@ -5,6 +5,7 @@ import type { Right } from "../components/parts/access.ts";
 import { TOKEN_SECRET } from "../engine/render.ts";
 import type { Facts } from "../facts.ts";
 import type { KubernetesObject } from "../object.ts";
+import { WORKER_SECRET } from "../serving/names.ts";
 import { MODELS_SECRET, readsStore } from "./secrets.ts";
 
 /** Of inference services: no rights, no token. */
@@ -55,23 +56,25 @@ export function controlInTenant({ name, services }: Tenant, facts: Partial<Facts
   const rights: Right[] = [
     ["get list watch", "", "pods", "say why something isn't ready"],
     ["get", "", "pods/log", "show logs"],
+    // Which name a new one has can't be limited.
+    ["create", "", "secrets", "let the tenant's steps and models in"],
   ];
   const isRunning = facts.workflows !== undefined;
   if (isRunning)
     rights.push(
       [change, "argoproj.io", "workflows", "run the tenant's pipelines"],
       ["delete", "", "pods", "end the pods of a pipeline run that is cancelled"],
-      // Which name a new one has can't be limited.
-      ["create", "", "secrets", "let the tenant's steps in"],
     );
   if (has("kserve"))
     rights.push([change, "serving.kserve.io", "inferenceservices", "make variants of a service"]);
-  if (has("deployment"))
-    rights.push(
-      [change, "apps", "deployments", "make variants of a service"],
-      [change, "", "services", "make variants of a service"],
-      [change, "autoscaling", "horizontalpodautoscalers", "make variants of a service"],
-    );
+  // What serves the tenant's own models is made as they are deployed, whatever services the file names.
+  rights.push(
+    [change, "apps", "deployments", "make variants of a service"],
+    [change, "", "services", "make variants of a service"],
+    [change, "autoscaling", "horizontalpodautoscalers", "make variants of a service"],
+    [change, "", "configmaps", "keep a service's rule"],
+    ["list", "", "events", "say why something isn't ready"],
+  );
   if (facts.gateway !== undefined && services.length > 0)
     rights.push([
       "get list watch patch",
@@ -82,8 +85,8 @@ export function controlInTenant({ name, services }: Tenant, facts: Partial<Facts
   const token = localAccess(
     account,
     name,
-    [["get patch", "", "secrets", "let the tenant's steps in"]],
-    [TOKEN_SECRET.name],
+    [["get patch", "", "secrets", "let the tenant's steps and models in"]],
+    [WORKER_SECRET, ...(isRunning ? [TOKEN_SECRET.name] : [])],
   );
-  return [...localAccess(account, name, rights), ...(isRunning ? token : [])];
+  return [...localAccess(account, name, rights), ...token];
 }

@@ -94,11 +94,11 @@ describe("workloads", () => {
     const control = account("slipway", "slipway-control");
     expect(may(control, "patch httproutes.gateway.networking.k8s.io")).toBe(true);
     expect(may(control, "create deployments.apps")).toBe(true);
-    expect(may(control, "create deployments.apps", "team-b")).toBe(false);
+    expect(may(control, "create deployments.apps", "team-b")).toBe(true);
     expect(may(control, "create inferenceservices.serving.kserve.io", "team-b")).toBe(true);
     expect(may(control, "get secrets")).toBe(false);
-    expect(may(control, "update leases.coordination.k8s.io", "slipway", "slipway-control")).toBe(true);
-    expect(may(control, "update leases.coordination.k8s.io", "slipway", "another")).toBe(false);
+    expect(may(control, "watch pods", "slipway")).toBe(true);
+    expect(may(control, "create deployments.apps", "slipway")).toBe(false);
   });
 
   test("a right that is missing, and one too many, are found", () => {

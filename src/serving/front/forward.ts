@@ -24,7 +24,9 @@ const OWN = new Set([
 ]);
 
 export function createForward(to: Upstream, idleMs: number): Forward & { close(): void } {
-  const agent = upstreamAgent(to, { keepAlive: true, maxSockets: 256, maxFreeSockets: 8 });
+  // In a cluster a kept connection may end in the moment of its next request, with the pod that it leads to.
+  const keepAlive = "path" in to;
+  const agent = upstreamAgent(to, { keepAlive, maxSockets: 256, maxFreeSockets: 8 });
   const forward: Forward = (req, res) => {
     const upstream = request({
       agent,

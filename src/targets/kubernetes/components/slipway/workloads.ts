@@ -231,6 +231,8 @@ function podTemplate(namespace: string, role: Role, container: object, volumes: 
       serviceAccountName: accountOf(namespace, role).name,
       ...(role === "control" ? {} : { automountServiceAccountToken: false }),
       terminationGracePeriodSeconds: 30,
+      // The Service `slipway` would set SLIPWAY_PORT, which is a setting of ours, in every pod beside it.
+      enableServiceLinks: false,
       securityContext: { runAsUser: USER, runAsGroup: USER, fsGroup: USER },
       topologySpreadConstraints: [
         {

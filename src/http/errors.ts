@@ -159,7 +159,10 @@ export const CATALOGUE = {
   MLFLOW_INTERNAL_ERROR: { status: 500, hint: "Correct the named parameter and call again." },
   MLFLOW_NOT_IMPLEMENTED: { status: 501, hint: "This part of MLflow's API isn't served here." },
   SETTING_MISSING: { status: 400, hint: "Set the variable; `slipway platform render` writes all of them." },
-  SETTING_INVALID: { status: 400, hint: "Correct the variable; `slipway platform render` writes all of them." },
+  SETTING_INVALID: {
+    status: 400,
+    hint: "Correct the variable; `slipway platform render` writes all of them.",
+  },
   WEBHOOK_SETTING_INVALID: {
     status: 400,
     hint: "Correct the variable, or leave it out for MLflow's default, and start the platform again.",

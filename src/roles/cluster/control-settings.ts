@@ -12,7 +12,15 @@ import { postgresSettings } from "../store-settings.ts";
 import { webhookKey } from "./internal-tokens.ts";
 import { mirrorSettings } from "./mirror-settings.ts";
 import { argoSettings, type ArgoSettings } from "./argo-settings.ts";
-import { hostPorts, optional, parseHostPort, port, setting, type Environment } from "./settings.ts";
+import {
+  HTTP_ADDRESS,
+  hostPorts,
+  optional,
+  parseHostPort,
+  port,
+  setting,
+  type Environment,
+} from "./settings.ts";
 import { servingSettings, type ServingSettings } from "./serving-settings.ts";
 import { sharedSettings } from "./shared-settings.ts";
 
@@ -45,7 +53,7 @@ export function controlSettings(invocation: Invocation): ControlSettings {
   const { env, packageDir, mainFile, writerFile } = invocation;
   const { internalToken, tokenSha256, allowedHosts, host, dataDir } = sharedSettings(env);
   const predictions = { at: hostPorts(env, "SLIPWAY_PREDICTIONS") };
-  const publicUrl = optional(env, "SLIPWAY_PUBLIC_URL", URL_SETTING);
+  const publicUrl = optional(env, "SLIPWAY_PUBLIC_URL", HTTP_ADDRESS);
   const artifacts = artifactsOf(env, dataDir);
   const mirror = mirrorSettings(env, artifacts);
   const pattern = sourcePattern(env);
@@ -76,7 +84,7 @@ export function controlSettings(invocation: Invocation): ControlSettings {
       maxFileBytes: MAX_FILE_BYTES,
       internalToken,
       webhooks: { secretKey: webhookKey(internalToken), ...webhooks },
-      stepUrl: setting(env, "SLIPWAY_URL", URL_SETTING),
+      stepUrl: setting(env, "SLIPWAY_URL", HTTP_ADDRESS),
       predictions,
       ...(pattern === undefined ? {} : { sourcePattern: pattern }),
     },
@@ -91,11 +99,6 @@ export function controlSettings(invocation: Invocation): ControlSettings {
     ...(serving === undefined ? {} : { serving }),
   };
 }
-
-const URL_SETTING = {
-  allowed: "an address that begins with http:// or https://",
-  isRight: (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
-};
 
 function addressOf(env: Environment): string {
   return setting(env, "SLIPWAY_ADDRESS", {

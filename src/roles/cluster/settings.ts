@@ -29,6 +29,21 @@ export function optional(env: Environment, name: string, wanted: Wanted): string
   });
 }
 
+/** A whole number of `least` or more; SETTING_MISSING when it isn't set and there is no default. */
+export function whole(env: Environment, name: string, least: number, byDefault?: number): number {
+  const isRight = (text: string): boolean => /^\d{1,15}$/.test(text) && Number(text) >= least;
+  const wanted = { allowed: `a whole number from ${least}`, isRight };
+  if (byDefault === undefined) return Number(setting(env, name, wanted));
+  return Number(optional(env, name, wanted) ?? byDefault);
+}
+
+export const HTTP_ADDRESS: Wanted = {
+  allowed: "an address that begins with http:// or https://",
+  isRight: (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+};
+
+export const ABSOLUTE_PATH: Wanted = { allowed: "an absolute path", isRight: (text) => text.startsWith("/") };
+
 export function port(env: Environment, name: string, byDefault: number): number {
   const isRight = (text: string): boolean => /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
   return Number(optional(env, name, { allowed: "a port, 0 to 65535", isRight }) ?? byDefault);

@@ -1,6 +1,6 @@
 import { digestOf, TOKEN_PREFIX } from "../../http/credentials.ts";
 import { mlflowAllowedHosts } from "../mlflow-settings.ts";
-import { optional, setting, type Environment } from "./settings.ts";
+import { ABSOLUTE_PATH, optional, setting, type Environment } from "./settings.ts";
 
 /** What control and serve are told alike. */
 export interface SharedSettings {
@@ -30,11 +30,9 @@ export function sharedSettings(env: Environment): SharedSettings {
       ...mlflowAllowedHosts(env),
     ],
     host: env["SLIPWAY_HOST"] || "::",
-    dataDir: optional(env, "SLIPWAY_DATA", DATA) ?? "/var/lib/slipway",
+    dataDir: optional(env, "SLIPWAY_DATA", ABSOLUTE_PATH) ?? "/var/lib/slipway",
   };
 }
-
-const DATA = { allowed: "an absolute path", isRight: (text: string) => text.startsWith("/") };
 
 /** SLIPWAY_TOKEN_SHA256, so that the token itself needn't lie in the cluster, else SLIPWAY_ADMIN_TOKEN. */
 function adminSha256(env: Environment): string {

@@ -1,4 +1,4 @@
-import { SlipwayError } from "../../http/errors.ts";
+import { ABSOLUTE_PATH, HTTP_ADDRESS, optional, setting, whole, type Environment } from "./settings.ts";
 
 /** What a step's pod is told, by `SLIPWAY_*` variables. Everything else it asks the platform. */
 export interface StepSettings {
@@ -16,53 +16,23 @@ export interface StepSettings {
   maxBytes: number;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 const MAX_BYTES = 100 * 2 ** 30;
 
 /** SETTING_MISSING or SETTING_INVALID names the variable. */
 export function stepSettings(env: Environment): StepSettings {
-  const httpUrl = (text: string): boolean =>
-    URL.canParse(text) && ["http:", "https:"].includes(new URL(text).protocol);
-  const number = (text: string): boolean => /^\d{1,15}$/.test(text);
   return {
-    url: given(env, "SLIPWAY_URL", httpUrl, "an address such as http://slipway.slipway.svc:4600"),
-    token: given(env, "SLIPWAY_TOKEN", () => true, "the token of the tenant's steps"),
-    run: given(
-      env,
-      "SLIPWAY_PIPELINE_RUN",
-      (text) => /^[A-Za-z0-9][\w-]*$/.test(text),
-      "a pipeline run's id",
-    ),
-    step: given(env, "SLIPWAY_STEP", (text) => /^[a-z0-9-]+$/.test(text), "a step's name"),
-    tryNumber: Number(given(env, "SLIPWAY_STEP_TRY", number, "a whole number", "0")),
-    folder: given(
-      env,
-      "SLIPWAY_STEP_FOLDER",
-      (text) => text.startsWith("/"),
-      "an absolute path",
-      "/var/lib/slipway",
-    ),
-    maxBytes: Number(
-      given(env, "SLIPWAY_STEP_MAX_BYTES", number, "a whole number of bytes", String(MAX_BYTES)),
-    ),
+    url: setting(env, "SLIPWAY_URL", HTTP_ADDRESS),
+    token: setting(env, "SLIPWAY_TOKEN", { allowed: "the token of the tenant's steps", isSecret: true }),
+    run: setting(env, "SLIPWAY_PIPELINE_RUN", {
+      allowed: "a pipeline run's id",
+      isRight: (text) => /^[A-Za-z0-9][\w-]*$/.test(text),
+    }),
+    step: setting(env, "SLIPWAY_STEP", {
+      allowed: "a step's name",
+      isRight: (text) => /^[a-z0-9-]+$/.test(text),
+    }),
+    tryNumber: whole(env, "SLIPWAY_STEP_TRY", 0, 0),
+    folder: optional(env, "SLIPWAY_STEP_FOLDER", ABSOLUTE_PATH) ?? "/var/lib/slipway",
+    maxBytes: whole(env, "SLIPWAY_STEP_MAX_BYTES", 0, MAX_BYTES),
   };
-}
-
-function given(
-  env: Environment,
-  name: string,
-  isRight: (text: string) => boolean,
-  allowed: string,
-  byDefault?: string,
-): string {
-  const text = env[name] || byDefault;
-  if (!text) throw new SlipwayError("SETTING_MISSING", `${name} isn't set`, { where: name, allowed });
-  if (isRight(text)) return text;
-  // What could be a token is never shown.
-  throw new SlipwayError("SETTING_INVALID", `${name} can't be that`, {
-    where: name,
-    given: text.slice(0, 100),
-    allowed,
-  });
 }

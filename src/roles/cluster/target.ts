@@ -1,9 +1,8 @@
 import { lookup } from "node:dns/promises";
-import { availableParallelism } from "node:os";
 import { SlipwayError } from "../../http/errors.ts";
 import { createServePods, type ServePods } from "../../serving/admin/serve-pods.ts";
 import type { ServingControl } from "../../serving/admin/serving-control.ts";
-import { createLocalEngine } from "../../targets/local/engine/engine.ts";
+import { childrenEngine } from "../children-engine.ts";
 import type { OpenTarget } from "../control-target.ts";
 import { openArgo } from "./argo.ts";
 import type { ControlSettings } from "./control-settings.ts";
@@ -16,7 +15,7 @@ const LOOK_EVERY_MS = 1_000;
 /** What a control pod that leads works with: all serve pods; steps in pods of their own, or as its own children. */
 export function openClusterTarget({ config, serve, argo, serving }: ControlSettings): OpenTarget {
   return async (deps) => {
-    const { clock, ids, ledger, signal } = deps;
+    const { clock, signal } = deps;
     const pods = createServePods({
       at: serve,
       token: adminToken(config.internalToken),
@@ -29,18 +28,7 @@ export function openClusterTarget({ config, serve, argo, serving }: ControlSetti
     return {
       name: "kubernetes",
       backend,
-      engine:
-        pipelines?.engine ??
-        (await createLocalEngine({
-          dataDir: config.dataDir,
-          clock,
-          ids,
-          stepEnv: config.stepEnv,
-          cpus: availableParallelism(),
-          platform: process.platform,
-          pid: process.pid,
-          ledger,
-        })),
+      engine: pipelines?.engine ?? (await childrenEngine(deps)),
       routes(app) {
         pipelines?.routes(app);
         models?.routes(app);

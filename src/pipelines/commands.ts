@@ -1,6 +1,6 @@
 import { SlipwayError } from "../http/errors.ts";
 import { DEFAULT_TENANT } from "../http/identity.ts";
-import { defineCommand, type Migration, type ReadTx, type SqlValue } from "../store/database.ts";
+import { defineCommand, type Migration, type ReadTx, type SqlValue, type Tx } from "../store/database.ts";
 import type { PipelineRun } from "./pipeline-run.ts";
 
 export const pipelineMigrations: readonly Migration[] = [
@@ -94,6 +94,40 @@ function fromRow(row: Row): PipelineRun {
   };
 }
 
+/** Writes all of it. `key`: no second pipeline run has it. */
+export async function writePipelineRun(tx: Tx, key: string, run: PipelineRun): Promise<void> {
+  const values: Record<string, SqlValue> = {
+    id: run.id,
+    request_key: key,
+    project: run.project,
+    workspace: run.tenant,
+    commit_id: run.commit,
+    ref: run.ref,
+    pusher: run.pusher,
+    spec: JSON.stringify(run.spec),
+    cache: run.cache ? 1 : 0,
+    state: run.state,
+    reason: run.reason,
+    code: run.code,
+    tracking_run_id: run.trackingRunId,
+    model: run.model,
+    version: run.version,
+    rollout_id: run.rolloutId,
+    created_at: run.createdAt,
+    started_at: run.startedAt,
+    finished_at: run.finishedAt,
+    cancel_requested: run.cancelRequested ? 1 : 0,
+    announced: run.announced ? 1 : 0,
+    steps: JSON.stringify(run.steps),
+    brought_from: run.broughtFrom ?? null,
+  };
+  const columns = Object.keys(values);
+  await tx.run(
+    `INSERT INTO pipeline_runs (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
+    Object.values(values),
+  );
+}
+
 /** A new pipeline run, or the one that this key has made already. PIPELINE_QUEUE_FULL when too many wait. */
 export const insertPipelineRun = defineCommand(
   "pipelines.insert",
@@ -110,27 +144,7 @@ export const insertPipelineRun = defineCommand(
         "PIPELINE_QUEUE_FULL",
         `${maxQueued} pipeline runs of ${run.project} wait already`,
       );
-    await tx.run(
-      `INSERT INTO pipeline_runs (id, request_key, project, workspace, commit_id, ref, pusher, spec, cache, state,
-        tracking_run_id, model, created_at, cancel_requested, announced, steps)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)`,
-      [
-        run.id,
-        key,
-        run.project,
-        run.tenant,
-        run.commit,
-        run.ref,
-        run.pusher,
-        JSON.stringify(run.spec),
-        run.cache ? 1 : 0,
-        run.state,
-        run.trackingRunId,
-        run.model,
-        run.createdAt,
-        JSON.stringify(run.steps),
-      ],
-    );
+    await writePipelineRun(tx, key, run);
     return { id: run.id };
   },
 );

@@ -1,4 +1,6 @@
 import { SlipwayError } from "../http/errors.ts";
+import { writePipelineRun } from "../pipelines/commands.ts";
+import type { PipelineRun } from "../pipelines/pipeline-run.ts";
 import { defineCommand, type ReadTx } from "../store/database.ts";
 import type { BroughtRun } from "./wire.ts";
 
@@ -35,33 +37,18 @@ export const bringPipelineRun = defineCommand(
         where: `pipeline run ${run.id}`,
       });
     }
-    await tx.run(
-      `INSERT INTO pipeline_runs (id, request_key, project, workspace, commit_id, ref, pusher, spec, cache, state, reason,
-        code, tracking_run_id, model, version, created_at, started_at, finished_at, cancel_requested, announced, steps,
-        brought_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, ?, ?)`,
-      [
-        run.id,
-        `brought/${run.id}`,
-        run.project,
-        workspace,
-        run.commit,
-        run.ref,
-        run.pusher,
-        JSON.stringify(run.spec),
-        run.cache ? 1 : 0,
-        run.state,
-        run.reason,
-        run.code,
-        run.trackingRunId,
-        run.model,
-        run.version,
-        run.createdAt,
-        run.startedAt,
-        run.finishedAt,
-        JSON.stringify(run.steps),
-        source,
-      ],
-    );
+    await writePipelineRun(tx, `brought/${run.id}`, {
+      ...run,
+      // As it was sent: shown, and never carried out.
+      spec: run.spec as unknown as PipelineRun["spec"],
+      code: run.code as PipelineRun["code"],
+      steps: run.steps as PipelineRun["steps"],
+      tenant: workspace,
+      rolloutId: null,
+      cancelRequested: false,
+      announced: true,
+      broughtFrom: source,
+    });
     return "brought";
   },
 );

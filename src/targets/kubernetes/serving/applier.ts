@@ -2,7 +2,7 @@ import type { Clock } from "../../../base/clock.ts";
 import type { ClusterClient } from "../cluster/client.ts";
 import { identityKey, identityOf } from "../object.ts";
 import type { KubernetesObject, ObjectIdentity } from "../object.ts";
-import type { Carrier } from "./backend.ts";
+import type { Carrier } from "./deps.ts";
 import { objectsIn } from "./branch-state.ts";
 import { refusalOf } from "./causes.ts";
 import type { Cause } from "./causes.ts";

@@ -1,9 +1,6 @@
-import { eitherSignal } from "../../../base/either-signal.ts";
-import type { RenderedBranch } from "../../../git/rendered-branch.ts";
 import { SlipwayError } from "../../../http/errors.ts";
 import type { AdminCalls } from "../../../serving/admin/calls.ts";
 import type { ServingControl } from "../../../serving/admin/serving-control.ts";
-import type { ArchiveStore } from "../../../serving/archive/archive-store.ts";
 import type {
   ProbeAnswer,
   TrafficRule,
@@ -12,64 +9,34 @@ import type {
   VariantState,
 } from "../../../serving/backend.ts";
 import type { ServingFigures } from "../../../serving/figures.ts";
-import type { GoneCounts } from "../../../serving/gone-counts.ts";
 import type { FoundPrediction, OutcomeReport, PredictionPage } from "../../../serving/outcomes.ts";
 import { shadowInForce, shareInForce } from "../../../serving/router/assign.ts";
 import { RuleBook } from "../../../serving/router/rule-book.ts";
-import { fileOf, readBranch, renderTraffic, trafficPath, variantPath } from "./branch-state.ts";
-import { causeOf, notReady } from "./causes.ts";
+import { bringUpToDate } from "./bring-up-to-date.ts";
+import {
+  fileOf,
+  readBranch,
+  renderTraffic,
+  trafficPath,
+  trafficRecord,
+  variantPath,
+} from "./branch-state.ts";
+import { notReady } from "./causes.ts";
 import type { Cause, ClusterEvent } from "./causes.ts";
+import type { KubernetesServingDeps } from "./deps.ts";
 import { mergeFigures } from "./merge-figures.ts";
 import { OutcomeMerge } from "./merge-outcomes.ts";
-import { VARIANT_LABEL, namespaceOf, variantName } from "./names.ts";
-import { endpointsOf, isLeaving, lastEnd, workerOf } from "./pods.ts";
+import { namespaceOf } from "./names.ts";
+import { endpointsOf, lastEnd, workerOf } from "./pods.ts";
 import type { Pod } from "./pods.ts";
+import { podsOf, podsReady } from "./pods-ready.ts";
 import { readPages } from "./prediction-pages.ts";
 import { renderVariant } from "./render-variant.ts";
-import { ServeFleet } from "./serve-fleet.ts";
-import type { ServeFleetDeps } from "./serve-fleet.ts";
-import { fewestPods, specOf, variantKey, variantOf } from "./variant.ts";
+import { ServeFleet, nobody } from "./serve-fleet.ts";
+import { specOf, variantKey, variantOf } from "./variant.ts";
 import type { PodVariant } from "./variant.ts";
+import { within } from "./within.ts";
 
-/** Makes the cluster be as a commit of the branch says. */
-export interface Carrier {
-  /**
-   * Resolves when the objects of these files are as they stand there, and nothing else of ours is. Answers what the cluster
-   * refused, by file; rejects when it can't be asked.
-   */
-  carryOut(commit: string, files: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Cause>>;
-}
-
-export interface KubernetesServingDeps extends Pick<
-  ServeFleetDeps,
-  "pods" | "clock" | "signal" | "log" | "portName" | "token"
-> {
-  serveLabels: Readonly<Record<string, string>>;
-  /** Where the platform itself runs; the default tenant's namespace is named after it. */
-  namespace: string;
-  image: string;
-  url: string;
-  isKserve: boolean;
-  pullPolicy?: string;
-  branch: RenderedBranch;
-  carrier: Carrier;
-  archives: Pick<ArchiveStore, "keep" | "drop">;
-  gone: GoneCounts;
-  /** Whose service it is. */
-  tenantOf(service: string): Promise<string>;
-  /** Makes the Secret of a tenant's model pods where it isn't there. */
-  ensureTenant(tenant: string): Promise<void>;
-  events(namespace: string): Promise<ClusterEvent[]>;
-  podLog(pod: Pod, lines: number): Promise<string[]>;
-  /** Names this process's sums. */
-  incarnation: string;
-  /** For the pods of a variant; default 10 minutes, of which an environment may take most. */
-  prepareMs?: number;
-}
-
-const PREPARE_MS = 10 * 60_000;
-/** Between looks at the cluster's events while pods are awaited. */
-const EVENTS_MS = 3_000;
 const TELL_MS = 5_000;
 const OUTCOMES_MS = 3_000;
 
@@ -295,23 +262,11 @@ export class KubernetesServing implements ServingControl {
   async #welcome(control: ServingControl, signal: AbortSignal): Promise<void> {
     await this.#callersKnown(signal);
     if (this.#callers !== undefined) await control.admit(this.#callers);
-    const known = await control.state();
-    const has = new Set(known.variants.map(variantKey));
-    await Promise.all(
-      [...this.#variants.values()].map((variant) =>
-        this.#tell(control, variant, has.has(variantKey(variant))),
-      ),
-    );
-    for (const { rule, stopped } of this.#rules.state().rules) {
-      await control.route(rule);
-      if (stopped && rule.challenger !== undefined)
-        await control.stopChallenger(rule.service, rule.challenger);
-    }
-    const removed = new Map(this.#rules.state().removed.map(({ service, order }) => [service, order]));
-    for (const { service, order } of known.rules)
-      if (this.#rules.find(service) === undefined)
-        await control.unroute(service, removed.get(service) ?? order);
-    for (const ref of known.variants) if (!this.#variants.has(variantKey(ref))) await control.remove(ref);
+    await bringUpToDate(control, {
+      variants: this.#variants,
+      rules: this.#rules,
+      tell: (variant, isKnown) => this.#tell(control, variant, isKnown),
+    });
   }
 
   /** A pool without pods is ready at once, and one that is known isn't taken away when a pod can't be reached. */
@@ -342,34 +297,10 @@ export class KubernetesServing implements ServingControl {
     }
   }
 
-  async #podsReady(variant: PodVariant, signal: AbortSignal): Promise<string[]> {
-    const { clock, pods, prepareMs = PREPARE_MS } = this.#deps;
-    const deadline = clock.now() + prepareMs;
-    const wanted = fewestPods(variant);
-    let events: ClusterEvent[] = [];
-    for (;;) {
-      signal.throwIfAborted();
-      const own = this.#podsOf(variant).filter((pod) => !isLeaving(pod));
-      const cause = causeOf(own, events, wanted);
-      if (cause === undefined) return this.#endpoints(variant);
-      if (cause.isFinal || clock.now() >= deadline) throw notReady(variant, cause);
-      const look = new AbortController();
-      const stop = pods.onChange(() => look.abort(new Error("pods changed")));
-      const either = eitherSignal(look.signal, signal);
-      const isQuiet = await clock.sleep(EVENTS_MS, either.signal).then(
-        () => true,
-        () => false,
-      );
-      either.release();
-      stop();
-      if (isQuiet) events = await this.#eventsOf(variant);
-    }
-  }
-
-  async #eventsOf(variant: PodVariant): Promise<ClusterEvent[]> {
-    const name = variantName(variant);
-    const all = await this.#deps.events(this.#namespace(variant.tenant)).catch(() => []);
-    return all.filter(({ involvedObject }) => involvedObject.name?.startsWith(name) === true);
+  #podsReady(variant: PodVariant, signal: AbortSignal): Promise<string[]> {
+    const { pods, clock, prepareMs } = this.#deps;
+    const events = (): Promise<ClusterEvent[]> => this.#deps.events(this.#namespace(variant.tenant));
+    return podsReady(variant, { pods, clock, events, signal, ...(prepareMs && { prepareMs }) });
   }
 
   #stateOf(variant: PodVariant): VariantState {
@@ -385,7 +316,7 @@ export class KubernetesServing implements ServingControl {
   }
 
   #podsOf(ref: VariantRef): Pod[] {
-    return this.#deps.pods.find({ [VARIANT_LABEL]: variantName(ref) });
+    return podsOf(this.#deps.pods, ref);
   }
 
   #endpoints(variant: PodVariant): string[] {
@@ -418,13 +349,8 @@ export class KubernetesServing implements ServingControl {
   }
 
   async #saveTraffic(service: string, message: string, tenant: string | undefined): Promise<void> {
-    const inForce = this.#rules.find(service);
-    const removed = this.#rules.state().removed.find((one) => one.service === service)?.order;
     const namespace = this.#namespace(tenant);
-    const record =
-      inForce === undefined
-        ? { service, ...(removed === undefined ? {} : { removed }) }
-        : { service, rule: inForce.rule, ...(inForce.stopped ? { stopped: true } : {}) };
+    const record = trafficRecord(this.#rules, service);
     const path = trafficPath(namespace, service);
     await this.#save(path, fileOf([renderTraffic(namespace, record)]), message);
     // It is in force by what serve pods are told: the cluster only keeps it.
@@ -457,15 +383,4 @@ export class KubernetesServing implements ServingControl {
   async #keep(report: OutcomeReport | undefined): Promise<void> {
     if (report !== undefined) await this.#deps.gone.keep(report);
   }
-}
-
-function nobody(): SlipwayError {
-  return new SlipwayError("SERVE_UNREACHABLE", "no serve pod can be reached");
-}
-
-/** undefined when it fails, or takes longer. */
-async function within<Answer>(answer: Promise<Answer>, ms: number): Promise<Answer | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), ms)));
-  return Promise.race([answer.catch(() => undefined), late]).finally(() => clearTimeout(timer));
 }

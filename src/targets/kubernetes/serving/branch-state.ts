@@ -1,6 +1,6 @@
 import { parse, parseAllDocuments, stringify } from "yaml";
 import type { TrafficRule } from "../../../serving/backend.ts";
-import type { RuleBookState } from "../../../serving/router/rule-book.ts";
+import type { RuleBook, RuleBookState } from "../../../serving/router/rule-book.ts";
 import type { KubernetesObject } from "../object.ts";
 import {
   MANAGED_BY,
@@ -44,6 +44,15 @@ export function fileOf(objects: readonly KubernetesObject[]): string {
 
 export function objectsIn(file: string): KubernetesObject[] {
   return parseAllDocuments(file).flatMap((document) => (document.toJS() as KubernetesObject | null) ?? []);
+}
+
+/** What is in force for it: its rule, or that it was removed. */
+export function trafficRecord(rules: RuleBook, service: string): TrafficRecord {
+  const inForce = rules.find(service);
+  if (inForce !== undefined)
+    return { service, rule: inForce.rule, ...(inForce.stopped ? { stopped: true } : {}) };
+  const removed = rules.state().removed.find((one) => one.service === service)?.order;
+  return { service, ...(removed === undefined ? {} : { removed }) };
 }
 
 /** A service's rule, for whoever takes over: serve pods are told by control, not by the cluster. */

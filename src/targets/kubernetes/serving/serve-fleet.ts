@@ -201,3 +201,7 @@ function keyOf(pod: Pod, portName: string): string {
   const restarts = pod.status?.containerStatuses?.[0]?.restartCount ?? 0;
   return `${uidOf(pod)} ${restarts} ${endpointOf(pod, portName) ?? ""}`;
 }
+
+export function nobody(): SlipwayError {
+  return new SlipwayError("SERVE_UNREACHABLE", "no serve pod can be reached");
+}

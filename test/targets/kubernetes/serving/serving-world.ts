@@ -15,10 +15,8 @@ import type { GoneCounts } from "../../../../src/serving/gone-counts.ts";
 import type { OutcomeReport } from "../../../../src/serving/outcomes.ts";
 import { createFolderBlobs } from "../../../../src/store/folder-blobs.ts";
 import { openKubernetesServing } from "../../../../src/targets/kubernetes/serving/backend.ts";
-import type {
-  KubernetesServing,
-  KubernetesServingDeps,
-} from "../../../../src/targets/kubernetes/serving/backend.ts";
+import type { KubernetesServing } from "../../../../src/targets/kubernetes/serving/backend.ts";
+import type { KubernetesServingDeps } from "../../../../src/targets/kubernetes/serving/deps.ts";
 import { tenantOfWorker, workerToken } from "../../../../src/tenancy/worker-tokens.ts";
 import { freePorts } from "../../../support/pod-process.ts";
 import { eventually } from "../../../support/serving-platform.ts";

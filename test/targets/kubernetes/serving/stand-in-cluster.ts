@@ -2,7 +2,7 @@
 // loopback. It stands in for kubelet and controllers, and for nothing of ours.
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Carrier } from "../../../../src/targets/kubernetes/serving/backend.ts";
+import type { Carrier } from "../../../../src/targets/kubernetes/serving/deps.ts";
 import { objectsIn } from "../../../../src/targets/kubernetes/serving/branch-state.ts";
 import type { Cause } from "../../../../src/targets/kubernetes/serving/causes.ts";
 import type { Pod, PodSource } from "../../../../src/targets/kubernetes/serving/pods.ts";

@@ -1,7 +1,8 @@
 // Our own part of the image: the command as it was built, and the packages that it can't carry inside.
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { file, link, text, tree } from "./entries.mjs";
+import { complete, file, link, text, tree } from "./entries.mjs";
+import { libraries } from "./machine.mjs";
 
 const root = dirname(dirname(import.meta.dirname));
 export const HOME = "/opt/slipway";
@@ -12,7 +13,7 @@ const SYSTEM = `${process.platform}-${process.arch}`;
 /** `{ name, entries }` of each layer: packages, which seldom change, below the command, which often does. */
 export function appLayers() {
   return [
-    { name: "packages", entries: packages() },
+    { name: "packages", entries: complete([...packages(), ...linked()]) },
     { name: "slipway", entries: [...command(), link("/usr/local/bin/slipway", `${HOME}/bin/slipway`)] },
   ];
 }
@@ -52,6 +53,16 @@ function packages() {
     if (!existsSync(folder)) throw new Error(`node_modules has no ${name}: npm ci`);
     return tree(`${HOME}/node_modules/${name}`, folder, runs);
   });
+}
+
+/** Libraries of this machine that the packages' own binaries name, which no program of the layers below may need. */
+function linked() {
+  const binaries = packages()
+    .filter(
+      ({ type, path }) => type === "file" && /\.node$|\.so(\.\d+)*$/.test(path) && !path.includes("musl"),
+    )
+    .map(({ source }) => source);
+  return binaries.length === 0 ? [] : libraries(binaries, join(root, "node_modules"));
 }
 
 /** Not the binaries of other systems, not what a package is built from. */

@@ -84,14 +84,17 @@ function which(name, path = `/usr/bin${delimiter}/bin${delimiter}/usr/local/bin`
     .find((at) => existsSync(at));
 }
 
-function libraries(sources) {
+/** What the linker finds for programs and libraries, but for what lies beside them. */
+export function libraries(sources, beside = undefined) {
   const { stdout, error } = spawnSync("ldd", sources, { encoding: "utf8", maxBuffer: 16 * 1024 * 1024 });
   if (error)
     throw new Error("`ldd` names a program's libraries and could not be started: apt-get install libc-bin");
   const missing = /^\s*(\S+) => not found/m.exec(stdout)?.[1];
   if (missing !== undefined) throw new Error(`${sources.join(" ")}: this machine has no ${missing}`);
   const paths = [...stdout.matchAll(/(\/\S+\.so\S*)(?= \(0x)/g)].map(([, path]) => path);
-  return [...new Set(paths)].map((path) => file(placed(path), path));
+  return [...new Set(paths)]
+    .filter((path) => beside === undefined || !realpathSync(path).startsWith(`${realpathSync(beside)}/`))
+    .map((path) => file(placed(path), path));
 }
 
 function git() {

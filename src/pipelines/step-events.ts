@@ -59,10 +59,9 @@ function changes(
   if (attempts === 0 && attempt > 0) say("step.started", `step ${name} started`);
   else if (attempt > attempts && state === "running")
     say("step.started", `step ${name} started, attempt ${attempt}`);
-  const preparing = state === "preparing" && attempt === 0 && step.reason !== undefined;
-  if (preparing && step.reason !== was?.reason) say("step.preparing", `step ${name}: ${step.reason}`);
-  const retrying = state === "preparing" && attempt > 0 && step.reason !== was?.reason;
-  if (retrying) say("step.retried", `step ${name}: ${step.reason}`, "warn");
+  const isNews = state === "preparing" && step.reason !== undefined && step.reason !== was?.reason;
+  if (isNews && attempt === 0) say("step.preparing", `step ${name}: ${step.reason}`);
+  if (isNews && attempt > 0) say("step.retried", `step ${name}: ${step.reason}`, "warn");
   if (was?.state === state) return events;
   const reason = step.reason ?? "";
   if (state === "succeeded") say("step.finished", `step ${name} finished in ${seconds(step)} (${reason})`);

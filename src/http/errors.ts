@@ -474,6 +474,10 @@ export const CATALOGUE = {
   },
   RULE_OUTDATED: { status: 409, hint: "A newer commit of the environment repository is in force already." },
   SERVE_UNREACHABLE: { status: 503, hint: "The serve process is starting again; try once more in a moment." },
+  GITOPS_STALLED: {
+    status: 503,
+    hint: "`kubectl -n argocd describe application slipway-models` says what keeps it; it is tried again by itself.",
+  },
   CLUSTER_CONFIG_MISSING: {
     status: 400,
     hint: "Name the file with --kubeconfig or KUBECONFIG, or get a cluster: `slipway platform init --local`.",

@@ -11,11 +11,14 @@ export interface ServingSettings {
   pullPolicy?: string;
   /** A variant is an InferenceService of KServe's. */
   isKserve: boolean;
+  /** The Application of Argo CD that carries the branch out; absent: control does. */
+  argoCd?: { namespace: string; name: string };
 }
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const PULL_POLICIES = ["Always", "IfNotPresent", "Never"];
 const KINDS = ["deployment", "kserve"];
+const ENGINES = ["control", "argocd"];
 
 /** Undefined: no image for models' pods is set, so none can be served in pods. SETTING_* names what is wrong. */
 export function servingSettings(env: Environment, cwd: string): ServingSettings | undefined {
@@ -24,6 +27,7 @@ export function servingSettings(env: Environment, cwd: string): ServingSettings 
   const among = (name: string, values: readonly string[]): string | undefined =>
     optional(env, name, { allowed: values.join(", "), isRight: (text) => values.includes(text) });
   const pullPolicy = among("SLIPWAY_WORKER_PULL_POLICY", PULL_POLICIES);
+  const argoCd = among("SLIPWAY_GITOPS", ENGINES) === "argocd" ? applicationOf(env) : undefined;
   return {
     access: readKubeconfig({ env, cwd }),
     env,
@@ -34,5 +38,15 @@ export function servingSettings(env: Environment, cwd: string): ServingSettings 
       isRight: (text) => NAME.test(text),
     }),
     ...(pullPolicy === undefined ? {} : { pullPolicy }),
+    ...(argoCd === undefined ? {} : { argoCd }),
   };
+}
+
+function applicationOf(env: Environment): { namespace: string; name: string } {
+  const text = setting(env, "SLIPWAY_GITOPS_APPLICATION", {
+    allowed: "namespace/name of the Application that follows the branch kubernetes",
+    isRight: (given) => given.split("/").length === 2 && given.split("/").every((part) => NAME.test(part)),
+  });
+  const [namespace = "", name = ""] = text.split("/");
+  return { namespace, name };
 }

@@ -13,8 +13,11 @@ import { Credentials } from "../../targets/kubernetes/cluster/credentials.ts";
 import { connectStreams } from "../../targets/kubernetes/cluster/stream.ts";
 import { connect } from "../../targets/kubernetes/cluster/transport.ts";
 import { Applier } from "../../targets/kubernetes/serving/applier.ts";
+import { ArgoCdCarrier } from "../../targets/kubernetes/serving/argo-cd/carrier.ts";
+import type { ArgoCdCarrierDeps } from "../../targets/kubernetes/serving/argo-cd/carrier.ts";
 import { openKubernetesServing } from "../../targets/kubernetes/serving/backend.ts";
 import type { ClusterEvent } from "../../targets/kubernetes/serving/causes.ts";
+import type { Carrier } from "../../targets/kubernetes/serving/deps.ts";
 import { MANAGED_BY, MANAGER, WORKER_SECRET, namespaceOf } from "../../targets/kubernetes/serving/names.ts";
 import { readPodLog } from "../../targets/kubernetes/serving/pod-log.ts";
 import { WatchedPods } from "../../targets/kubernetes/serving/watched-pods.ts";
@@ -29,7 +32,7 @@ const SERVE = { "app.kubernetes.io/name": "slipway", "app.kubernetes.io/componen
 
 /** Models in pods of their own, and what these pods ask of control. */
 export async function openServing(
-  { access, env, namespace, image, pullPolicy, isKserve }: ServingSettings,
+  { access, env, namespace, image, pullPolicy, isKserve, argoCd }: ServingSettings,
   deps: TargetDeps,
 ): Promise<{ backend: ServingControl; routes: (app: FastifyInstance) => void; start: () => void }> {
   const { config, clock, ids, db, blobs, repositories, signal } = deps;
@@ -38,7 +41,7 @@ export async function openServing(
   const client = new ClusterClient(connect(access, { credentials, clock }));
   const open = connectStreams(access, { credentials });
   const pods = new WatchedPods({ client, open, clock, signal, log });
-  const applier = new Applier({ client, clock, signal, log, isKserve });
+  const { carrier, keep } = carrierOf({ client, clock, signal, log }, { isKserve, argoCd });
   const archives = new ArchiveStore(blobs);
   const placeOf = (tenant: string): string => namespaceOf(namespace, tenant);
   const backend = await openKubernetesServing({
@@ -61,7 +64,7 @@ export async function openServing(
       branch: BRANCH,
       mirror: deps.mirror,
     }),
-    carrier: applier,
+    carrier,
     archives,
     gone: createGoneCounts(db),
     tenantOf: async (service) => (await db.read((tx) => ownerOfService(tx, service))) ?? DEFAULT_TENANT,
@@ -87,9 +90,22 @@ export async function openServing(
       void Promise.all(places.map((place) => pods.follow(place))).then(() => {
         if (!signal.aborted) backend.start();
       });
-      void applier.heal();
+      void keep();
     },
   };
+}
+
+/** Who makes the cluster be as the branch says, and what keeps it so. */
+function carrierOf(
+  deps: Omit<ArgoCdCarrierDeps, "application">,
+  { isKserve, argoCd }: Pick<ServingSettings, "isKserve"> & { argoCd: ServingSettings["argoCd"] | undefined },
+): { carrier: Carrier; keep: () => Promise<void> } {
+  if (argoCd === undefined) {
+    const carrier = new Applier({ ...deps, isKserve });
+    return { carrier, keep: () => carrier.heal() };
+  }
+  const carrier = new ArgoCdCarrier({ ...deps, application: argoCd });
+  return { carrier, keep: () => carrier.tend() };
 }
 
 /** Never in Git: made by whoever leads, by the API alone. */

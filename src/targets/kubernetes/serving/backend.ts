@@ -21,7 +21,7 @@ import {
   trafficRecord,
   variantPath,
 } from "./branch-state.ts";
-import { notReady } from "./causes.ts";
+import { notCarriedOut } from "./causes.ts";
 import type { Cause, ClusterEvent } from "./causes.ts";
 import type { KubernetesServingDeps } from "./deps.ts";
 import { mergeFigures } from "./merge-figures.ts";
@@ -110,8 +110,8 @@ export class KubernetesServing implements ServingControl {
       const path = variantPath(this.#namespace(tenant), variant);
       const message = `Prepare version ${variant.version} of ${variant.service}`;
       await this.#save(path, this.#fileOf(variant), message);
-      const refused = (await this.#carryOut()).get(path);
-      if (refused !== undefined) throw notReady(variant, refused);
+      const refused = (await this.#carryOut(signal)).get(path);
+      if (refused !== undefined) throw notCarriedOut(variant, refused);
       const endpoints = await this.#podsReady(variant, signal);
       await this.#fleet.all((control) => control.prepare(specOf(variant, endpoints), signal));
       this.#told.set(variantKey(variant), endpoints.join());
@@ -361,9 +361,9 @@ export class KubernetesServing implements ServingControl {
     await this.#deps.branch.commit(new Map([[path, file]]), message);
   }
 
-  async #carryOut(): Promise<ReadonlyMap<string, Cause>> {
+  async #carryOut(signal?: AbortSignal): Promise<ReadonlyMap<string, Cause>> {
     const { commit, files } = await this.#deps.branch.read();
-    return commit === null ? new Map() : this.#deps.carrier.carryOut(commit, files);
+    return commit === null ? new Map() : this.#deps.carrier.carryOut(commit, files, signal);
   }
 
   #callersKnown(signal: AbortSignal): Promise<void> {

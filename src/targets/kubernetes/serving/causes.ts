@@ -12,6 +12,7 @@ export type CauseCode =
   | "VOLUME_PENDING"
   | "QUOTA_EXCEEDED"
   | "OBJECT_REFUSED"
+  | "DELIVERY_BLOCKED"
   | "POD_STARTING"
   | "NO_PODS";
 
@@ -130,6 +131,11 @@ function starting(pods: number, wanted: number): Cause {
   if (pods === 0)
     return { code: "NO_PODS", message: "the cluster has made no pod of it yet", isFinal: false };
   return { code: "POD_STARTING", message: `${pods} of ${wanted} pods are starting`, isFinal: false };
+}
+
+/** What the cluster makes of a variant's objects, as an error: of what isn't about the variant itself GITOPS_STALLED. */
+export function notCarriedOut(variant: { service: string; version: number }, cause: Cause): SlipwayError {
+  return cause.isFinal ? notReady(variant, cause) : new SlipwayError("GITOPS_STALLED", cause.message);
 }
 
 /** VARIANT_NOT_READY with its cause; what the model itself is to blame for keeps its own code. */

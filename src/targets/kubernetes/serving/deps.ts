@@ -9,9 +9,13 @@ import type { ServeFleetDeps } from "./serve-fleet.ts";
 export interface Carrier {
   /**
    * Resolves when the objects of these files are as they stand there, and nothing else of ours is. Answers what the cluster
-   * refused, by file; rejects when it can't be asked.
+   * refused, by file; rejects when it can't be asked, and with the signal's reason.
    */
-  carryOut(commit: string, files: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Cause>>;
+  carryOut(
+    commit: string,
+    files: ReadonlyMap<string, string>,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, Cause>>;
 }
 
 export interface KubernetesServingDeps extends Pick<

@@ -76,6 +76,8 @@ function tenantIssues(data: unknown): Issue[] {
     if (seen.has(name)) return collide(`there are two tenants named ${describeValue(name)}`);
     seen.add(name);
     if (name === own) return collide(`the tenant ${describeValue(name)} has the platform's own namespace`);
+    if (name === `${String(own)}-default`)
+      return collide(`the tenant ${describeValue(name)} has the namespace of the default tenant's workloads`);
     if (given.includes(name))
       return collide(`the namespace ${describeValue(name)} is given: it exists and isn't ours`);
     if (/^[a-z]$/.test(name))

@@ -37,6 +37,8 @@ export interface ObjectStoreFacts {
   secretAccessKey: SecretKey;
   network: Endpoint;
   port: number;
+  /** Clients are given addresses of the store itself; else all bytes go through the platform. */
+  direct: boolean;
 }
 
 export interface GatewayFacts {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration } from "../../../spec/fields.ts";
+import { complain, duration, label } from "../../../spec/fields.ts";
 import type { AccessUse } from "../component.ts";
 import { defineComponent } from "../component.ts";
 import type { LockEntry } from "../lock.ts";
@@ -17,13 +17,39 @@ const ACCOUNT = { namespace: NAMESPACE, name: "workflow-controller" };
 const CONFIG = "workflow-controller-configmap";
 const DAY = 86_400_000;
 
-const options = z.strictObject({
-  parallelism: z.int().min(1).max(10_000).default(100).describe("Workflows at once, in all namespaces."),
-  perNamespace: z.int().min(1).max(10_000).default(20).describe("Workflows at once in one namespace."),
-  keep: duration({ min: 60_000, max: 365 * DAY })
-    .prefault("168h")
-    .describe("How long an ended workflow stays; without an end they fill etcd."),
-});
+const PARALLELISM = 100;
+const PER_NAMESPACE = 20;
+const KEEP_MS = 7 * DAY;
+
+const workflows = () => z.int().min(1).max(10_000);
+
+const options = z
+  .strictObject({
+    parallelism: workflows()
+      .exactOptional()
+      .describe(`Workflows at once, in all namespaces; default ${PARALLELISM}.`),
+    perNamespace: workflows()
+      .exactOptional()
+      .describe(`Workflows at once in one namespace; default ${PER_NAMESPACE}.`),
+    keep: duration({ min: 60_000, max: 365 * DAY })
+      .exactOptional()
+      .describe("How long an ended workflow stays, since without an end they fill etcd; default 168h."),
+    installed: z
+      .strictObject({
+        namespace: label().default(NAMESPACE).describe("Where its controller runs."),
+        labels: z.record(z.string(), z.string()).default(LABELS).describe("Of the controller's pods."),
+      })
+      .exactOptional()
+      .describe("One that this cluster has already, for all namespaces: nothing of it is made."),
+  })
+  .superRefine(({ installed, ...own }, ctx) => {
+    const said = Object.keys(own);
+    if (installed !== undefined && said.length > 0)
+      complain(ctx, `says ${said.join(", ")} of a controller that is installed already`, {
+        rule: "one-of",
+        allowed: "installed alone, or these without it",
+      });
+  });
 
 /**
  * The controller of Argo Workflows as our own objects: no server and no console of its own, since a pipeline's runs
@@ -31,13 +57,15 @@ const options = z.strictObject({
  */
 export const argoWorkflows = defineComponent({
   name: "argoWorkflows",
-  summary: "Argo Workflows: runs the steps of pipelines as pods.",
+  summary: "Argo Workflows, ours or yours: runs the steps of pipelines as pods.",
   options,
   locked: ["argo-workflows-definitions", "argo-workflows-controller", "argo-workflows-executor"],
-  publish: () => ({
-    workflows: { namespace: NAMESPACE, controller: { namespace: NAMESPACE, labels: { ...LABELS } } },
-  }),
+  publish: ({ options: { installed } }) => {
+    const { namespace, labels } = installed ?? { namespace: NAMESPACE, labels: LABELS };
+    return { workflows: { namespace, controller: { namespace, labels: { ...labels } } } };
+  },
   render: ({ options, facts, locked }) => {
+    if (options.installed !== undefined) return { objects: [] };
     const { emits, paths, objects } = watch([WATCHED], facts.monitoring);
     return {
       objects: placed(FROM, [
@@ -140,7 +168,11 @@ function priorityClass(): KubernetesObject {
   };
 }
 
-function config({ parallelism, perNamespace, keep }: z.output<typeof options>): KubernetesObject {
+function config({
+  parallelism = PARALLELISM,
+  perNamespace = PER_NAMESPACE,
+  keep = KEEP_MS,
+}: z.output<typeof options>): KubernetesObject {
   return {
     apiVersion: "v1",
     kind: "ConfigMap",

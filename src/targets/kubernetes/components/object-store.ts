@@ -33,6 +33,12 @@ const options = z.strictObject({
       secretAccessKey: KEY().default("secretAccessKey").describe("Key in it."),
     })
     .describe("Who the platform is there."),
+  direct: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Clients get addresses of the store itself for large files; false where they can't reach it: all goes through the platform.",
+    ),
   network: cidr().default("0.0.0.0/0").describe("Addresses that policies open towards it."),
 });
 
@@ -42,7 +48,7 @@ export const objectStore = defineComponent({
   summary: "An S3-compatible store that you have: artifacts, prediction logs, backups.",
   options,
   locked: [],
-  publish: ({ options: { endpoint, bucket, region, credentials, network } }) => {
+  publish: ({ options: { endpoint, bucket, region, credentials, network, direct } }) => {
     const { protocol, port } = new URL(endpoint);
     const { secret, accessKeyId, secretAccessKey } = credentials;
     return {
@@ -52,6 +58,7 @@ export const objectStore = defineComponent({
         bucket,
         accessKeyId: { name: secret, key: accessKeyId },
         secretAccessKey: { name: secret, key: secretAccessKey },
+        direct,
         network: { kind: "outside", cidr: network },
         port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
       },

@@ -2,6 +2,7 @@ import type { Platform } from "../../../spec/platform/platform.ts";
 import { defineComponent } from "../component.ts";
 import type { HealthCheck } from "../component.ts";
 import type { Facts } from "../facts.ts";
+import { renderDefaultTenant } from "../tenants/default-tenant.ts";
 import { namespace, placed } from "./parts/place.ts";
 import { watch } from "./parts/watch.ts";
 import { accounts, controlAccess } from "./slipway/accounts.ts";
@@ -17,8 +18,8 @@ import { autoscaler, control, disruptionBudgets, serve, services } from "./slipw
 const FROM = ["components", "slipway"] as const;
 
 /**
- * Our own platform, in the same roles as on a laptop. Its image is named in platform.yaml, and what the roles do in a
- * cluster isn't built yet: the table of versions has no proof of it, and says so.
+ * Our own platform, in the same roles as on a laptop, and the default tenant's namespace. Its image is named in
+ * platform.yaml: it is nobody's but whoever builds it.
  */
 export const slipway = defineComponent({
   name: "slipway",
@@ -30,27 +31,31 @@ export const slipway = defineComponent({
   render: ({ platform, options, facts, locked }) => {
     // The image stands in platform.yaml; its row is in the lock for what it says: that it was never run in a cluster.
     locked("slipway");
-    const parts = needed(platform, facts);
+    const parts = needed(platform, options, facts);
+    const defaultTenant = renderDefaultTenant(platform, FROM, facts);
     const { emits, paths, objects } = watch(watchedOf(platform.namespace), facts.monitoring);
     const all = [...paths, ...ownPaths(platform, facts, parts)];
     return {
-      objects: placed(FROM, [
-        namespace(platform.namespace, "restricted"),
-        ...accounts(platform.namespace),
-        ...networkOf(platform, [...all, ...pathsOfTenants(platform)]),
-        configOf(platform),
-        ...services(platform.namespace),
-        control(platform, options, parts),
-        serve(platform, options, parts.image),
-        ...disruptionBudgets(platform.namespace, options),
-        autoscaler(platform.namespace, "serve", options.serve),
-        ...(facts.gateway === undefined ? [] : [routeOf(platform, options.host, facts.gateway)]),
-        ...objects,
-      ]),
+      objects: [
+        ...placed(FROM, [
+          namespace(platform.namespace, "restricted"),
+          ...accounts(platform.namespace),
+          ...networkOf(platform, [...all, ...pathsOfTenants(platform)]),
+          configOf(platform),
+          ...services(platform.namespace),
+          control(platform, options, parts),
+          serve(platform, options, parts),
+          ...disruptionBudgets(platform.namespace, options),
+          autoscaler(platform.namespace, "serve", options.serve),
+          ...(facts.gateway === undefined ? [] : [routeOf(platform, options.host, facts.gateway)]),
+          ...objects,
+        ]),
+        ...defaultTenant.objects,
+      ],
       emits,
-      paths: all,
+      paths: [...all, ...defaultTenant.paths],
       secrets: ownSecrets(platform.namespace, FROM),
-      access: controlAccess(platform.namespace),
+      access: [...controlAccess(platform.namespace), ...defaultTenant.access],
       health: health(platform.namespace),
     };
   },

@@ -1,4 +1,3 @@
-import type { Tenant } from "../../../spec/platform/platform.ts";
 import type { AccessUse } from "../component.ts";
 import { accountWith, localAccess } from "../components/parts/access.ts";
 import type { Right } from "../components/parts/access.ts";
@@ -7,6 +6,7 @@ import type { Facts } from "../facts.ts";
 import type { KubernetesObject } from "../object.ts";
 import { WORKER_SECRET } from "../serving/names.ts";
 import { MODELS_SECRET, readsStore } from "./secrets.ts";
+import type { Workplace } from "./workplace.ts";
 
 /** Of inference services: no rights, no token. */
 export const SERVING = "serving";
@@ -16,7 +16,7 @@ const STEPS = "pipeline";
 const CONTROL_ROLE = "slipway-control";
 
 /** Accounts of the tenant's workloads, and what our control may do there; nobody uses the namespace's default account. */
-export function accountsOf(tenant: Tenant, facts: Partial<Facts>): KubernetesObject[] {
+export function accountsOf(tenant: Workplace, facts: Partial<Facts>): KubernetesObject[] {
   const { name: namespace } = tenant;
   const control = controlInTenant(tenant, facts);
   const account = facts.tracking?.account;
@@ -40,7 +40,7 @@ export function accountsOf(tenant: Tenant, facts: Partial<Facts>): KubernetesObj
 }
 
 /** A step says what became of it, and that is all. Source: docs/workflow-rbac.md of Argo Workflows. */
-export function stepsAccess({ name }: Tenant, { workflows }: Partial<Facts>): AccessUse[] {
+export function stepsAccess({ name }: Workplace, { workflows }: Partial<Facts>): AccessUse[] {
   if (workflows === undefined) return [];
   return localAccess({ namespace: name, name: STEPS }, name, [
     ["create patch", "argoproj.io", "workflowtaskresults", "say what became of a step"],
@@ -48,11 +48,10 @@ export function stepsAccess({ name }: Tenant, { workflows }: Partial<Facts>): Ac
 }
 
 /** Runs pipelines, and makes and removes variants of services, as far as there are engines for it. */
-export function controlInTenant({ name, services }: Tenant, facts: Partial<Facts>): AccessUse[] {
+export function controlInTenant({ name, services }: Workplace, facts: Partial<Facts>): AccessUse[] {
   const account = facts.tracking?.account;
   if (account === undefined) return [];
   const change = "create get list watch patch delete";
-  const has = (runtime: string) => services.some((service) => service.runtime === runtime);
   const rights: Right[] = [
     ["get list watch", "", "pods", "say why something isn't ready"],
     ["get", "", "pods/log", "show logs"],
@@ -65,9 +64,10 @@ export function controlInTenant({ name, services }: Tenant, facts: Partial<Facts
       [change, "argoproj.io", "workflows", "run the tenant's pipelines"],
       ["delete", "", "pods", "end the pods of a pipeline run that is cancelled"],
     );
-  if (has("kserve"))
+  // Where KServe is installed, what serves the tenant's own models is made by it, whatever services the file names.
+  if (facts.inference !== undefined)
     rights.push([change, "serving.kserve.io", "inferenceservices", "make variants of a service"]);
-  // What serves the tenant's own models is made as they are deployed, whatever services the file names.
+  // As above, without KServe; with it they are looked for, in case they were made before it came.
   rights.push(
     [change, "apps", "deployments", "make variants of a service"],
     [change, "", "services", "make variants of a service"],

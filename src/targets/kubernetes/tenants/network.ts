@@ -1,4 +1,4 @@
-import type { InferenceService, Platform, Tenant } from "../../../spec/platform/platform.ts";
+import type { InferenceService, Platform } from "../../../spec/platform/platform.ts";
 import type { Endpoint, NetworkPath, PodSelector } from "../component.ts";
 import { apiServerPath, denyAll, dnsPaths, opened } from "../components/parts/policies.ts";
 import { modelPods, modelsPath } from "../components/slipway/network.ts";
@@ -6,11 +6,12 @@ import type { Facts } from "../facts.ts";
 import type { KubernetesObject } from "../object.ts";
 import { podsOf } from "./labels.ts";
 import { readsStore } from "./secrets.ts";
+import type { Workplace } from "./workplace.ts";
 
 /** Paths into and out of a tenant that the wiring needs, but for the scraping, which what is watched states. */
 export function tenantPaths(
   { kubernetes }: Platform,
-  { name, services }: Tenant,
+  { name, services }: Workplace,
   { tracking, objectStore, workflows, gateway }: Partial<Facts>,
 ): NetworkPath[] {
   const anyone: Endpoint = { kind: "pods", pods: everyPod(name) };
@@ -53,7 +54,7 @@ export function tenantPaths(
 /** All of a tenant is closed; every path that is needed is opened by name, and nothing else. */
 export function networkOf(
   { kubernetes }: Platform,
-  { name, services }: Tenant,
+  { name, services }: Workplace,
   paths: readonly NetworkPath[],
 ): KubernetesObject[] {
   return [

@@ -140,6 +140,67 @@ test("is at one host name, and without an image or a database it is refused", ()
   ]);
 });
 
+test("people reach it at the gateway's host name, or where the file says, and both roles take that name", () => {
+  const told = (given: typeof rendered, kind: string, name: string, variable: string) =>
+    container(find(given, kind, name))
+      .at("env")
+      .items.find((one) => one.at("name").text === variable)
+      ?.at("value").text;
+  expect(told(rendered, "StatefulSet", "control", "SLIPWAY_PUBLIC_URL")).toBe(
+    "http://slipway.ml.example.com",
+  );
+  const elsewhere = small(
+    PLATFORM.replace("slipway: {}", 'slipway: { url: "https://models.example.org:8443/" }'),
+  );
+  expect(told(elsewhere, "StatefulSet", "control", "SLIPWAY_PUBLIC_URL")).toBe(
+    "https://models.example.org:8443",
+  );
+  for (const [kind, name] of [
+    ["StatefulSet", "control"],
+    ["Deployment", "serve"],
+  ] as const)
+    expect(told(elsewhere, kind, name, "SLIPWAY_HOSTS")).toMatch(
+      /^slipway\.ml\.example\.com,models\.example\.org,slipway\.slipway,/,
+    );
+  expect(problems('components: { slipway: { url: "https://example.org/ml" } }\n')).toContain(
+    "components.slipway.url has a path",
+  );
+});
+
+test("the default tenant has a namespace of its own, closed and with rights as any tenant's, without a quota", () => {
+  const own = rendered.objects.filter(({ object }) => object.metadata.namespace === "slipway-default");
+  expect(own.map(({ object: { kind, metadata } }) => `${kind}/${metadata.name}`).sort()).toEqual([
+    "NetworkPolicy/default-deny",
+    "NetworkPolicy/models",
+    "NetworkPolicy/workloads",
+    "Role/slipway-control",
+    "RoleBinding/slipway-control",
+    "ServiceAccount/serving",
+  ]);
+  const collides = `${PLATFORM}tenants: [{ name: slipway-default, quota: { cpu: 1, memory: 1Gi } }]\n`;
+  expect(problems(collides)).toEqual([
+    'the tenant "slipway-default" has the namespace of the default tenant\'s workloads',
+  ]);
+});
+
+test("pipelines run on Argo Workflows that are installed already, of which nothing is made", () => {
+  const text = `${PLATFORM}  argoWorkflows: { installed: {} }\n`;
+  const given = text.replace(
+    "components:",
+    `  definitions:
+    - { apiVersion: argoproj.io/v1alpha1, kind: Workflow }
+    - { apiVersion: argoproj.io/v1alpha1, kind: WorkflowTaskResult }
+components:`,
+  );
+  const beside = small(given);
+  expect(broken(beside)).toEqual([]);
+  expect(beside.objects.filter(({ component }) => component === "argoWorkflows")).toEqual([]);
+  expect(find(beside, "ServiceAccount", "pipeline").metadata.namespace).toBe("slipway-default");
+  expect(problems(given.replace("installed: {}", "installed: {}, keep: 1h"))).toEqual([
+    "components.argoWorkflows says keep of a controller that is installed already",
+  ]);
+});
+
 test("the tenants of the cluster are those of tracking", () => {
   const shared = small(`${PLATFORM}tenants:
   - name: team-a

@@ -4,6 +4,7 @@ import type { DatabaseFacts, Facts, ObjectStoreFacts } from "../../facts.ts";
 import type { KubernetesObject } from "../../object.ts";
 import { apiServerPath, denyAll, dnsPaths, opened } from "../parts/policies.ts";
 import { podsOf as podsOfService } from "../../tenants/labels.ts";
+import { defaultWorkplace } from "../../tenants/workplace.ts";
 import { FRAMES_PORT, MANAGED_BY, MANAGER } from "../../serving/names.ts";
 import { ADMIN_PORT, PORTS, ROLES, podsOf } from "./roles.ts";
 import type { Role } from "./roles.ts";
@@ -38,10 +39,11 @@ export function ownPaths(
 }
 
 /** Paths that tenants state, since they are theirs: here they are opened at our end. */
-export function pathsOfTenants({ namespace, tenants }: Platform): NetworkPath[] {
+export function pathsOfTenants(platform: Platform): NetworkPath[] {
+  const { namespace, tenants } = platform;
   const serve: Endpoint = { kind: "pods", pods: podsOf(namespace, "serve") };
   const control: Endpoint = { kind: "pods", pods: podsOf(namespace, "control") };
-  return tenants.flatMap(({ name, services }) => [
+  return [defaultWorkplace(platform), ...tenants].flatMap(({ name, services }) => [
     {
       from: { kind: "pods", pods: { namespace: name, labels: {} } },
       to: serve,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { label } from "../../../../spec/fields.ts";
+import { complain, label } from "../../../../spec/fields.ts";
 import { cpuQuantity, memoryQuantity, objectName } from "../../../../spec/platform/fields.ts";
 
 const resources = (cpu: string, memory: string) => ({
@@ -22,6 +22,15 @@ const scaled = (min: number, max: number) => ({
 /** Of `components.slipway`. */
 export const slipwayOptions = z.strictObject({
   host: label().default("slipway").describe("Its host name below the platform's domain."),
+  url: z
+    .url({ protocol: /^https?$/ })
+    .max(500)
+    .superRefine((text, ctx) => {
+      if (new URL(text).pathname !== "/" || /[?#]/.test(text))
+        complain(ctx, "has a path", { rule: "public-url", allowed: "an address without a path" });
+    })
+    .exactOptional()
+    .describe("Where people reach it, if that isn't its host name at the gateway's own port."),
   replicas: z
     .int()
     .min(1)

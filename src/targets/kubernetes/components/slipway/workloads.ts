@@ -47,7 +47,9 @@ export function control(platform: Platform, options: SlipwayOptions, needed: Nee
             { name: "SLIPWAY_URL", value: `http://slipway.${namespace}.svc:${PORTS.serve}` },
             { name: "SLIPWAY_WORKER_IMAGE", value: needed.image },
             ...(needed.hasWorkflows ? [{ name: "SLIPWAY_STEP_IMAGE", value: needed.image }] : []),
-            ...sharedVariables(platform, options),
+            ...(needed.hasKserve ? [{ name: "SLIPWAY_VARIANTS", value: "kserve" }] : []),
+            ...(needed.url === undefined ? [] : [{ name: "SLIPWAY_PUBLIC_URL", value: needed.url }]),
+            ...sharedVariables(platform, options, needed),
             ...storeVariables(needed),
           ],
           volumeMounts: [
@@ -73,16 +75,16 @@ export function control(platform: Platform, options: SlipwayOptions, needed: Nee
 }
 
 /** Serve: no right, and no volume that outlives it; it works from the last weights that control gave it. */
-export function serve(platform: Platform, options: SlipwayOptions, image: string): KubernetesObject {
+export function serve(platform: Platform, options: SlipwayOptions, needed: Needed): KubernetesObject {
   const { namespace } = platform;
   return deployment(
     namespace,
     "serve",
     {
-      ...container("serve", image, options.serve),
+      ...container("serve", needed.image, options.serve),
       env: [
         { name: "SLIPWAY_CONTROL", value: `control.${namespace}.svc:${PORTS.control}` },
-        ...sharedVariables(platform, options),
+        ...sharedVariables(platform, options, needed),
       ],
       volumeMounts: [
         { name: "data", mountPath: DATA },
@@ -157,9 +159,15 @@ export function autoscaler(
 }
 
 /** What control and serve are told alike. */
-function sharedVariables({ namespace, domain }: Platform, { host }: SlipwayOptions): object[] {
+function sharedVariables(
+  { namespace, domain }: Platform,
+  { host }: SlipwayOptions,
+  { url }: Needed,
+): object[] {
+  const own = `${host}.${domain}`;
+  const named = url === undefined ? own : new URL(url).hostname;
   const names = [
-    `${host}.${domain}`,
+    ...new Set([own, named]),
     ...["", ".svc", ".svc.cluster.local"].map((end) => `slipway.${namespace}${end}`),
   ];
   return [
@@ -176,6 +184,7 @@ function storeVariables({ database, store }: Needed): object[] {
     { name: "SLIPWAY_GIT_MIRROR", value: `s3://${store.bucket}/git` },
     { name: "SLIPWAY_ARTIFACTS_ENDPOINT", value: store.endpoint },
     { name: "SLIPWAY_ARTIFACTS_REGION", value: store.region },
+    ...(store.direct ? [] : [{ name: "SLIPWAY_ARTIFACTS_PROXIED", value: "true" }]),
     secretVariable("AWS_ACCESS_KEY_ID", store.accessKeyId),
     secretVariable("AWS_SECRET_ACCESS_KEY", store.secretAccessKey),
   ];
@@ -201,8 +210,9 @@ function container(role: Role, image: string, { cpu, memory }: { cpu: string; me
     resources: { requests: { cpu, memory }, limits: { memory } },
     securityContext: CONFINED,
     startupProbe: { ...probe("/health"), periodSeconds: 2, failureThreshold: 60 },
-    livenessProbe: { ...probe("/health"), periodSeconds: 10, failureThreshold: 3 },
-    readinessProbe: { ...probe("/ready"), periodSeconds: isServe ? 2 : 5, failureThreshold: 2 },
+    // A node that is busy is slow to answer, which isn't a reason to end what runs on it.
+    livenessProbe: { ...probe("/health"), periodSeconds: 10, failureThreshold: 3, timeoutSeconds: 5 },
+    readinessProbe: { ...probe("/ready"), periodSeconds: 2, failureThreshold: 2, timeoutSeconds: 2 },
   };
 }
 

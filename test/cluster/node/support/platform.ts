@@ -1,15 +1,19 @@
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { TOKEN_PREFIX } from "../../../../src/http/credentials.ts";
 import { startPostgres } from "../../../support/postgres.ts";
 import { startS3 } from "../../../support/s3.ts";
 import type { TestCluster } from "../../support/cluster.ts";
+import { slipway, slipwayJson, type Ran } from "../../support/command.ts";
 import { removeNamespaces } from "../../support/objects.ts";
-import { executorAccess } from "./argo.ts";
-import { platformObjects, publicService, tenantNamespace } from "./platform-objects.ts";
-import { becomes, make } from "./pods.ts";
+import { platformFile, type PlatformChoice } from "./platform-file.ts";
+import { door, givenObjects, tenantNamespace } from "./platform-objects.ts";
+import { becomes, make, testImage } from "./pods.ts";
 import { startRelay, type Relay } from "./relay.ts";
 
-/** A platform in the cluster, with its database and its object store on this machine. */
+/** A platform in the cluster, as `slipway platform apply` makes it, with its database and object store on this machine. */
 export interface ClusterPlatform {
   namespace: string;
   url: string;
@@ -17,6 +21,14 @@ export interface ClusterPlatform {
   token: string;
   database: Relay;
   store: Relay;
+  /** Runs `slipway platform …` with its file. */
+  run(...args: string[]): Promise<Ran>;
+  /** The same for its JSON; throws when it ended otherwise than with 0. */
+  json<Answer>(...args: string[]): Promise<Answer>;
+  /** Writes its file anew, for the next command. */
+  change(change: Partial<PlatformChoice>): void;
+  /** Waits until all of its pods are ready. */
+  ready(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -38,51 +50,81 @@ export async function startClusterPlatform(
     [postgres.url, s3.endpoint].map((url) => startRelay(host, Number(new URL(url).port))),
   );
   if (database === undefined || store === undefined) throw new Error("no relay");
-  const token = TOKEN_PREFIX + randomBytes(24).toString("hex");
-  const tenant = tenantNamespace(namespace);
+  const folder = mkdtempSync(join(tmpdir(), "slipway-platform-"));
+  const file = join(folder, "platform.yaml");
+  const command = (args: readonly string[]): string[] => ["platform", ...args, "-f", file];
   const remove = async (): Promise<void> => {
-    await removeNamespaces(cluster, [tenant, namespace]);
+    await removeNamespaces(cluster, [tenantNamespace(namespace), namespace]);
     await Promise.all([database.close(), store.close()]);
     await Promise.all([postgres.stop(), s3.close()]);
+    rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
-    for (const name of [namespace, tenant])
-      await make(cluster, { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
-    await make(cluster, publicService(namespace), ...executorAccess(tenant, "pipeline"));
-    const service = await cluster.get<{ spec: { clusterIP: string } }>(
-      `/api/v1/namespaces/${namespace}/services/slipway`,
-    );
-    const address = service?.spec.clusterIP ?? "";
+    const token = TOKEN_PREFIX + randomBytes(24).toString("hex");
     const stored = new URL(postgres.url);
     stored.host = `${host}:${database.port}`;
     // Beyond loopback the platform asks for TLS, which a test's server doesn't have.
     stored.searchParams.set("sslmode", "disable");
-    await make(
-      cluster,
-      ...platformObjects({
-        namespace,
-        hosts: [address, `slipway.${namespace}.svc`].join(","),
-        replicas,
-        secret: { SLIPWAY_INTERNAL_TOKEN: randomBytes(32).toString("hex"), SLIPWAY_ADMIN_TOKEN: token },
-        store: {
-          SLIPWAY_STORE: stored.href,
-          SLIPWAY_ARTIFACTS: "s3://slipway-test/artifacts",
-          SLIPWAY_GIT_MIRROR: "s3://slipway-test/git",
-          SLIPWAY_ARTIFACTS_ENDPOINT: `http://${host}:${store.port}`,
-          SLIPWAY_ARTIFACTS_REGION: "us-east-1",
-          SLIPWAY_ARTIFACTS_PROXIED: "true",
-          AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
-          AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
-        },
-      }),
-    );
-    const apps = `/apis/apps/v1/namespaces/${namespace}`;
-    for (const path of [`${apps}/statefulsets/control`, `${apps}/deployments/serve`])
-      await becomes<Counted>(cluster, path, ({ spec, status }) => status?.readyReplicas === spec.replicas);
-    return { namespace, url: `http://${address}:4600`, token, database, store, remove };
+    const secrets = {
+      "slipway-internal": { token: randomBytes(32).toString("hex") },
+      "slipway-admin": { token },
+      database: { url: stored.href },
+      objects: { ...s3.credentials },
+    };
+    await make(cluster, ...givenObjects(namespace, secrets), door(namespace));
+    const url = `http://${await addressOf(cluster, namespace)}:4600`;
+    const version = await cluster.get<{ major: string; minor: string }>("/version");
+    let choice: PlatformChoice = {
+      namespace,
+      image: testImage(),
+      url,
+      host,
+      databasePort: database.port,
+      storePort: store.port,
+      replicas,
+      secrets,
+      kubernetes: `${version?.major}.${parseInt(version?.minor ?? "", 10)}`,
+    };
+    const platform: ClusterPlatform = {
+      namespace,
+      url,
+      token,
+      database,
+      store,
+      run: (...args) => slipway(cluster.kubeconfig, command(args)),
+      json: (...args) => slipwayJson(cluster.kubeconfig, command(args)),
+      change(change) {
+        choice = { ...choice, ...change };
+        writeFileSync(file, platformFile(choice));
+      },
+      ready: () => ready(cluster, choice),
+      remove,
+    };
+    platform.change({});
+    await platform.json("apply");
+    await platform.ready();
+    return platform;
   } catch (error) {
     await remove();
     throw error;
   }
+}
+
+async function addressOf(cluster: TestCluster, namespace: string): Promise<string> {
+  const path = `/api/v1/namespaces/${namespace}/services/door`;
+  const service = await cluster.get<{ spec: { clusterIP: string } }>(path);
+  return service?.spec.clusterIP ?? "";
+}
+
+async function ready(cluster: TestCluster, { namespace, replicas }: PlatformChoice): Promise<void> {
+  const apps = `/apis/apps/v1/namespaces/${namespace}`;
+  for (const [path, wanted] of [
+    [`${apps}/statefulsets/control`, replicas.control],
+    [`${apps}/deployments/serve`, replicas.serve],
+  ] as const)
+    await becomes<Counted>(
+      cluster,
+      path,
+      ({ spec, status }) => spec.replicas === wanted && status?.readyReplicas === wanted,
+    );
 }

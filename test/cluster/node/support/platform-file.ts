@@ -1,0 +1,65 @@
+import { stringify } from "yaml";
+import type { PlatformInput } from "../../../../src/spec/platform/schema.ts";
+import type { Given } from "./platform-objects.ts";
+
+/** Where a platform's database and its objects are, and what else of it a test chooses. */
+export interface PlatformChoice {
+  namespace: string;
+  image: string;
+  /** Of people. */
+  url: string;
+  /** This machine, for pods. */
+  host: string;
+  databasePort: number;
+  storePort: number;
+  replicas: { control: number; serve: number };
+  secrets: Given;
+  /** Minor version of the cluster. */
+  kubernetes: string;
+}
+
+export const BUCKET = "slipway-test";
+
+/** The text of its platform.yaml. */
+export function platformFile(choice: PlatformChoice): string {
+  const { namespace, image, url, host, databasePort, storePort, replicas, secrets, kubernetes } = choice;
+  const file: PlatformInput = {
+    apiVersion: "slipway/v1",
+    kind: "Platform",
+    name: namespace,
+    namespace,
+    kubernetes: { version: kubernetes },
+    domain: "ml.example.com",
+    images: { slipway: image },
+    given: {
+      secrets: Object.entries(secrets).map(([name, values]) => ({
+        namespace,
+        name,
+        keys: Object.keys(values),
+      })),
+      definitions: ["Workflow", "WorkflowTaskResult"].map((kind) => ({
+        apiVersion: "argoproj.io/v1alpha1",
+        kind,
+      })),
+    },
+    components: {
+      postgresql: { url: { secret: "database", key: "url" }, network: `${host}/32`, port: databasePort },
+      objectStore: {
+        endpoint: `http://${host}:${storePort}`,
+        bucket: BUCKET,
+        credentials: { secret: "objects" },
+        // Callers outside of the node know the relay at an address of its own.
+        direct: false,
+        network: `${host}/32`,
+      },
+      argoWorkflows: { installed: {} },
+      slipway: {
+        url,
+        replicas: replicas.control,
+        control: { storage: "1Gi" },
+        serve: { min: replicas.serve, max: replicas.serve },
+      },
+    },
+  };
+  return stringify(file);
+}

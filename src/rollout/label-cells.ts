@@ -1,5 +1,6 @@
 import type { RolloutMetric, RolloutPolicy } from "../spec/project.ts";
 import type { ReadTx, Tx } from "../store/database.ts";
+import { together } from "./commands/together.ts";
 import type { ArmInterval, Cell } from "./judge.ts";
 
 /** Labels that a look may count, and their names so that it counts them once. */
@@ -56,12 +57,12 @@ export async function takeLabels(
 
 /** Takes the labels of a batch off what is to be counted. */
 export async function markCounted(tx: Tx, batch: Pick<LabelBatch, "rolloutId" | "counted">): Promise<void> {
-  for (const { service, requestId, within } of batch.counted) {
-    await tx.run(
+  await together(batch.counted, ({ service, requestId, within }) =>
+    tx.run(
       "DELETE FROM rollout_labels_due WHERE rollout_id = ? AND within_ms = ? AND service = ? AND request_id = ?",
       [batch.rolloutId, within, service, requestId],
-    );
-  }
+    ),
+  );
 }
 
 /** A joined label that is to be counted, once for each time that one of the policy's metrics waits. */

@@ -3,6 +3,7 @@ import { defineCommand, type Tx } from "../../store/database.ts";
 import { type Answered, type Label, lossOf, type Truth } from "../loss.ts";
 import { enqueueLabel } from "../label-cells.ts";
 import { isTooEarly } from "../label-findings.ts";
+import { together } from "./together.ts";
 import { isOnTrial, type Rollout, type RolloutState } from "../state.ts";
 
 /** What became of the labels of one call. */
@@ -60,7 +61,13 @@ export const acceptLabels = defineCommand(
       late: 0,
       mismatch: 0,
     };
-    for (const label of args.labels) answer[await acceptLabel(tx, args.service, label, args.now)]++;
+    const accept = async (label: AcceptedLabel): Promise<void> => {
+      answer[await acceptLabel(tx, args.service, label, args.now)]++;
+    };
+    const firsts = new Map(args.labels.toReversed().map((label) => [label.id, label]));
+    await together([...firsts.values()].toReversed(), accept);
+    // What is told of one request again finds what was told first.
+    for (const label of args.labels) if (firsts.get(label.id) !== label) await accept(label);
     return answer;
   },
 );
@@ -115,7 +122,7 @@ export const ingestPredictions = defineCommand(
     );
     if (environment?.prediction_cursor !== args.from) return { ingested: false };
     let seq = Number(environment.prediction_seq);
-    for (const record of args.records) await addPrediction(tx, record, ++seq);
+    await together(args.records, (record) => addPrediction(tx, record, ++seq));
     await tx.run("UPDATE rollout_environment SET prediction_cursor = ?, prediction_seq = ? WHERE id = 1", [
       args.to,
       seq,
@@ -153,16 +160,17 @@ async function addPrediction(tx: Tx, record: PredictionRecord, seq: number): Pro
  * Labels that came before their predictions. Looked up by the predictions that are new, which are few: of the waiting
  * labels there may be as many as anybody cares to send.
  */
-async function joinWaiting(tx: Tx, records: readonly PredictionRecord[]): Promise<void> {
-  for (const { service, requestId: id } of records) {
+function joinWaiting(tx: Tx, records: readonly PredictionRecord[]): Promise<void> {
+  const unique = new Map(records.map((record) => [`${record.service} ${record.requestId}`, record]));
+  return together([...unique.values()], async ({ service, requestId: id }) => {
     const waiting = await tx.get<{ label: string; known_at: number | null }>(
       `SELECT label, known_at FROM rollout_labels WHERE service = ? AND request_id = ? AND state = 'waiting'`,
       [service, id],
     );
-    if (!waiting) continue;
+    if (!waiting) return;
     const at = waiting.known_at === null ? null : Number(waiting.known_at);
     await joinLabel(tx, service, { id, truth: parsedTruth(waiting.label), at });
-  }
+  });
 }
 
 /** Of an answer that is more wrong than right. */
@@ -191,14 +199,16 @@ async function joinLabel(tx: Tx, service: string, label: AcceptedLabel): Promise
   if (!rollout) return settle("stored");
   if (!isOnTrial(rollout)) return settle("late");
   if (loss === undefined || isTooEarly(label.at, Number(prediction.at))) return settle("mismatch");
-  await tx.run("UPDATE rollout_environment SET join_seq = join_seq + 1 WHERE id = 1");
   const isGiven = prediction.arm === "challenger" && rollout.shadow === null && !answered.failed;
   const isBad = isGiven && loss >= BAD_LOSS;
-  await tx.run(
+  // Sent at once: another label's number mustn't come between.
+  const counted = tx.run("UPDATE rollout_environment SET join_seq = join_seq + 1 WHERE id = 1");
+  const joined = tx.run(
     `UPDATE rollout_labels SET state = 'joined', rollout_id = ?, share = ?, arm = ?, loss = ?, predicted_at = ?, is_bad = ?,
        join_seq = (SELECT join_seq FROM rollout_environment WHERE id = 1) WHERE service = ? AND request_id = ?`,
     [rollout.id, prediction.share, prediction.arm, loss, prediction.at, isBad ? 1 : 0, service, label.id],
   );
+  await Promise.all([counted, joined]);
   const { policy } = JSON.parse(rollout.request) as Rollout["request"];
   await enqueueLabel(tx, policy, {
     rolloutId: rollout.id,

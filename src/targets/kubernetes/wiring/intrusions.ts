@@ -21,7 +21,8 @@ const EVERYWHERE = ["0.0.0.0/0", "::/0"];
 export function* intrusions(world: World, view: NetworkView): Iterable<Finding> {
   for (const [index, tenant] of world.rendered.platform.tenants.entries()) {
     const namespace = tenant.name;
-    const inside = [...world.pods.filter((pod) => pod.namespace === namespace), bare(namespace)];
+    const known = world.pods.filter((pod) => pod.namespace === namespace);
+    const inside = [...known, ...awaited(world, known, namespace), bare(namespace)];
     const from = ["tenants", index] as const;
     for (const pod of inside) {
       const open = (["ingress", "egress"] as const).filter((way) => !isIsolated(view, pod, way));
@@ -128,6 +129,19 @@ function isIsolated(view: NetworkView, pod: Pod, way: "ingress" | "egress"): boo
     (policy) =>
       policy.isolates[way] && policy.namespace === pod.namespace && selects(policy.podSelector, pod.labels),
   );
+}
+
+/** Pods that stated paths lead to and that are made as they are needed: those of models. */
+function awaited(world: World, known: readonly Pod[], namespace: string): Pod[] {
+  const ends = world.rendered.paths.flatMap(({ to }) =>
+    to.kind === "pods" && to.pods.namespace === namespace ? [to.pods.labels] : [],
+  );
+  const unmet = ends.filter(
+    (labels) =>
+      Object.keys(labels).length > 0 && !known.some((pod) => selects({ matchLabels: labels }, pod.labels)),
+  );
+  const byText = new Map(unmet.map((labels) => [JSON.stringify(labels), labels]));
+  return [...byText].map(([text, labels]) => ({ ...bare(namespace), name: `a pod with ${text}`, labels }));
 }
 
 function bare(namespace: string): Pod {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { NetworkPath } from "../../../../src/targets/kubernetes/component.ts";
 import type { KubernetesObject } from "../../../../src/targets/kubernetes/object.ts";
 import type { Owned, Rendered } from "../../../../src/targets/kubernetes/render/rendered.ts";
+import { MANAGED_BY, MANAGER } from "../../../../src/targets/kubernetes/serving/names.ts";
 import { proveWiring } from "../../../../src/targets/kubernetes/wiring/prove.ts";
 import { NOTHING_GIVEN, objectsOf, renderedOf } from "./platform.ts";
 
@@ -177,6 +178,34 @@ test("an open path that nobody needs, and a namespace that isn't isolated", () =
   expect(network(none, [SCRAPE, DNS]).map(({ message }) => message)).toContain(
     "no NetworkPolicy isolates a pod without labels in team-a of tenant team-a: its ingress is open to everyone",
   );
+});
+
+test("who gets at pods that are made as they are needed", () => {
+  const labels = { [MANAGED_BY]: MANAGER };
+  const models: Owned<NetworkPath> = {
+    ...SCRAPE,
+    to: { kind: "pods", pods: { namespace: "team-a", labels } },
+    port: 4620,
+    why: "predict",
+  };
+  const opened = (from: object): KubernetesObject => ({
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: { name: "models", namespace: "team-a" },
+    spec: {
+      podSelector: { matchLabels: labels },
+      policyTypes: ["Ingress"],
+      ingress: [{ from: [from], ports: [{ port: 4620 }] }],
+    },
+  });
+  const prometheus = {
+    namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } },
+    podSelector: { matchLabels: { app: "prometheus" } },
+  };
+  const codes = (from: object): string[] =>
+    network([...NETWORK, opened(from)], [SCRAPE, DNS, models]).map(({ code }) => code);
+  expect(codes(prometheus)).toEqual([]);
+  expect(codes({ namespaceSelector: {}, podSelector: {} })).toEqual(["network-path-unneeded"]);
 });
 
 test("ends of a path that nobody makes, and ports that they don't have", () => {

@@ -34,3 +34,8 @@ export interface Surroundings {
 
 /** Sees one place at a time; generic over kinds wherever it can be. */
 export type Rule = (place: Place, surroundings: Surroundings) => Found[];
+
+/** Nobody listens there: the next number is often another port of the same Service, and then nothing is broken. */
+export function unusedPort(port: number): number {
+  return port + 20_000;
+}

@@ -1,4 +1,4 @@
-import type { Found, Rule, Surroundings } from "../edge.ts";
+import { unusedPort, type Found, type Rule, type Surroundings } from "../edge.ts";
 import { isObject, type Json, type Place, type Step } from "../json.ts";
 
 /** Fields that hold the name of another object, in any kind. */
@@ -60,7 +60,7 @@ export const hosts: Rule = ({ path, value }) => {
       },
     ];
     if (port !== undefined) {
-      const broken = put(text.replace(`:${port}`, `:${Number(port) + 1}`));
+      const broken = put(text.replace(`:${port}`, `:${unusedPort(Number(port))}`));
       edges.push({ ...found("host's port", path, value), category: "ports", broken });
     }
     return edges;

@@ -1,4 +1,4 @@
-import type { Found, Rule } from "../edge.ts";
+import { unusedPort, type Found, type Rule } from "../edge.ts";
 import { isObject } from "../json.ts";
 
 const FIELDS = new Set(["port", "targetPort", "portName", "number"]);
@@ -13,7 +13,7 @@ export const ports: Rule = ({ path, value, around }, { kind }) => {
   if (kind === "NetworkPolicy") return [];
   // `port: { name }` is a reference of its own.
   if (isObject(around.at(-1)) && path.includes("metadata")) return [];
-  const broken = typeof value === "number" ? value + 1 : `${value}-gone`;
+  const broken = typeof value === "number" ? unusedPort(value) : `${value}-gone`;
   return [{ category: "ports", rule: `field ${key}`, path, value, broken } satisfies Found];
 };
 

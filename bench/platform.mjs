@@ -1,15 +1,18 @@
 // `npm run bench:platform`: how long it takes to render, plan, apply and destroy each platform of record on a bare
 // Kubernetes API, and what each asks a cluster for. The API is that of SLIPWAY_TEST_KUBECONFIG, or one started here.
-// Nothing runs in the cluster: applying is timed without the waits for pods.
-import { spawnSync } from "node:child_process";
+// Nothing runs in the cluster: applying is timed without the waits for pods, and webhooks are answered by a stand-in.
+import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { build } from "esbuild";
 import { startControlPlane } from "../tools/cluster/control-plane.mjs";
 import { machine, quantile, table } from "./lib/report.mjs";
 
+const run = promisify(execFile);
+const LONGEST_MS = 300_000;
 const RUNS = Number(process.env.RUNS ?? 5);
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const platforms = join(root, "examples", "platforms");
@@ -24,11 +27,14 @@ const named = process.env.SLIPWAY_TEST_KUBECONFIG;
 const started = performance.now();
 const plane = named ? { kubeconfig: named, stop: async () => {} } : await startControlPlane();
 if (!named) console.log(`control plane ready after ${((performance.now() - started) / 1000).toFixed(1)} s`);
+let prepared;
 try {
-  console.log(`${await prepare(plane.kubeconfig)} definitions installed`);
-  const measured = readdirSync(platforms)
-    .filter((name) => name.endsWith(".yaml") && !name.endsWith(".lock.yaml"))
-    .map((name) => measure(join(platforms, name), plane.kubeconfig));
+  prepared = await prepare(plane);
+  console.log(`${prepared.definitions} definitions installed beforehand`);
+  const measured = [];
+  for (const name of readdirSync(platforms))
+    if (name.endsWith(".yaml") && !name.endsWith(".lock.yaml"))
+      measured.push(await measure(join(platforms, name), plane.kubeconfig));
   console.log(
     table([
       ["platform", "objects", "render", "plan", "apply", "plan again", "destroy"],
@@ -40,20 +46,20 @@ try {
     table([["platform", "pods", "CPU", "memory GiB", "storage GiB"], ...measured.map(askRow), ...PUBLISHED]),
   );
 } finally {
+  await prepared?.stop();
   await plane.stop();
 }
 
-function measure(file, kubeconfig) {
+async function measure(file, kubeconfig) {
   const out = mkdtempSync(join(tmpdir(), "slipway-bench-platform-"));
   try {
     const call = (verb, ...args) => slipway(kubeconfig, ["platform", verb, "-f", file, ...args]);
-    const renders = Array.from({ length: RUNS }, () => call("render", "--out", out));
-    const [plan, apply, again, destroy] = [
-      call("plan", "--json"),
-      call("apply", "--no-wait"),
-      call("plan"),
-      call("destroy", "--yes"),
-    ];
+    const renders = [];
+    for (let run = 0; run < RUNS; run++) renders.push(await call("render", "--out", out));
+    const plan = await call("plan", "--json");
+    const apply = await call("apply", "--no-wait", "--yes");
+    const again = await call("plan");
+    const destroy = await call("destroy", "--yes");
     const { objects, capacity } = JSON.parse(plan.stdout);
     const times = [
       quantile(
@@ -72,17 +78,16 @@ function measure(file, kubeconfig) {
 }
 
 /** What it printed, and the milliseconds until it ended, its start included. */
-function slipway(kubeconfig, args) {
+async function slipway(kubeconfig, args) {
   const began = performance.now();
   const env = { ...process.env, KUBECONFIG: kubeconfig };
-  const options = { encoding: "utf8", env, maxBuffer: 64 * 1024 * 1024 };
-  const { status, stdout, stderr } = spawnSync(join(root, "bin", "slipway"), args, options);
-  if (status !== 0) throw new Error(`slipway ${args.join(" ")}: ${status}\n${stdout}${stderr}`);
+  const options = { env, maxBuffer: 64 * 1024 * 1024, timeout: LONGEST_MS };
+  const { stdout } = await run(join(root, "bin", "slipway"), args, options);
   return { stdout, ms: performance.now() - began };
 }
 
 /** The tests' own way to install definitions, bundled: it is TypeScript. */
-async function prepare(kubeconfig) {
+async function prepare({ kubeconfig, state }) {
   const folder = mkdtempSync(join(root, "node_modules", ".slipway-bench-"));
   const outfile = join(folder, "prepare.mjs");
   try {
@@ -92,13 +97,15 @@ async function prepare(kubeconfig) {
       outfile,
       bundle: true,
       packages: "external",
+      // They look for files beside themselves.
+      external: ["./tools/cluster/*"],
       format: "esm",
       platform: "node",
       target: "node20.19",
       logLevel: "warning",
     });
     const bundled = await import(pathToFileURL(outfile).href);
-    return await bundled.prepare(kubeconfig);
+    return await bundled.prepare(kubeconfig, { folder: platforms, ...(state && { state }) });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

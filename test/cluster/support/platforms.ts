@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { createKubernetesTools } from "../../../src/roles/kubernetes-tools.ts";
 import type { Rendered } from "../../../src/targets/kubernetes/render/rendered.ts";
 
-const folder = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "examples", "platforms");
+const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "examples", "platforms");
 
 /** A platform of record. */
 export interface PlatformFile {
@@ -12,8 +12,8 @@ export interface PlatformFile {
   path: string;
 }
 
-/** Every platform in examples/platforms. */
-export function platformFiles(): PlatformFile[] {
+/** Every platform of a folder, by default of examples/platforms. */
+export function platformFiles(folder = EXAMPLES): PlatformFile[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".yaml") && !name.endsWith(".lock.yaml"))
     .map((name) => ({ name: basename(name, ".yaml"), path: join(folder, name) }));

@@ -9,7 +9,8 @@ export async function replaceText(path: string, text: string): Promise<void> {
   try {
     await writeFile(temporary, text);
     await rename(temporary, path);
-  } finally {
+  } catch (error) {
     await rm(temporary, { force: true });
+    throw error;
   }
 }

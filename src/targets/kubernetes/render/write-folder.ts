@@ -6,6 +6,8 @@ import type { RenderedFiles } from "./files.ts";
 
 /** Names what is ours in the folder: nothing else in it is ever removed. */
 const MANIFEST = ".slipway-rendered";
+/** Files that are read or written side by side: one after the other, hundreds of small ones wait for the disk. */
+const AT_ONCE = 8;
 
 /** What became of the files of a folder. */
 export interface FolderChanges {
@@ -24,14 +26,19 @@ export async function writeFolder(folder: string, files: RenderedFiles): Promise
   // First of all: what is written after a crash in between is still known as ours.
   const names = [...files.keys()];
   await replace(join(folder, MANIFEST), listOf(new Set([...before, ...names])));
-  for (const [name, text] of files) {
-    const path = join(folder, name);
-    if ((await textOf(path)) === text) changes.unchanged++;
-    else {
-      await replace(path, text);
-      changes.written++;
+  const waiting = [...files];
+  const write = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [name, text] = next;
+      const path = join(folder, name);
+      if ((await textOf(path)) === text) changes.unchanged++;
+      else {
+        await replace(path, text);
+        changes.written++;
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, write));
   for (const name of before.filter((one) => !files.has(one))) {
     await rm(join(folder, name), { force: true });
     await removeEmpty(folder, dirname(name));

@@ -15,7 +15,8 @@ function writeBlock(value: unknown, indent: string, lines: string[]): void {
 }
 
 function writeFields(map: Record<string, unknown>, indent: string, lines: string[]): void {
-  for (const [key, value] of Object.entries(map)) {
+  for (const key of Object.keys(map)) {
+    const value = map[key];
     if (value === undefined) continue;
     const name = `${indent}${text(key)}:`;
     // A list's dashes stand under its key, as Kubernetes' own files have them.
@@ -43,7 +44,8 @@ function isMap(value: unknown): value is Record<string, unknown> {
 }
 
 function hasFields(map: Record<string, unknown>): boolean {
-  return Object.values(map).some((value) => value !== undefined);
+  for (const key in map) if (map[key] !== undefined) return true;
+  return false;
 }
 
 function isBlock(value: unknown): boolean {

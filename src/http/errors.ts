@@ -472,6 +472,14 @@ export const CATALOGUE = {
     status: 422,
     hint: "Shares lie between 0 and 1; copies need a challenger whose share is 0.",
   },
+  ROUTING_CANNOT: {
+    status: 422,
+    hint: "Leave it out, or set components.slipway.routing to router: our own serve pods then divide the traffic.",
+  },
+  ROUTE_REFUSED: {
+    status: 502,
+    hint: "The cluster has to have the Gateway API, and control the right to write HTTPRoutes: `slipway platform doctor`.",
+  },
   RULE_OUTDATED: { status: 409, hint: "A newer commit of the environment repository is in force already." },
   SERVE_UNREACHABLE: { status: 503, hint: "The serve process is starting again; try once more in a moment." },
   GITOPS_STALLED: {

@@ -74,6 +74,15 @@ export interface TrafficRule {
   protocols: ("v1" | "v2")[];
   /** Which requests go to the prediction log; undefined: none. */
   log?: LogRule;
+  /** Of a pod behind a gateway that divides the traffic: all that comes is `champion`'s, which is this arm of its trial. */
+  divided?: DividedRule;
+}
+
+/** Which part of a division that was made elsewhere a process gets. */
+export interface DividedRule {
+  arm: "champion" | "challenger";
+  /** Version on trial, whichever arm this is. */
+  onTrial?: number;
 }
 
 /** Which requests of a service are kept with their answers. */

@@ -1,4 +1,6 @@
+import { SlipwayError } from "../../http/errors.ts";
 import { readKubeconfig, type ClusterAccess } from "../../targets/kubernetes/cluster/kubeconfig.ts";
+import { gatewaySettings, type GatewaySettings } from "./routing-settings.ts";
 import { optional, setting, type Environment } from "./settings.ts";
 
 /** How a control pod serves models in pods of their own. */
@@ -13,6 +15,8 @@ export interface ServingSettings {
   isKserve: boolean;
   /** The Application of Argo CD that carries the branch out; absent: control does. */
   argoCd?: { namespace: string; name: string };
+  /** Undefined: our own serve pods divide the traffic. */
+  gateway?: GatewaySettings;
 }
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -28,11 +32,24 @@ export function servingSettings(env: Environment, cwd: string): ServingSettings 
     optional(env, name, { allowed: values.join(", "), isRight: (text) => values.includes(text) });
   const pullPolicy = among("SLIPWAY_WORKER_PULL_POLICY", PULL_POLICIES);
   const argoCd = among("SLIPWAY_GITOPS", ENGINES) === "argocd" ? applicationOf(env) : undefined;
+  const gateway = gatewaySettings(env);
+  const isKserve = among("SLIPWAY_VARIANTS", KINDS) === "kserve";
+  if (isKserve && gateway !== undefined)
+    throw new SlipwayError(
+      "SETTING_INVALID",
+      "SLIPWAY_ROUTING can't be gateway where SLIPWAY_VARIANTS is kserve",
+      {
+        where: "SLIPWAY_ROUTING",
+        given: "gateway",
+        allowed: "router",
+      },
+    );
   return {
     access: readKubeconfig({ env, cwd }),
     env,
     image,
-    isKserve: among("SLIPWAY_VARIANTS", KINDS) === "kserve",
+    isKserve,
+    ...(gateway && { gateway }),
     namespace: setting(env, "SLIPWAY_NAMESPACE", {
       allowed: "the platform's own namespace",
       isRight: (text) => NAME.test(text),

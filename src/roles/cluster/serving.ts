@@ -17,8 +17,9 @@ import { ArgoCdCarrier } from "../../targets/kubernetes/serving/argo-cd/carrier.
 import type { ArgoCdCarrierDeps } from "../../targets/kubernetes/serving/argo-cd/carrier.ts";
 import { openKubernetesServing } from "../../targets/kubernetes/serving/backend.ts";
 import type { ClusterEvent } from "../../targets/kubernetes/serving/causes.ts";
-import type { Carrier } from "../../targets/kubernetes/serving/deps.ts";
+import type { Carrier, KubernetesServingDeps } from "../../targets/kubernetes/serving/deps.ts";
 import { MANAGED_BY, MANAGER, WORKER_SECRET, namespaceOf } from "../../targets/kubernetes/serving/names.ts";
+import { openGatewayServing } from "../../targets/kubernetes/serving/gateway/gateway-serving.ts";
 import { readPodLog } from "../../targets/kubernetes/serving/pod-log.ts";
 import { WatchedPods } from "../../targets/kubernetes/serving/watched-pods.ts";
 import { tenantOfWorker, workerToken } from "../../tenancy/worker-tokens.ts";
@@ -32,7 +33,7 @@ const SERVE = { "app.kubernetes.io/name": "slipway", "app.kubernetes.io/componen
 
 /** Models in pods of their own, and what these pods ask of control. */
 export async function openServing(
-  { access, env, namespace, image, pullPolicy, isKserve, argoCd }: ServingSettings,
+  { access, env, namespace, image, pullPolicy, isKserve, argoCd, gateway }: ServingSettings,
   deps: TargetDeps,
 ): Promise<{ backend: ServingControl; routes: (app: FastifyInstance) => void; start: () => void }> {
   const { config, clock, ids, db, blobs, repositories, signal } = deps;
@@ -41,10 +42,17 @@ export async function openServing(
   const client = new ClusterClient(connect(access, { credentials, clock }));
   const open = connectStreams(access, { credentials });
   const pods = new WatchedPods({ client, open, clock, signal, log });
-  const { carrier, keep } = carrierOf({ client, clock, signal, log }, { isKserve, argoCd });
+  const { carrier, keep } = carrierOf(
+    { client, clock, signal, log },
+    {
+      isKserve,
+      argoCd,
+      hasRoutes: gateway !== undefined,
+    },
+  );
   const archives = new ArchiveStore(blobs);
   const placeOf = (tenant: string): string => namespaceOf(namespace, tenant);
-  const backend = await openKubernetesServing({
+  const serving: KubernetesServingDeps = {
     pods,
     clock,
     signal,
@@ -76,7 +84,11 @@ export async function openServing(
       (await client.listKind("v1", "Event", { namespace: place })) as unknown as ClusterEvent[],
     podLog: (pod, lines) => readPodLog(open, pod, lines),
     incarnation: ids.sortable("sum"),
-  });
+  };
+  const tokenOf = (tenant: string): string => workerToken(config.internalToken, tenant);
+  const backend = await (gateway === undefined
+    ? openKubernetesServing(serving)
+    : openGatewayServing({ ...serving, ...gateway, tokenOf }));
   return {
     backend,
     routes: (app) =>
@@ -98,10 +110,17 @@ export async function openServing(
 /** Who makes the cluster be as the branch says, and what keeps it so. */
 function carrierOf(
   deps: Omit<ArgoCdCarrierDeps, "application">,
-  { isKserve, argoCd }: Pick<ServingSettings, "isKserve"> & { argoCd: ServingSettings["argoCd"] | undefined },
+  {
+    isKserve,
+    argoCd,
+    hasRoutes,
+  }: Pick<ServingSettings, "isKserve"> & {
+    argoCd: ServingSettings["argoCd"] | undefined;
+    hasRoutes: boolean;
+  },
 ): { carrier: Carrier; keep: () => Promise<void> } {
   if (argoCd === undefined) {
-    const carrier = new Applier({ ...deps, isKserve });
+    const carrier = new Applier({ ...deps, isKserve, hasRoutes });
     return { carrier, keep: () => carrier.heal() };
   }
   const carrier = new ArgoCdCarrier({ ...deps, application: argoCd });

@@ -7,6 +7,7 @@ import { digestOf } from "../../http/credentials.ts";
 import { createGuard } from "../../http/guard.ts";
 import { EXPOSITION_TYPE, Exposition } from "../../monitoring/exposition.ts";
 import { addOutcomes } from "../../serving/outcome-metrics.ts";
+import { createAdminServer } from "../../serving/admin/admin-server.ts";
 import { adminHandlers } from "../../serving/admin/handlers.ts";
 import { sendJson } from "../../serving/router/answers.ts";
 import { CallerBook } from "../../serving/router/caller-book.ts";
@@ -19,6 +20,8 @@ const MAX_BODY_BYTES = 100 * 1024 * 1024;
 
 export interface WorkerHttp {
   readonly server: Server;
+  /** What control says and asks, where a gateway sends the requests. */
+  readonly admin?: Server;
   /** From now on the model answers: requests go to the pod's own port of frames. */
   serve(framesPort: number): Promise<void>;
   /** It answers what comes, and says that nothing more should come. */
@@ -28,10 +31,11 @@ export interface WorkerHttp {
 
 /** Open Inference of the pod's one model, and what the cluster asks a pod: /health, /ready, /metrics. */
 export async function createWorkerHttp(settings: WorkerSettings, clock: Clock): Promise<WorkerHttp> {
-  const { cacheDir, service, version, tenant, token } = settings;
+  const { cacheDir, service, version, tenant, token, door } = settings;
   const ownDir = join(cacheDir, "pods", `${settings.framesPort}`);
   await mkdir(ownDir, { recursive: true });
-  let isReady = false;
+  let isLoaded = false;
+  let isLeaving = false;
   const router = await createRouter({
     serveDir: ownDir,
     runDir: ownDir,
@@ -44,35 +48,41 @@ export async function createWorkerHttp(settings: WorkerSettings, clock: Clock): 
       token,
     }),
     clock,
-    // No browser comes here, and who may come is the network's policy: a gateway passes its own hosts on.
+    // No browser comes here. Who may come is the network's policy, and with a gateway in front a matter of tokens.
     guard: createGuard({ host: settings.host, allowedHosts: ["*"] }),
     callers: new CallerBook({
       path: join(ownDir, "tokens.json"),
-      platformSha256: null,
+      platformSha256: door === undefined ? null : digestOf(token),
       stepSha256: digestOf(token),
       now: () => clock.now(),
     }),
     version: "",
   });
-  const admin = adminHandlers(router);
+  const handlers = adminHandlers(router);
+  // Until control has told what requests count for, and who may call, none should come by a gateway.
+  const isReady = () => isLoaded && !isLeaving && (door === undefined || router.told.isComplete);
   const own: Record<string, (res: ServerResponse) => unknown> = {
     "/health": (res) => sendJson(res, 200, '{"status":"ok"}'),
-    "/ready": (res) => sendJson(res, isReady ? 200 : 503, JSON.stringify({ ready: isReady })),
+    "/ready": (res) => sendJson(res, isReady() ? 200 : 503, JSON.stringify({ ready: isReady() })),
     "/metrics": (res) => metrics(res),
   };
   async function metrics(res: ServerResponse): Promise<void> {
     const page = new Exposition();
-    addOutcomes(page, await admin.outcomes(null, new AbortController().signal));
+    addOutcomes(page, await handlers.outcomes(null, new AbortController().signal));
     res.writeHead(200, { "content-type": EXPOSITION_TYPE }).end(page.text());
   }
   // What the cluster asks of a pod is about this pod, not about services: it comes before the router.
   const server = createServer({ keepAliveTimeout: 75_000 }, (req: IncomingMessage, res) => {
     const path = (req.url ?? "/").split("?", 1)[0] ?? "/";
+    // A gateway keeps connections: it should begin no request on one that is about to end.
+    if (isLeaving) res.shouldKeepAlive = false;
     if (Object.hasOwn(own, path)) own[path]?.(res);
     else router.http.emit("request", req, res);
   });
+  const admin = door && createAdminServer(handlers, { tokenSha256: digestOf(token), isReady });
   return {
     server,
+    ...(admin && { admin }),
     async serve(framesPort) {
       const stop = new AbortController();
       const spec = {
@@ -85,6 +95,9 @@ export async function createWorkerHttp(settings: WorkerSettings, clock: Clock): 
         endpoints: [`self:${framesPort}`],
       };
       await router.variants.prepare(spec).pool.ready(stop.signal);
+      isLoaded = true;
+      // What the requests of a gateway count for is control's to say.
+      if (door !== undefined) return;
       router.rules.put({
         service,
         commit: settings.digest,
@@ -95,13 +108,14 @@ export async function createWorkerHttp(settings: WorkerSettings, clock: Clock): 
         maxBodyBytes: MAX_BODY_BYTES,
         protocols: ["v1", "v2"],
       });
-      isReady = true;
     },
     leave() {
-      isReady = false;
+      isLeaving = true;
     },
     close() {
       server.close();
+      admin?.close();
+      admin?.closeAllConnections();
       server.closeIdleConnections();
       router.variants.detach();
       router.seen.close();

@@ -1,5 +1,6 @@
 import type { ModelFormat } from "../../serving/backend.ts";
 import { HTTP_ADDRESS, port, setting, whole, type Environment } from "./settings.ts";
+import { routing } from "./routing-settings.ts";
 
 /** What a pod that serves one model is told, by `SLIPWAY_*` variables. */
 export interface WorkerSettings {
@@ -16,6 +17,11 @@ export interface WorkerSettings {
   host: string;
   framesPort: number;
   httpPort: number;
+  /**
+   * A gateway sends callers' requests to the pod: who calls is asked here, requests are counted here, and control says at
+   * that port who may call and what a request counts for. undefined: requests come by our router alone.
+   */
+  door?: { adminPort: number };
   /** Folder of models and environments; may be a volume that outlives the pod. */
   cacheDir: string;
   /** undefined: no limit of its own; the container's holds. */
@@ -48,6 +54,7 @@ export function workerSettings(env: Environment): WorkerSettings {
     host: env["SLIPWAY_HOST"] || "::",
     framesPort: port(env, "SLIPWAY_FRAMES_PORT", 4620),
     httpPort: port(env, "SLIPWAY_HTTP_PORT", 4621),
+    ...(routing(env) === "gateway" && { door: { adminPort: port(env, "SLIPWAY_ADMIN_PORT", 4605) } }),
     cacheDir: env["SLIPWAY_CACHE"] || "/var/cache/slipway",
     memoryBytes: memory ? whole(env, "SLIPWAY_MEMORY_BYTES", 1) : undefined,
     threads: whole(env, "SLIPWAY_THREADS", 1, 1),

@@ -20,6 +20,8 @@ const MAX_FRAME_BYTES = 260 * 1024 * 1024;
 const MAX_BATCH_ROWS = 256;
 /** Until every serve pod has heard that this one goes. */
 const LEAVE_MS = 2_000;
+/** Until a gateway has: it gathers changes for some seconds. */
+const LEAVE_GATEWAY_MS = 8_000;
 /** Of what a container may say at its end. */
 const MAX_LAST_WORDS = 3_000;
 
@@ -38,11 +40,12 @@ export async function workerRole({ env }: Invocation): Promise<void> {
   const pod: { http?: WorkerHttp; worker?: Worker } = {};
   process.on("SIGTERM", () => {
     stop.abort(new Error("the pod ends"));
-    void leave(pod).finally(() => process.exit(0));
+    void leave(pod, settings).finally(() => process.exit(0));
   });
   try {
     pod.http = await createWorkerHttp(settings, systemClock);
     await listen(pod.http.server, settings.host, settings.httpPort);
+    if (pod.http.admin && settings.door) await listen(pod.http.admin, settings.host, settings.door.adminPort);
     pod.worker = await load(settings, stepEnvironment(env), stop.signal);
     await pod.http.serve(settings.framesPort);
     note(`serves version ${settings.version} of ${settings.service}`);
@@ -105,10 +108,13 @@ async function interpreter(
 }
 
 /** What has come is answered, and what still comes while the news that it goes is on its way. */
-async function leave({ http, worker }: { http?: WorkerHttp; worker?: Worker }): Promise<void> {
+async function leave(
+  { http, worker }: { http?: WorkerHttp; worker?: Worker },
+  { door }: WorkerSettings,
+): Promise<void> {
   http?.leave();
   if (worker === undefined) return;
-  await systemClock.sleep(LEAVE_MS);
+  await systemClock.sleep(door === undefined ? LEAVE_MS : LEAVE_GATEWAY_MS);
   await worker.close();
   http?.close();
 }

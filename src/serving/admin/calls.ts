@@ -11,6 +11,8 @@ export interface AdminCalls {
   route: { request: TrafficRule; answer: null };
   unroute: { request: { service: string; order: number }; answer: null };
   "stop-challenger": { request: VariantRef; answer: null };
+  /** Of a process behind a gateway: what share the units of an interval were, which is told when it is over. */
+  settle: { request: SettledInterval; answer: null };
   state: { request: null; answer: { rules: TrafficRule[]; variants: VariantState[] } };
   outcomes: { request: null; answer: OutcomeReport };
   figures: { request: null; answer: ServingFigures };
@@ -26,6 +28,15 @@ export interface AdminCalls {
   complete: { request: null; answer: null };
   callers: { request: PredictionCallers; answer: { used: string[] } };
   logs: { request: VariantRef & { lines: number }; answer: string[] };
+}
+
+/** What was counted under `from` counts under `to` from now on, as assigned with that share. */
+export interface SettledInterval {
+  service: string;
+  from: string;
+  to: string;
+  /** 0 to 1, of the challenger. */
+  share: number;
 }
 
 export type AdminCall = keyof AdminCalls;

@@ -57,6 +57,10 @@ export function adminHandlers(router: Router): AdminHandlers {
       await snapshot.save();
       return null;
     },
+    async settle({ service, from, to, share }) {
+      router.outcomes.settle(service, from, { epoch: to, share });
+      return null;
+    },
     state: async () => ({
       rules: rules.state().rules.map(ruleInForce),
       variants: variants.states(),

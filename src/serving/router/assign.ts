@@ -1,4 +1,4 @@
-import type { TrafficRule } from "../backend.ts";
+import type { DividedRule, TrafficRule } from "../backend.ts";
 
 export interface RuleInForce {
   rule: TrafficRule;
@@ -33,6 +33,7 @@ export function shadowInForce({ rule, stopped }: RuleInForce): number {
  */
 export function assign(inForce: RuleInForce, point: number): Assignment {
   const { rule, stopped } = inForce;
+  if (rule.divided !== undefined) return divided(rule, rule.divided);
   const share = shareInForce(inForce);
   const epoch = stopped ? `${rule.commit}!` : rule.commit;
   if (rule.challenger === undefined) return { version: rule.champion, arm: "champion", epoch, share };
@@ -44,6 +45,12 @@ export function assign(inForce: RuleInForce, point: number): Assignment {
     share,
     onTrial: rule.challenger,
   };
+}
+
+/** Somebody else drew it: what share that was is told when the interval is over. */
+function divided({ champion, commit }: TrafficRule, { arm, onTrial }: DividedRule): Assignment {
+  const share = arm === "challenger" ? 1 : 0;
+  return { version: champion, arm, epoch: commit, share, ...(onTrial === undefined ? {} : { onTrial }) };
 }
 
 /**

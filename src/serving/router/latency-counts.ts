@@ -19,6 +19,15 @@ export class LatencyCounts {
     this.#sum += milliseconds;
   }
 
+  addAll(other: LatencyCounts): void {
+    const { counts, sum } = other.histogram();
+    for (const [bucket, count] of counts) {
+      const own = this.#reaching(bucket);
+      own[bucket - this.#first] = (own[bucket - this.#first] ?? 0) + count;
+    }
+    this.#sum += sum;
+  }
+
   histogram(): LatencyHistogram {
     const counts: [number, number][] = [];
     this.#counts?.forEach((count, at) => {

@@ -15,6 +15,8 @@ const WARM_UP_MS = 3_000;
 
 export interface OutcomeCell {
   readonly assignment: Assignment;
+  /** What it was counted into since; units that were under way then are counted there too. */
+  into?: OutcomeCell;
   readonly trial: Trial | undefined;
   started: number;
   finished: number;
@@ -55,7 +57,8 @@ export class OutcomeCounters {
     return cell;
   }
 
-  finish(cell: OutcomeCell, failed: boolean, milliseconds: number): void {
+  finish(begun: OutcomeCell, failed: boolean, milliseconds: number): void {
+    const cell = present(begun);
     cell.finished += 1;
     if (failed) cell.failed += 1;
     (this.#isWarmUp(cell, milliseconds) ? cell.warmUp : cell.latency).add(milliseconds);
@@ -64,17 +67,19 @@ export class OutcomeCounters {
   /** The challenger failed, and the champion answered in its stead; both tries took so long. */
   fallBack(cell: OutcomeCell, milliseconds: number): void {
     this.finish(cell, true, milliseconds);
-    cell.fellBack += 1;
+    present(cell).fellBack += 1;
   }
 
   /** @param milliseconds that the caller had waited */
-  abort(cell: OutcomeCell, milliseconds: number): void {
+  abort(begun: OutcomeCell, milliseconds: number): void {
+    const cell = present(begun);
     cell.aborted += 1;
     this.#waited(cell, milliseconds);
   }
 
   /** The challenger failed, and the caller went away while the champion was asked. @param milliseconds that it had waited */
-  leaveFailed(cell: OutcomeCell, milliseconds: number): void {
+  leaveFailed(begun: OutcomeCell, milliseconds: number): void {
+    const cell = present(begun);
     cell.finished += 1;
     cell.failed += 1;
     cell.leftFailed += 1;
@@ -83,11 +88,26 @@ export class OutcomeCounters {
 
   /** The platform ended it itself: that is neither an outcome nor anything that a caller did. */
   stop(cell: OutcomeCell): void {
-    cell.stopped += 1;
+    present(cell).stopped += 1;
   }
 
   #waited(cell: OutcomeCell, milliseconds: number): void {
     if (!this.#isWarmUp(cell, milliseconds)) cell.abortedLatency.add(milliseconds);
+  }
+
+  /**
+   * What was counted under an epoch, and what of it is still under way, is counted under another one and with that share
+   * from now on. Nothing happens where nothing was counted under it.
+   */
+  settle(service: string, from: string, to: { epoch: string; share: number }): void {
+    const cells = this.#services.get(service);
+    for (const [key, cell] of cells ?? []) {
+      if (cell.assignment.epoch !== from) continue;
+      cells?.delete(key);
+      const target = this.#cell(service, { ...cell.assignment, ...to });
+      addCounts(target, cell);
+      cell.into = target;
+    }
   }
 
   report(): OutcomeCounter[] {
@@ -168,3 +188,17 @@ export class OutcomeCounters {
     };
   }
 }
+
+function present(cell: OutcomeCell): OutcomeCell {
+  let found = cell;
+  while (found.into !== undefined) found = found.into;
+  return found;
+}
+
+function addCounts(target: OutcomeCell, cell: OutcomeCell): void {
+  for (const name of COUNTS) target[name] += cell[name];
+  for (const name of LATENCIES) target[name].addAll(cell[name]);
+}
+
+const COUNTS = ["started", "finished", "failed", "aborted", "fellBack", "leftFailed", "stopped"] as const;
+const LATENCIES = ["latency", "abortedLatency", "warmUp"] as const;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TrafficRule } from "../backend.ts";
-import { REQUEST_ID } from "../request-id.ts";
+import { REQUEST_ID, VARIANT_HEADER } from "../request-id.ts";
 import { bodyKind } from "./body-kind.ts";
 import type { BodyKind } from "./body-kind.ts";
 import { callerTimeout } from "./deadline.ts";
@@ -56,7 +56,12 @@ export function handleInfer(
       trace?.end(status);
       return deps.requests.count(target, undefined, status);
     }
-    return Unit.begin(reply, { target, requestId, kind, body, headers: req.headers, timeoutMs, trace }, deps);
+    const asked = namedTarget(target, rule, req.headers);
+    return Unit.begin(
+      reply,
+      { target: asked, requestId, kind, body, headers: req.headers, timeoutMs, trace },
+      deps,
+    );
   };
   return readBody(req, rule.maxBodyBytes, taken, prefix);
 }
@@ -82,6 +87,17 @@ function targetOf(route: InferRoute, { rules }: PredictionDeps): InferTarget | R
   const which =
     services.length === 0 ? "no model is served yet" : `${services.length} models are served here`;
   return { status: 404, message: `${which}: POST /endpoints/MODEL/invocations names one` };
+}
+
+/** Behind a gateway a request that names its variant comes by a route of its own: its weights didn't choose it. */
+function namedTarget(
+  target: InferTarget,
+  { champion, divided }: TrafficRule,
+  headers: IncomingMessage["headers"],
+): InferTarget {
+  return divided !== undefined && headers[VARIANT_HEADER] !== undefined
+    ? { ...target, version: champion }
+    : target;
 }
 
 /** What can be refused before the body is read, else what it is. */

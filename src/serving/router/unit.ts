@@ -8,6 +8,7 @@ import type { TrafficRule } from "../backend.ts";
 import type { InferTarget, PredictionDeps } from "./prediction-deps.ts";
 import type { Reply } from "./reply.ts";
 import type { Sample } from "./sample-log.ts";
+import { VARIANT_HEADER } from "../request-id.ts";
 import { CLIENT_LEFT } from "./request-counts.ts";
 import { ShadowPair } from "./shadow-pair.ts";
 import { SingleOutcome } from "./unit-outcome.ts";
@@ -146,7 +147,7 @@ export class Unit {
   #answer(tried: Tried): void {
     this.#isDone = true;
     clearTimeout(this.#timer);
-    const headers: Headers = { "x-slipway-variant": String(this.#version) };
+    const headers: Headers = { [VARIANT_HEADER]: String(this.#version) };
     if (this.#fallback !== undefined) headers["x-slipway-fallback"] = String(this.#fallback.version);
     if ("error" in tried) this.#reply.fail(tried.status, tried.error, { ...headers, ...tried.headers });
     else this.#reply.answer(tried.status, tried.body, headers, tried.isBinary);

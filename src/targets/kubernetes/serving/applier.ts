@@ -4,7 +4,7 @@ import { identityKey, identityOf } from "../object.ts";
 import type { KubernetesObject, ObjectIdentity } from "../object.ts";
 import type { Carrier } from "./deps.ts";
 import { objectsIn } from "./branch-state.ts";
-import { refusalOf } from "./causes.ts";
+import { applyByForce } from "./apply-by-force.ts";
 import type { Cause } from "./causes.ts";
 import { MANAGED_BY, MANAGER } from "./names.ts";
 
@@ -15,6 +15,8 @@ export interface ApplierDeps {
   log(error: unknown, where: string): void;
   /** Variants may be InferenceServices: control has the right to look for them only where they are. */
   isKserve: boolean;
+  /** Services have routes of their own: control has rights on these only then. */
+  hasRoutes?: boolean;
 }
 
 interface Wanted {
@@ -31,6 +33,7 @@ const KINDS = [
   ["autoscaling/v2", "HorizontalPodAutoscaler"],
 ] as const;
 const KSERVE = ["serving.kserve.io/v1beta1", "InferenceService"] as const;
+const ROUTE = ["gateway.networking.k8s.io/v1", "HTTPRoute"] as const;
 /** Whatever somebody changed by hand is put back within this. */
 const HEAL_MS = 15_000;
 
@@ -44,6 +47,8 @@ export class Applier implements Carrier {
   /** Text of each object as it was applied last, by identity. */
   readonly #applied = new Map<string, { identity: ObjectIdentity; text: string }>();
   readonly #swept = new Set<string>();
+  /** By path: what comes before the branch, and what the branch said then. */
+  readonly #ahead = new Map<string, { text: string; before: string | undefined }>();
   #latest: { commit: string; files: ReadonlyMap<string, string> } | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -53,7 +58,22 @@ export class Applier implements Carrier {
 
   carryOut(commit: string, files: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Cause>> {
     this.#latest = { commit, files };
+    for (const [path, { before }] of this.#ahead) if (files.get(path) !== before) this.#ahead.delete(path);
     return this.#inTurn(() => this.#apply(this.#latest?.files ?? files));
+  }
+
+  /** Waits for nothing that is under way; what of it was sent before is put right after it. */
+  async first(path: string, text: string): Promise<Cause | undefined> {
+    this.#ahead.set(path, { text, before: this.#latest?.files.get(path) });
+    const objects = objectsIn(text);
+    const causes = await Promise.all(objects.map((object) => applyByForce(this.#deps.client, object)));
+    for (const object of objects) this.#applied.delete(identityKey(identityOf(object)));
+    const { commit, files } = this.#latest ?? {};
+    if (commit !== undefined && files !== undefined)
+      void this.#inTurn(() => this.#apply(this.#latest?.files ?? files)).catch((error: unknown) =>
+        this.#deps.log(error, `putting ${path} in force`),
+      );
+    return causes.find((cause) => cause !== undefined);
   }
 
   /** Puts back what somebody changed, until the signal is aborted. */
@@ -80,12 +100,15 @@ export class Applier implements Carrier {
   async #apply(files: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Cause>> {
     const refused = new Map<string, Cause>();
     const wanted = new Map<string, Wanted>();
-    for (const [path, text] of files)
-      for (const object of objectsIn(text))
+    for (const [path, said] of files)
+      for (const object of objectsIn(this.#ahead.get(path)?.text ?? said))
         wanted.set(identityKey(identityOf(object)), { path, object, text: JSON.stringify(object) });
     for (const [key, { path, object, text }] of wanted) {
       if (this.#applied.get(key)?.text === text) continue;
-      const cause = await this.#one(object);
+      // Said to come first while this was under way.
+      const ahead = this.#ahead.get(path);
+      if (ahead !== undefined && !objectsIn(ahead.text).some((one) => JSON.stringify(one) === text)) continue;
+      const cause = await applyByForce(this.#deps.client, object);
       if (cause === undefined) this.#applied.set(key, { identity: identityOf(object), text });
       else refused.set(path, cause);
     }
@@ -101,28 +124,15 @@ export class Applier implements Carrier {
     return refused;
   }
 
-  /** By force: what runs is what Git says, and these objects are nobody else's. */
-  async #one(object: KubernetesObject): Promise<Cause | undefined> {
-    const name = `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`;
-    const applied = await this.#deps.client.apply(object, { force: true, manager: MANAGER });
-    switch (applied.result) {
-      case "applied":
-        return undefined;
-      case "no-namespace":
-        return refusalOf(name, `there is no namespace ${object.metadata.namespace}`);
-      case "no-kind":
-        return refusalOf(name, `it has no ${object.kind} in ${object.apiVersion}`);
-      case "conflict":
-        return refusalOf(name, applied.conflicts.map(({ manager }) => `${manager} owns it`).join(", "));
-      case "refused":
-        return refusalOf(name, applied.status.message);
-    }
-  }
-
   /** Finds what a former leader left behind: it is ours, and is known from now on. */
   async #sweep(namespace: string): Promise<void> {
     if (this.#swept.has(namespace)) return;
-    for (const [apiVersion, kind] of this.#deps.isKserve ? [...KINDS, KSERVE] : KINDS) {
+    const { isKserve, hasRoutes = false } = this.#deps;
+    for (const [apiVersion, kind] of [
+      ...KINDS,
+      ...(isKserve ? [KSERVE] : []),
+      ...(hasRoutes ? [ROUTE] : []),
+    ]) {
       const selection = { namespace, labelSelector: `${MANAGED_BY}=${MANAGER}` };
       for (const found of await this.#deps.client.listKind(apiVersion, kind, selection)) {
         const identity = identityOf(found);

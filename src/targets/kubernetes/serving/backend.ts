@@ -173,6 +173,16 @@ export class KubernetesServing implements ServingControl {
       );
   }
 
+  /** What is in force, for whoever divides traffic beside this. */
+  get rules(): RuleBook {
+    return this.#rules;
+  }
+
+  /** All that are prepared, or are being prepared. */
+  variants(): PodVariant[] {
+    return [...this.#variants.values()];
+  }
+
   /** Tenants that have something to run. */
   tenants(): string[] {
     return [...new Set([...this.#variants.values()].map(({ tenant }) => tenant))];
@@ -328,11 +338,8 @@ export class KubernetesServing implements ServingControl {
   }
 
   #fileOf(variant: PodVariant): string {
-    const { image, url, isKserve, pullPolicy } = this.#deps;
     const namespace = this.#namespace(variant.tenant);
-    return fileOf(
-      renderVariant(variant, { namespace, image, url, isKserve, ...(pullPolicy && { pullPolicy }) }),
-    );
+    return fileOf(renderVariant(variant, { ...this.#deps, namespace }));
   }
 
   async #drop(variant: PodVariant): Promise<void> {

@@ -16,6 +16,11 @@ export interface Carrier {
     files: ReadonlyMap<string, string>,
     signal?: AbortSignal,
   ): Promise<ReadonlyMap<string, Cause>>;
+  /**
+   * Makes the objects of a file be as this text says before the branch does, and keeps them so until the branch says
+   * anything else of that file than it does now. Answers what the cluster refused.
+   */
+  first?(path: string, text: string): Promise<Cause | undefined>;
 }
 
 export interface KubernetesServingDeps extends Pick<
@@ -29,6 +34,7 @@ export interface KubernetesServingDeps extends Pick<
   url: string;
   isKserve: boolean;
   pullPolicy?: string;
+  isBehindGateway?: boolean;
   branch: RenderedBranch;
   carrier: Carrier;
   archives: Pick<ArchiveStore, "keep" | "drop">;

@@ -34,9 +34,21 @@ export class OutcomeMerge {
     return before && this.#end(before);
   }
 
+  /** Of processes that go on and of those that are gone. */
+  all(): OutcomeReport[] {
+    return [...this.#gone.values(), ...this.#living.values()];
+  }
+
+  /** Says anew what processes that are gone had counted; answers the reports that became others. */
+  rewriteGone(change: (report: OutcomeReport) => OutcomeReport | undefined): OutcomeReport[] {
+    const changed = [...this.#gone.values()].flatMap((report) => change(report) ?? []);
+    for (const report of changed) this.#gone.set(report.incarnation, report);
+    return changed;
+  }
+
   /** @param at milliseconds since the epoch */
   report(at: number): OutcomeReport {
-    const all = [...this.#gone.values(), ...this.#living.values()];
+    const all = this.all();
     return {
       at,
       incarnation: this.#incarnation,

@@ -1,4 +1,5 @@
 import { CONFINED } from "../components/parts/place.ts";
+import { ADMIN_PORT, ADMIN_PORT_NAME } from "../components/slipway/roles.ts";
 import type { KubernetesObject } from "../object.ts";
 import { SERVING } from "../tenants/accounts.ts";
 import {
@@ -25,6 +26,8 @@ export interface VariantPlace {
   url: string;
   /** A variant is KServe's where that is installed. */
   isKserve: boolean;
+  /** A gateway sends callers' requests to its pods. */
+  isBehindGateway?: boolean;
   /** Default: the cluster's own, by the image's tag. */
   pullPolicy?: string;
 }
@@ -154,7 +157,7 @@ function podSpec(variant: PodVariant, place: VariantPlace, container = "model"):
   };
 }
 
-function serverOf(variant: PodVariant, { url }: VariantPlace): object {
+function serverOf(variant: PodVariant, { url, isBehindGateway = false }: VariantPlace): object {
   const { service, version, tenant, format, digest, cpu = DEFAULT_CPU } = variant;
   const memoryBytes = variant.memoryBytes ?? DEFAULT_MEMORY_BYTES;
   const value = (name: string, text: string | number) => ({ name, value: String(text) });
@@ -165,8 +168,10 @@ function serverOf(variant: PodVariant, { url }: VariantPlace): object {
     ports: [
       { name: "http", containerPort: HTTP_PORT },
       { name: "frames", containerPort: FRAMES_PORT },
+      ...(isBehindGateway ? [{ name: ADMIN_PORT_NAME, containerPort: ADMIN_PORT }] : []),
     ],
     env: [
+      ...(isBehindGateway ? [value("SLIPWAY_ROUTING", "gateway")] : []),
       value("SLIPWAY_SERVICE", service),
       value("SLIPWAY_VERSION", version),
       value("SLIPWAY_TENANT", tenant),

@@ -10,16 +10,17 @@ import type { Pod, PodSource } from "./pods.ts";
 
 export interface ServeFleetDeps {
   pods: PodSource;
-  /** Of serve's pods. */
+  /** Of the pods that are meant. */
   labels: Readonly<Record<string, string>>;
   /** Name of the container's port that takes control's calls. */
   portName: string;
-  token: string;
+  /** Shown to them. */
+  token: string | ((pod: Pod) => string);
   clock: Clock;
   signal: AbortSignal;
   log(error: unknown, where: string): void;
   /** Tells a process all that is in force; called anew until it succeeds. */
-  welcome(control: ServingControl, signal: AbortSignal): Promise<void>;
+  welcome(control: ServingControl, signal: AbortSignal, member: Member): Promise<void>;
   /** A pod isn't there any more. */
   left(pod: string): void;
 }
@@ -28,12 +29,13 @@ export interface ServeFleetDeps {
 export interface Member {
   /** The pod's uid. */
   pod: string;
+  labels: Readonly<Record<string, string>>;
   control: ServingControl;
+  client: AdminClient;
 }
 
 interface Known extends Member {
   key: string;
-  client: AdminClient;
   gone: AbortController;
   /** Resolves when it knows all; rejects when it is gone before. */
   told: Promise<void>;
@@ -45,7 +47,7 @@ const AGAIN_MS = 250;
 const WELCOME_AGAIN_MS = 500;
 const AWAY = new Set(["SERVE_UNREACHABLE", "TIMEOUT"]);
 
-/** All serve pods: what is said is said to each of them, and whoever comes anew is told everything before it is ready. */
+/** All pods of a kind that control talks to: what is said is said to each of them, and whoever comes anew is told everything before it is ready. */
 export class ServeFleet {
   readonly #deps: ServeFleetDeps;
   readonly #known = new Map<string, Known>();
@@ -97,24 +99,28 @@ export class ServeFleet {
   }
 
   /**
-   * Does it with every process, and resolves when all have acknowledged. One that isn't ready and doesn't answer is told
+   * Does it with every process that is meant, and resolves when all have acknowledged. One that isn't ready and doesn't answer is told
    * everything when it is back; SERVE_UNREACHABLE when one that is ready stays silent.
    */
-  async all(act: (control: ServingControl) => Promise<unknown>): Promise<void> {
+  async all(
+    act: (control: ServingControl, member: Member) => Promise<unknown>,
+    isMeant: (member: Member) => boolean = () => true,
+  ): Promise<void> {
     const deadline = this.#deps.clock.now() + PATIENCE_MS;
-    await Promise.all([...this.#known.values()].map((known) => this.#one(known, act, deadline)));
+    const meant = [...this.#known.values()].filter(isMeant);
+    await Promise.all(meant.map((known) => this.#one(known, act, deadline)));
   }
 
   async #one(
     known: Known,
-    act: (control: ServingControl) => Promise<unknown>,
+    act: (control: ServingControl, member: Member) => Promise<unknown>,
     deadline: number,
   ): Promise<void> {
     const { clock } = this.#deps;
     for (;;) {
       try {
         await known.told;
-        await act(known.control);
+        await act(known.control, known);
         return;
       } catch (error) {
         const isAway = error instanceof SlipwayError && AWAY.has(error.code);
@@ -149,11 +155,13 @@ export class ServeFleet {
     const endpoint = endpointOf(pod, portName) ?? "";
     const colon = endpoint.lastIndexOf(":");
     const host = endpoint.slice(0, colon).replaceAll(/[[\]]/g, "");
-    const address = { host, port: Number(endpoint.slice(colon + 1)), token };
+    const shown = typeof token === "string" ? token : token(pod);
+    const address = { host, port: Number(endpoint.slice(colon + 1)), token: shown };
     const client = createAdminClient({ address, clock, patienceMs: 0 });
     const known: Known = {
       key: keyOf(pod, portName),
       pod: uidOf(pod),
+      labels: pod.metadata.labels ?? {},
       client,
       control: servingControl(client),
       gone: new AbortController(),
@@ -169,21 +177,22 @@ export class ServeFleet {
     known.told.catch(() => undefined);
   }
 
-  async #welcome({ client, control, gone, pod }: Known): Promise<void> {
+  async #welcome(known: Known): Promise<void> {
+    const { client, control, gone, pod } = known;
     const { clock, welcome, log, signal } = this.#deps;
     const either = eitherSignal(gone.signal, signal);
     const ending = either.signal;
     for (let failures = 0; ; failures++) {
       try {
         ending.throwIfAborted();
-        await welcome(control, ending);
+        await welcome(control, ending, known);
         await client.call("complete", null);
         either.release();
         return;
       } catch (error) {
         ending.throwIfAborted();
         // It starts, or restarts: that needs no words at first.
-        if (failures === 20) log(error, `telling serve pod ${pod} what is in force`);
+        if (failures === 20) log(error, `telling pod ${pod} what is in force`);
       }
       await clock.sleep(WELCOME_AGAIN_MS, ending);
     }

@@ -11,6 +11,7 @@ import { createApp } from "../../../../src/http/server.ts";
 import { adminToken } from "../../../../src/roles/cluster/internal-tokens.ts";
 import { archiveRoutes } from "../../../../src/serving/archive/archive-routes.ts";
 import { ArchiveStore } from "../../../../src/serving/archive/archive-store.ts";
+import type { ServingControl } from "../../../../src/serving/admin/serving-control.ts";
 import type { GoneCounts } from "../../../../src/serving/gone-counts.ts";
 import type { OutcomeReport } from "../../../../src/serving/outcomes.ts";
 import { createFolderBlobs } from "../../../../src/store/folder-blobs.ts";
@@ -22,19 +23,21 @@ import { freePorts } from "../../../support/pod-process.ts";
 import { eventually } from "../../../support/serving-platform.ts";
 import { StandInCluster } from "./stand-in-cluster.ts";
 
-const SECRET = "internal-secret-of-at-least-thirty-two-characters";
+export const SECRET = "internal-secret-of-at-least-thirty-two-characters";
 const TOKEN = "slipway_admin_of_at_least_thirty_two_characters";
 const SERVE = { "app.kubernetes.io/name": "slipway", "app.kubernetes.io/component": "serve" };
 
-export interface ServingWorldParts {
-  backend: KubernetesServing;
+type Backend = ServingControl & { start(): void };
+
+export interface ServingWorldParts<Kind extends Backend = KubernetesServing> {
+  backend: Kind;
   cluster: StandInCluster;
   gone: GoneCounts;
   /** Public addresses of the serve pods. */
   urls: string[];
   headers: Record<string, string>;
   /** Another leader, from the same branch. */
-  takeOver(): Promise<KubernetesServing>;
+  takeOver(): Promise<Kind>;
   model(file: Uint8Array): Promise<string>;
   restart(serve: number): Promise<void>;
   errors: string[];
@@ -42,7 +45,15 @@ export interface ServingWorldParts {
 }
 
 /** Real serve pods and real model pods, as processes of this machine, and a real branch. */
-export async function startServingWorld(serves: number): Promise<ServingWorldParts> {
+export function startServingWorld(serves: number): Promise<ServingWorldParts> {
+  return startWorld(serves, openKubernetesServing);
+}
+
+/** The same, with another backend over the same pods. */
+export async function startWorld<Kind extends Backend>(
+  serves: number,
+  openBackend: (deps: KubernetesServingDeps, cluster: StandInCluster) => Promise<Kind>,
+): Promise<ServingWorldParts<Kind>> {
   const root = await mkdtemp(join(tmpdir(), "slipway-kube-serving-"));
   const archives = new ArchiveStore(createFolderBlobs(join(root, "blobs")));
   const platform = await createApp({
@@ -65,7 +76,7 @@ export async function startServingWorld(serves: number): Promise<ServingWorldPar
   };
   const errors: string[] = [];
   let leaders = 0;
-  const open = async (): Promise<KubernetesServing> => {
+  const open = async (): Promise<Kind> => {
     const deps: KubernetesServingDeps = {
       pods: cluster,
       carrier: cluster,
@@ -94,7 +105,7 @@ export async function startServingWorld(serves: number): Promise<ServingWorldPar
       incarnation: `leader-${leaders++}`,
       prepareMs: 20_000,
     };
-    const backend = await openKubernetesServing(deps);
+    const backend = await openBackend(deps, cluster);
     backend.start();
     await backend.admit({ tokens: [] });
     return backend;

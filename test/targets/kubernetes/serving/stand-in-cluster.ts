@@ -2,6 +2,7 @@
 // loopback. It stands in for kubelet and controllers, and for nothing of ours.
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { KubernetesObject } from "../../../../src/targets/kubernetes/object.ts";
 import type { Carrier } from "../../../../src/targets/kubernetes/serving/deps.ts";
 import { objectsIn } from "../../../../src/targets/kubernetes/serving/branch-state.ts";
 import type { Cause } from "../../../../src/targets/kubernetes/serving/causes.ts";
@@ -28,6 +29,8 @@ const BACK_OFF_MS = 50;
 
 export class StandInCluster implements PodSource, Carrier {
   readonly commits: string[] = [];
+  /** HTTPRoutes that are in force. */
+  routes: KubernetesObject[] = [];
   readonly #root: string;
   readonly #secrets: Record<string, string>;
   readonly #running = new Map<string, Running>();
@@ -56,6 +59,7 @@ export class StandInCluster implements PodSource, Carrier {
   async carryOut(commit: string, files: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Cause>> {
     this.commits.push(commit);
     const wanted = new Set<string>();
+    this.routes = [...files.values()].flatMap(objectsIn).filter(({ kind }) => kind === "HTTPRoute");
     for (const object of [...files.values()].flatMap(objectsIn)) {
       if (object.kind !== "Deployment") continue;
       const { name } = object.metadata;
@@ -69,6 +73,12 @@ export class StandInCluster implements PodSource, Carrier {
     for (const [key, { pod }] of this.#running)
       if (pod.metadata.labels?.["slipway.dev/variant"] !== undefined && !wanted.has(key)) void this.end(key);
     return new Map<string, Cause>();
+  }
+
+  async first(_path: string, text: string): Promise<undefined> {
+    const now = objectsIn(text);
+    const names = new Set(now.map(({ metadata }) => metadata.name));
+    this.routes = [...this.routes.filter(({ metadata }) => !names.has(metadata.name)), ...now];
   }
 
   /** Runs a container that nobody rendered here. */
@@ -139,19 +149,21 @@ export class StandInCluster implements PodSource, Carrier {
   }
 
   async #worker(key: string, { metadata, spec }: Template): Promise<void> {
-    const [frames = 0, http = 0] = await freePorts(2);
+    const [frames = 0, http = 0, admin = 0] = await freePorts(3);
     const [container] = spec.containers;
+    const isDoor = container?.env.some(({ name }) => name === "SLIPWAY_ROUTING") === true;
     const given = (container?.env ?? []).map(({ name, value }) => [name, value ?? this.#secrets[name] ?? ""]);
     await this.run(
       key,
       "worker",
       metadata.labels,
-      { frames, http },
+      { frames, http, ...(isDoor ? { admin } : {}) },
       {
         ...Object.fromEntries(given),
         SLIPWAY_HOST: "127.0.0.1",
         SLIPWAY_FRAMES_PORT: String(frames),
         SLIPWAY_HTTP_PORT: String(http),
+        SLIPWAY_ADMIN_PORT: String(admin),
         SLIPWAY_CACHE: join(this.#root, "cache", key),
         SLIPWAY_TERMINATION_LOG: join(this.#root, `${key}-${http}.log`),
       },

@@ -10,6 +10,7 @@ export interface Facts {
   workflows: WorkflowFacts;
   inference: InferenceFacts;
   delivery: DeliveryFacts;
+  modelDelivery: ModelDeliveryFacts;
   tracking: TrackingFacts;
 }
 
@@ -101,6 +102,15 @@ export interface DeliveryFacts {
   repository: string;
   branch: string;
   path: string;
+}
+
+/** Who carries out which models run, in the place of our own control. */
+export interface ModelDeliveryFacts {
+  /** Of its Application. */
+  namespace: string;
+  application: string;
+  /** What reads the environment repository from our platform. */
+  reader: PodSelector;
 }
 
 /** Our own platform, as tenants' workloads see it. */

@@ -1,10 +1,15 @@
 import { z } from "zod";
 import type { Platform } from "../../../spec/platform/platform.ts";
 import { defineComponent } from "../component.ts";
-import type { ChartUse } from "../component.ts";
+import type { ChartUse, SecretUse } from "../component.ts";
+import type { DeliveryFacts, Facts, ModelDeliveryFacts } from "../facts.ts";
 import type { KubernetesObject } from "../object.ts";
+import { complain, label } from "../../../spec/fields.ts";
+import { objectName } from "../../../spec/platform/fields.ts";
+import { namespaceOf } from "../serving/names.ts";
 import { deliveredParts, deliveryFacts, deliveryOptions } from "./parts/delivery.ts";
 import { namespace, placed } from "./parts/place.ts";
+import { MODELS, MODELS_KEYS, modelsDelivery } from "./argo-cd/models.ts";
 import { families, watch } from "./parts/watch.ts";
 import type { Watched } from "./parts/watch.ts";
 
@@ -14,7 +19,42 @@ const API = "argoproj.io/v1alpha1";
 const PROJECT = "platform";
 const SERVER = "https://kubernetes.default.svc";
 
-const options = z.strictObject({ ...deliveryOptions });
+const options = z
+  .strictObject({
+    repository: deliveryOptions.repository.exactOptional(),
+    branch: deliveryOptions.branch.unwrap().exactOptional().describe("Its branch; default main."),
+    path: deliveryOptions.path.exactOptional(),
+    credentials: deliveryOptions.credentials,
+    installed: z
+      .strictObject({ namespace: label().default(NAMESPACE).describe("Where it runs.") })
+      .exactOptional()
+      .describe(
+        "One that this cluster has already: it carries out which models run, and nothing else of the platform.",
+      ),
+    models: z
+      .strictObject({
+        secret: objectName().default("slipway-environment").describe("Secret in the namespace of Argo CD."),
+      })
+      .prefault({})
+      .describe(
+        "How Argo CD reads from the platform itself which models run; where the platform is a component too.",
+      ),
+  })
+  .superRefine(({ repository, branch, path, credentials, installed }, ctx) => {
+    const own = Object.entries({ repository, branch, path, credentials }).filter(
+      ([, value]) => value !== undefined,
+    );
+    const isRight = installed === undefined ? repository && path : own.length === 0;
+    if (!isRight)
+      complain(
+        ctx,
+        "is either installed already, or has a repository and a path to deliver the platform from",
+        {
+          rule: "one-of",
+          allowed: "repository and path, or installed",
+        },
+      );
+  });
 type Options = z.output<typeof options>;
 
 /**
@@ -27,20 +67,27 @@ export const argoCd = defineComponent({
   options,
   excludes: ["flux"],
   locked: ["argo-cd"],
-  publish: ({ options }) => ({ delivery: deliveryFacts("argo-cd", NAMESPACE, options) }),
+  publish: ({ platform, options }) => ({
+    ...(options.installed === undefined && { delivery: factsOf(options) }),
+    ...(Object.hasOwn(platform.components, "slipway") && { modelDelivery: modelFacts(options) }),
+  }),
   render: ({ platform, options, facts }) => {
+    const models = ofModels(platform, options, facts);
+    if (options.installed !== undefined)
+      return { objects: placed(FROM, models.objects), secrets: models.secrets };
     const { emits, paths, objects } = watch(WATCHED, facts.monitoring);
     return {
       objects: placed(FROM, [
         namespace(NAMESPACE, "restricted"),
         governingService(),
-        project(platform, options),
+        project(platform, factsOf(options)),
         application("platform", "components/argoCd", 0, options),
         ...deliveredParts(platform, "argoCd").map(({ name, folder, wave }) =>
           application(name, folder, wave, options),
         ),
         // Their kind comes with a part that this Application itself waits for.
         ...objects.map((object) => inWave(object, LAST)),
+        ...models.objects.map((object) => inWave(object, MODELS_LAST)),
       ]),
       charts: [manifests()],
       emits,
@@ -57,6 +104,7 @@ export const argoCd = defineComponent({
                 from: [...FROM, "credentials"],
               },
             ]),
+        ...models.secrets,
         {
           namespace: NAMESPACE,
           name: "argocd-redis",
@@ -180,7 +228,7 @@ function governingService(): KubernetesObject {
   };
 }
 
-function project({ name }: Platform, { repository }: Options): KubernetesObject {
+function project({ name }: Platform, { repository }: Pick<DeliveryFacts, "repository">): KubernetesObject {
   return {
     apiVersion: API,
     kind: "AppProject",
@@ -196,6 +244,35 @@ function project({ name }: Platform, { repository }: Options): KubernetesObject 
 
 /** After all that is delivered. */
 const LAST = 9;
+/** Nothing waits for models: Argo CD can read of them only once the platform runs, and somebody has made a token. */
+const MODELS_LAST = 10;
+
+function factsOf({ repository = "", branch = "main", path = "" }: Options): DeliveryFacts {
+  return deliveryFacts("argo-cd", NAMESPACE, { repository, branch, path });
+}
+
+function modelFacts({ installed }: Options): ModelDeliveryFacts {
+  const { namespace } = installed ?? { namespace: NAMESPACE };
+  const labels = { "app.kubernetes.io/name": "argocd-repo-server" };
+  return { namespace, application: MODELS, reader: { namespace, labels } };
+}
+
+/** What Argo CD needs to carry out which models run, where the platform is a component too. */
+function ofModels(
+  { namespace: home, tenants }: Platform,
+  { models: { secret: name } }: Options,
+  { tracking, modelDelivery, inference }: Partial<Facts>,
+): { objects: KubernetesObject[]; secrets: SecretUse[] } {
+  if (tracking === undefined || modelDelivery === undefined) return { objects: [], secrets: [] };
+  const { namespace } = modelDelivery;
+  const places = [namespaceOf(home), ...tenants.map((tenant) => namespaceOf(home, tenant.name))];
+  const { url, account: control } = tracking;
+  const isKserve = inference !== undefined;
+  return {
+    objects: modelsDelivery({ namespace, url, places, isKserve, control }),
+    secrets: [{ namespace, name, keys: MODELS_KEYS, made: { how: "given" }, from: [...FROM, "models"] }],
+  };
+}
 
 function inWave(object: KubernetesObject, wave: number): KubernetesObject {
   const { metadata } = object;
@@ -204,7 +281,7 @@ function inWave(object: KubernetesObject, wave: number): KubernetesObject {
 }
 
 function application(name: string, folder: string, wave: number, options: Options): KubernetesObject {
-  const { repository, branch, path } = deliveryFacts("argo-cd", NAMESPACE, options);
+  const { repository, branch, path } = factsOf(options);
   return {
     apiVersion: API,
     kind: "Application",

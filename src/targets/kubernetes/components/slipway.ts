@@ -39,7 +39,7 @@ export const slipway = defineComponent({
       objects: [
         ...placed(FROM, [
           namespace(platform.namespace, "restricted"),
-          ...accounts(platform.namespace),
+          ...accounts(platform.namespace, facts.modelDelivery),
           ...networkOf(platform, [...all, ...pathsOfTenants(platform)]),
           configOf(platform),
           ...services(platform.namespace),
@@ -55,7 +55,7 @@ export const slipway = defineComponent({
       emits,
       paths: [...all, ...defaultTenant.paths],
       secrets: ownSecrets(platform.namespace, FROM),
-      access: [...controlAccess(platform.namespace), ...defaultTenant.access],
+      access: [...controlAccess(platform.namespace, facts.modelDelivery), ...defaultTenant.access],
       health: health(platform.namespace),
     };
   },

@@ -4,6 +4,7 @@ import type { ClusterClient, LiveObject } from "../cluster/client.ts";
 import type { ApiResource } from "../cluster/discovery.ts";
 import { PLATFORM_LABEL, writeInventory } from "../inventory/inventory.ts";
 import type { Rendered } from "../render/rendered.ts";
+import { PAUSED } from "../serving/argo-cd/application.ts";
 import { inventoryOf } from "../status/status.ts";
 
 interface PauseDeps {
@@ -28,7 +29,6 @@ interface Switch {
   on: unknown;
 }
 
-const ARGO = "argocd.argoproj.io/skip-reconcile";
 const suspended = (kind: string, group: string): Switch => ({
   group,
   kind,
@@ -41,8 +41,8 @@ const SWITCHES: readonly Switch[] = [
   {
     group: "argoproj.io",
     kind: "Application",
-    off: { metadata: { annotations: { [ARGO]: "true" } } },
-    on: { metadata: { annotations: { [ARGO]: null } } },
+    off: { metadata: { annotations: { [PAUSED]: "true" } } },
+    on: { metadata: { annotations: { [PAUSED]: null } } },
   },
   suspended("Kustomization", "kustomize.toolkit.fluxcd.io"),
   suspended("HelmRelease", "helm.toolkit.fluxcd.io"),

@@ -7,6 +7,7 @@ import { objectsIn } from "./branch-state.ts";
 import { applyByForce } from "./apply-by-force.ts";
 import type { Cause } from "./causes.ts";
 import { MANAGED_BY, MANAGER } from "./names.ts";
+import { KSERVE_KIND, VARIANT_KINDS } from "./variant-kinds.ts";
 
 export interface ApplierDeps {
   client: ClusterClient;
@@ -25,15 +26,7 @@ interface Wanted {
   text: string;
 }
 
-/** What a variant may be made of; what carries our label and isn't in the branch goes. */
-const KINDS = [
-  ["apps/v1", "Deployment"],
-  ["v1", "Service"],
-  ["v1", "ConfigMap"],
-  ["autoscaling/v2", "HorizontalPodAutoscaler"],
-] as const;
-const KSERVE = ["serving.kserve.io/v1beta1", "InferenceService"] as const;
-const ROUTE = ["gateway.networking.k8s.io/v1", "HTTPRoute"] as const;
+const ROUTE = { group: "gateway.networking.k8s.io", version: "v1", kind: "HTTPRoute" } as const;
 /** Whatever somebody changed by hand is put back within this. */
 const HEAL_MS = 15_000;
 
@@ -128,11 +121,13 @@ export class Applier implements Carrier {
   async #sweep(namespace: string): Promise<void> {
     if (this.#swept.has(namespace)) return;
     const { isKserve, hasRoutes = false } = this.#deps;
-    for (const [apiVersion, kind] of [
-      ...KINDS,
-      ...(isKserve ? [KSERVE] : []),
+    // What carries our label and isn't in the branch goes.
+    for (const { group, version, kind } of [
+      ...VARIANT_KINDS,
+      ...(isKserve ? [KSERVE_KIND] : []),
       ...(hasRoutes ? [ROUTE] : []),
     ]) {
+      const apiVersion = group === "" ? version : `${group}/${version}`;
       const selection = { namespace, labelSelector: `${MANAGED_BY}=${MANAGER}` };
       for (const found of await this.#deps.client.listKind(apiVersion, kind, selection)) {
         const identity = identityOf(found);

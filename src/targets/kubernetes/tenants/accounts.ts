@@ -64,17 +64,9 @@ export function controlInTenant({ name, services }: Workplace, facts: Partial<Fa
       [change, "argoproj.io", "workflows", "run the tenant's pipelines"],
       ["delete", "", "pods", "end the pods of a pipeline run that is cancelled"],
     );
-  // Where KServe is installed, what serves the tenant's own models is made by it, whatever services the file names.
-  if (facts.inference !== undefined)
-    rights.push([change, "serving.kserve.io", "inferenceservices", "make variants of a service"]);
-  // As above, without KServe; with it they are looked for, in case they were made before it came.
-  rights.push(
-    [change, "apps", "deployments", "make variants of a service"],
-    [change, "", "services", "make variants of a service"],
-    [change, "autoscaling", "horizontalpodautoscalers", "make variants of a service"],
-    [change, "", "configmaps", "keep a service's rule"],
-    ["list", "", "events", "say why something isn't ready"],
-  );
+  rights.push(["list", "", "events", "say why something isn't ready"]);
+  // Where Argo CD carries models out, control may not.
+  if (facts.modelDelivery === undefined) rights.push(...variantRights(change, facts));
   if (facts.gateway !== undefined && services.length > 0)
     rights.push([
       "get list watch patch",
@@ -89,4 +81,19 @@ export function controlInTenant({ name, services }: Workplace, facts: Partial<Fa
     [WORKER_SECRET, ...(isRunning ? [TOKEN_SECRET.name] : [])],
   );
   return [...localAccess(account, name, rights), ...token];
+}
+
+/** What serves the tenant's own models is made as they are deployed, whatever services the file names. */
+function variantRights(change: string, { inference }: Partial<Facts>): Right[] {
+  const why = "make variants of a service";
+  return [
+    ...(inference === undefined
+      ? []
+      : ([[change, "serving.kserve.io", "inferenceservices", why]] satisfies Right[])),
+    // With KServe they are looked for, in case they were made before it came.
+    [change, "apps", "deployments", why],
+    [change, "", "services", why],
+    [change, "autoscaling", "horizontalpodautoscalers", why],
+    [change, "", "configmaps", "keep a service's rule"],
+  ];
 }

@@ -41,7 +41,7 @@ function* pathFindings(world: World, view: NetworkView, path: Owned<NetworkPath>
         code: "network-path-end",
         message: `${need}, and no object makes a pod that is ${describeEndpoint(end)}`,
         from,
-        severity: world.unreadCharts(end.pods.namespace).length > 0 ? "unverified" : "error",
+        severity: isOpaque(world, end.pods.namespace) ? "unverified" : "error",
         at: [i === 0 ? "from" : "to"],
       };
   const [callers = [], called = []] = bothEnds;
@@ -119,6 +119,11 @@ function partiesOf(world: World, end: Endpoint): Party[] {
       }));
     }
   }
+}
+
+/** What runs in a namespace that a person gave, or that an unread chart makes, isn't known here. */
+function isOpaque(world: World, namespace: string): boolean {
+  return world.unreadCharts(namespace).length > 0 || world.rendered.given.namespaces.includes(namespace);
 }
 
 function isKnown(world: World, end: Extract<Endpoint, { kind: "pods" }>): boolean {

@@ -22,6 +22,7 @@ const WHOLE = `given:
     - { namespace: slipway, name: objects, keys: [accessKeyId, secretAccessKey] }
     - { namespace: slipway, name: slipway-internal, keys: [token] }
     - { namespace: slipway, name: slipway-admin, keys: [token] }
+    - { namespace: argocd, name: slipway-environment, keys: [url, username, password] }
     - { namespace: monitoring, name: grafana, keys: [password] }
     - { namespace: monitoring, name: ops, keys: [url] }
 images: { slipway: "registry.example.com/slipway:1.0.0" }

@@ -10,6 +10,8 @@ export interface Needed {
   store: ObjectStoreFacts;
   /** Steps of pipelines run as Argo Workflows. */
   hasWorkflows: boolean;
+  /** `namespace/name` of the Application by which Argo CD carries out which models run; none: control does it itself. */
+  application?: string;
   /** Variants are InferenceServices. */
   hasKserve: boolean;
   /** Where people reach it; undefined where nothing says so. */
@@ -19,7 +21,7 @@ export interface Needed {
 /** PLATFORM_IMAGE_MISSING when platform.yaml names none. */
 export function needed(platform: Platform, { host, url }: SlipwayOptions, facts: Partial<Facts>): Needed {
   const { images, domain } = platform;
-  const { database, objectStore, workflows, inference, gateway } = facts;
+  const { database, objectStore, workflows, inference, gateway, modelDelivery } = facts;
   if (database === undefined || objectStore === undefined)
     throw new Error("slipway is rendered without a database and an object store, which it requires");
   const image = images["slipway"];
@@ -35,5 +37,6 @@ export function needed(platform: Platform, { host, url }: SlipwayOptions, facts:
     hasWorkflows: workflows !== undefined,
     hasKserve: inference !== undefined,
     url: url === undefined ? gateway && `${gateway.listener}://${host}.${domain}` : new URL(url).origin,
+    ...(modelDelivery && { application: `${modelDelivery.namespace}/${modelDelivery.application}` }),
   };
 }

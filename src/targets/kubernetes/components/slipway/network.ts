@@ -12,7 +12,7 @@ import type { Role } from "./roles.ts";
 /** Who of ours talks to whom. What runs for tenants, models and steps, reaches serve alone, which hands on to control. */
 export function ownPaths(
   { namespace, kubernetes }: Platform,
-  { gateway }: Partial<Facts>,
+  { gateway, modelDelivery }: Partial<Facts>,
   { database, store }: { database: DatabaseFacts; store: ObjectStoreFacts },
 ): NetworkPath[] {
   const end = (role: Role): Endpoint => ({ kind: "pods", pods: podsOf(namespace, role) });
@@ -32,6 +32,9 @@ export function ownPaths(
     apiServerPath(control, kubernetes, "run the tenants' workloads"),
     { from: control, to: database.endpoint, port: database.port, why: "keep what happened" },
     { from: control, to: store.network, port: store.port, why: "keep artifacts and the mirror of Git" },
+    ...(modelDelivery === undefined
+      ? []
+      : [to({ kind: "pods", pods: modelDelivery.reader }, "serve", "read which models run")]),
     ...(gateway === undefined
       ? []
       : [to({ kind: "pods", pods: gateway.pods }, "serve", "requests from outside")]),

@@ -47,6 +47,7 @@ export function control(platform: Platform, options: SlipwayOptions, needed: Nee
             { name: "SLIPWAY_URL", value: `http://slipway.${namespace}.svc:${PORTS.serve}` },
             { name: "SLIPWAY_WORKER_IMAGE", value: needed.image },
             ...(needed.hasWorkflows ? [{ name: "SLIPWAY_STEP_IMAGE", value: needed.image }] : []),
+            ...gitOpsVariables(needed),
             ...(needed.hasKserve ? [{ name: "SLIPWAY_VARIANTS", value: "kserve" }] : []),
             ...(needed.url === undefined ? [] : [{ name: "SLIPWAY_PUBLIC_URL", value: needed.url }]),
             ...sharedVariables(platform, options, needed),
@@ -174,6 +175,14 @@ function sharedVariables(
     { name: "SLIPWAY_HOSTS", value: names.join(",") },
     secretVariable("SLIPWAY_INTERNAL_TOKEN", INTERNAL),
     secretVariable("SLIPWAY_ADMIN_TOKEN", ADMIN),
+  ];
+}
+
+function gitOpsVariables({ application }: Needed): object[] {
+  if (application === undefined) return [];
+  return [
+    { name: "SLIPWAY_GITOPS", value: "argocd" },
+    { name: "SLIPWAY_GITOPS_APPLICATION", value: application },
   ];
 }
 

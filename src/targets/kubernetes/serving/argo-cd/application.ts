@@ -9,6 +9,9 @@ export const REFRESH = "argocd.argoproj.io/refresh";
 /** Beside it: a second request of the same kind would change nothing, and so be heard by nobody. */
 export const ASKED = "slipway.dev/asked";
 
+/** Set to "true": Argo CD leaves the Application alone. */
+export const PAUSED = "argocd.argoproj.io/skip-reconcile";
+
 /** As much of an Application is looked at. Source: Argo CD, pkg/apis/application/v1alpha1/types.go. */
 export interface Application extends KubernetesObject {
   spec?: { syncPolicy?: { syncOptions?: string[] } };
@@ -121,6 +124,7 @@ function byKey(results: readonly ResourceResult[] = []): ReadonlyMap<string, Res
 
 /** What keeps it, as far as it says so itself. */
 export function wordsOf(app: Application): string {
+  if (app.metadata.annotations?.[PAUSED] === "true") return "it is paused: `slipway platform resume`";
   const { conditions = [], operationState: last, sync, reconciledAt } = app.status ?? {};
   const error = conditions.find(({ type }) => type.endsWith("Error"));
   if (error !== undefined) return `${error.type}: ${error.message}`;

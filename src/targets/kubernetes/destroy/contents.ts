@@ -2,7 +2,11 @@ import { SlipwayError } from "../../../http/errors.ts";
 import type { ClusterClient, LiveObject } from "../cluster/client.ts";
 import type { ApiResource } from "../cluster/discovery.ts";
 import { mapLimited } from "../cluster/parallel.ts";
+import { versionOf } from "../apply/wait-ready.ts";
+import type { Owned } from "../inventory/entry.ts";
 import { PLATFORM_LABEL } from "../inventory/inventory.ts";
+import { identityOf } from "../object.ts";
+import { MANAGED_BY, MANAGER } from "../serving/names.ts";
 
 /** What stands in a namespace and isn't ours to delete. */
 export interface Contents {
@@ -10,6 +14,8 @@ export interface Contents {
   volumes: readonly string[];
   /** Claims that the cluster deletes with what owns them, such as a database's. */
   owned: readonly string[];
+  /** What our control made as it ran: variants, pipeline runs, the tokens of their pods. It goes wherever it stands. */
+  made: readonly Owned[];
   /** `Secret/objects`: made by somebody. */
   foreign: readonly string[];
   /** Kinds at which the right to look is missing. */
@@ -28,6 +34,9 @@ const PASSING: ReadonlySet<string> = new Set([
   "NodeMetrics",
   "PodMetrics",
 ]);
+
+/** In the label of what control makes: of variants, and of pipeline runs. */
+const CONTROL: ReadonlySet<string | undefined> = new Set([MANAGER, "slipway"]);
 
 const AT_ONCE = 8;
 
@@ -62,11 +71,14 @@ export async function contentsOf(
     }),
   );
   const all = lists.flat();
-  const rest = all.filter((object) => !isOurs(object, scope) && !isAutomatic(object));
+  const others = all.filter((object) => !isOurs(object, scope) && !isAutomatic(object));
+  const made = others.filter(isOfControl);
+  const rest = others.filter((object) => !isOfControl(object));
   const isClaim = ({ kind }: LiveObject) => kind === "PersistentVolumeClaim";
   return {
     volumes: rest.filter(isClaim).map(({ metadata }) => metadata.name),
     owned: all.filter((object) => isClaim(object) && isOwned(object)).map(({ metadata }) => metadata.name),
+    made: made.map((object) => ({ identity: identityOf(object), version: versionOf(object.apiVersion) })),
     foreign: rest
       .filter((object) => !isClaim(object))
       .map(({ kind, metadata }) => `${kind}/${metadata.name}`),
@@ -79,6 +91,11 @@ function isOurs({ kind, metadata }: LiveObject, { platform, made }: Scope): bool
     metadata.labels?.[PLATFORM_LABEL] === platform ||
     made.has([kind, metadata.namespace ?? "", metadata.name].join("/"))
   );
+}
+
+/** An object of another platform bears that one's label. */
+function isOfControl({ metadata: { labels = {} } }: LiveObject): boolean {
+  return labels[PLATFORM_LABEL] === undefined && CONTROL.has(labels[MANAGED_BY]);
 }
 
 /** What belongs to something else goes with it; what every namespace has goes with the namespace. */

@@ -54,8 +54,8 @@ interface Gathered {
   objects: readonly Owned[];
   /** Those that go, and those that are given back. */
   namespaces: readonly string[];
-  /** Claims of ours in namespaces that stay, to be deleted too. */
-  claims: readonly ObjectIdentity[];
+  /** What is ours in namespaces that stay: what control made there, and claims that are to be deleted. */
+  inKept: readonly Owned[];
 }
 
 /** Says what would go and what would stay. PLATFORM_NOT_APPLIED when there is nothing of it. */
@@ -79,7 +79,7 @@ export async function destroyPlatform(
 ): Promise<DestroyPlan> {
   const { client, clock, ids, slipway } = deps;
   const { name, namespace: home } = rendered.platform;
-  const { plan, inventory, objects, namespaces, claims } = await gather(client, rendered, options);
+  const { plan, inventory, objects, namespaces, inKept } = await gather(client, rendered, options);
   if (inventory !== undefined)
     await writeInventory(
       client,
@@ -95,7 +95,8 @@ export async function destroyPlatform(
     });
   };
   await remove(objects);
-  for (const claim of claims) await client.delete(claim, {}, "v1");
+  // Control is gone by now, with its rights: nothing makes them anew.
+  for (const { identity, version } of inKept) await client.delete(identity, {}, version);
   await remove(namespaces.filter((one) => one !== home).map(namespaceOwned));
   await client.delete(inventoryIdentity(name, home), {}, "v1");
   await remove(namespaces.filter((one) => one === home).map(namespaceOwned));
@@ -124,15 +125,20 @@ async function gather(
   ).map(({ identity }) => identity.name);
   const adopted = labelled.filter(isAdopted).map(({ metadata }) => metadata.name);
   const made = namespaces.filter((name) => !adopted.includes(name));
-  const { going, kept, lost } = await sortNamespaces(client, rendered, made, deleteVolumes);
-  const left = await claimsLeft(client, rendered, adopted);
+  const { going, kept, running, lost } = await sortNamespaces(client, rendered, made, deleteVolumes);
+  const left = await leftInAdopted(client, rendered, adopted);
+  const inKept = [
+    ...running,
+    ...left.running,
+    ...(deleteVolumes ? left.ours : []).map((identity) => ({ identity, version: "v1" })),
+  ];
   const objects = entries.filter((one) => !isNamespace(one));
-  const ordered = [...stagesOf(objects).flat(), ...going.map(namespaceOwned)];
+  const ordered = [...stagesOf(objects).flat(), ...running, ...left.running, ...going.map(namespaceOwned)];
   return {
     inventory,
     objects,
     namespaces: [...going, ...adopted],
-    claims: deleteVolumes ? left.ours : [],
+    inKept,
     plan: {
       platform: platform.name,
       objects: ordered.map(({ identity }) => identityKey(identity)),
@@ -156,14 +162,15 @@ async function sortNamespaces(
   rendered: Rendered,
   namespaces: readonly string[],
   deleteVolumes: boolean,
-): Promise<{ going: string[]; kept: DestroyPlan["kept"]; lost: string[] }> {
+): Promise<{ going: string[]; kept: DestroyPlan["kept"]; running: Owned[]; lost: string[] }> {
   const kinds = await namespacedKinds(client);
   const scope = { platform: rendered.platform.name, made: madeByControllers(rendered) };
   const going: string[] = [];
   const kept: { namespace: string; why: string }[] = [];
+  const running: Owned[] = [];
   const lost: string[] = [];
   for (const namespace of namespaces) {
-    const { volumes, owned, foreign, hidden } = await contentsOf(client, namespace, kinds, scope);
+    const { volumes, owned, foreign, hidden, made } = await contentsOf(client, namespace, kinds, scope);
     lost.push(...ownedLosses(namespace, owned));
     const reasons = [
       ...(volumes.length > 0 && !deleteVolumes
@@ -172,35 +179,38 @@ async function sortNamespaces(
       ...(foreign.length > 0 ? [`holds what isn't ours: ${foreign.join(", ")}`] : []),
       ...(hidden.length > 0 ? [`may hold ${hidden.join(", ")}: the right to look is missing`] : []),
     ];
-    if (reasons.length > 0) kept.push({ namespace, why: reasons.join("; ") });
-    else {
+    if (reasons.length > 0) {
+      kept.push({ namespace, why: reasons.join("; ") });
+      running.push(...made);
+    } else {
       going.push(namespace);
       if (volumes.length > 0) lost.push(`volumes in ${namespace}, with their data: ${volumes.join(", ")}`);
     }
   }
-  return { going, kept, lost };
+  return { going, kept, running, lost };
 }
 
-/** Volumes of ours in namespaces that were there before: these aren't deleted, so what is in them is looked at. */
-async function claimsLeft(
+/** What is ours in namespaces that were there before: these aren't deleted, so what is in them is looked at. */
+async function leftInAdopted(
   client: ClusterClient,
   rendered: Rendered,
   namespaces: readonly string[],
-): Promise<{ ours: ObjectIdentity[]; owned: string[] }> {
+): Promise<{ ours: ObjectIdentity[]; running: Owned[]; owned: string[] }> {
   const kinds = await namespacedKinds(client);
-  const claims = kinds.filter(({ kind, group }) => kind === "PersistentVolumeClaim" && group === "");
   const scope = { platform: rendered.platform.name, made: madeByControllers(rendered) };
   const patterns = claimPatterns(rendered);
   const ours: ObjectIdentity[] = [];
+  const running: Owned[] = [];
   const lost: string[] = [];
   for (const namespace of namespaces) {
-    const { volumes, owned } = await contentsOf(client, namespace, claims, scope);
+    const { volumes, owned, made } = await contentsOf(client, namespace, kinds, scope);
+    running.push(...made);
     lost.push(...ownedLosses(namespace, owned));
     for (const name of volumes)
       if (patterns.some((pattern) => pattern.test(`${namespace}/${name}`)))
         ours.push({ group: "", kind: "PersistentVolumeClaim", namespace, name });
   }
-  return { ours, owned: lost };
+  return { ours, running, owned: lost };
 }
 
 /** A StatefulSet's claims are `template-set-number`, and stay when it goes. */

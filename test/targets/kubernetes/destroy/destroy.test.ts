@@ -132,6 +132,26 @@ test("says which volumes stay in a namespace that was there before, and deletes 
   ]);
 });
 
+test("takes what control made as it ran: with its namespace, and out of one that stays", async () => {
+  const variant = (labels: Record<string, string>, name: string): void =>
+    void api.put({
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name, namespace: "slipway", labels },
+    });
+  const made = { "app.kubernetes.io/managed-by": "slipway-control" };
+  await apply();
+  variant(made, "iris-v1");
+  const alone = await planDestroy(clientOf(url, clock), whole(), {});
+  expect(alone.kept).toEqual([]);
+
+  variant({ ...made, "slipway.dev/platform": "another" }, "anothers");
+  const { kept, objects } = await destroyPlatform(whole(), { timeoutMs: 5000 }, deps());
+  expect(kept).toEqual([{ namespace: "slipway", why: "holds what isn't ours: Deployment/anothers" }]);
+  expect(objects).toContain("Deployment.apps/slipway/iris-v1");
+  expect(api.names()).toEqual(["Deployment/anothers", "Namespace/slipway"]);
+});
+
 test("stops at what a finalizer holds, with its name, and leaves its definition", async () => {
   await apply();
   const thing = api.find("Thing", "one", "slipway");

@@ -85,6 +85,7 @@ import { MLFLOW_VERSION } from "../tracking/server-routes.ts";
 import { whyRoutes } from "../why/routes.ts";
 import type { ControlSecrets } from "./artifact-settings.ts";
 import { SOCKETS, type PlatformConfig } from "./config.ts";
+import { readDeclaredTenants } from "./declared-tenants.ts";
 import type { OpenTarget } from "./control-target.ts";
 import { otherOwner, platformId, refuseProjects } from "./follower.ts";
 import { callerName, identify } from "./identify.ts";
@@ -318,6 +319,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     logDefect,
   });
 
+  const { platformFile: declared } = config;
   const tenancy = createTenancy({
     db,
     changes,
@@ -328,6 +330,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     stepSecret: internalToken,
     admit: (callers) => backend.admit(callers),
     publicUrl: config.signIn.publicUrl,
+    declared: declared === undefined ? undefined : () => readDeclaredTenants(declared),
     oidc: config.signIn.oidc && { ...config.signIn.oidc, clientSecret: deps.secrets.oidcClientSecret },
     log: logDefect,
   });

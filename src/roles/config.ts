@@ -60,6 +60,8 @@ export interface PlatformConfig {
   stepUrl?: string;
   /** In a cluster: where predictions are answered; default: serve's socket. */
   predictions?: Upstream;
+  /** In a cluster: absolute, the file that says which tenants there are. */
+  platformFile?: string;
   /** A regular expression that every source of a model version must match. */
   sourcePattern?: string;
 }

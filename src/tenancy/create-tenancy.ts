@@ -8,6 +8,7 @@ import { AuditLog } from "./audit.ts";
 import { keepPruning } from "./audit-retention.ts";
 import type { AuditedChanges } from "./audited-changes.ts";
 import { Authenticator } from "./authenticator.ts";
+import { keepDeclared, type DeclaredTenant } from "./declared-tenants.ts";
 import { deviceRoutes } from "./login/device-routes.ts";
 import { loginRoutes } from "./login/login-routes.ts";
 import { OidcProvider, type OidcSettings } from "./login/oidc.ts";
@@ -38,6 +39,8 @@ export interface TenancyDeps {
   oidc?: OidcSettings | undefined;
   /** Address at which people reach the platform; undefined: as the browser names it. */
   publicUrl?: string | undefined;
+  /** Tenants that whoever runs the platform has written down; undefined: people make all of them. */
+  declared?: (() => Promise<readonly DeclaredTenant[]>) | undefined;
   /** Default: as slow as guessing must be. Tests can't wait. */
   passwords?: Passwords;
   log: (error: unknown, where: string) => void;
@@ -110,6 +113,16 @@ export function createTenancy(deps: TenancyDeps): Tenancy {
       await Promise.all([
         feed.run(signal),
         uses.run(signal, (error) => log(error, "noting uses of tokens")),
+        deps.declared &&
+          keepDeclared(
+            {
+              db,
+              clock,
+              read: deps.declared,
+              log: (error) => log(error, "making the tenants of the platform"),
+            },
+            signal,
+          ),
         keepPruning({ db, clock, days: deps.auditDays }, signal, (error) =>
           log(error, "pruning the audit log"),
         ),

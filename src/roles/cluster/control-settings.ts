@@ -13,6 +13,7 @@ import { webhookKey } from "./internal-tokens.ts";
 import { mirrorSettings } from "./mirror-settings.ts";
 import { argoSettings, type ArgoSettings } from "./argo-settings.ts";
 import {
+  ABSOLUTE_PATH,
   HTTP_ADDRESS,
   hostPorts,
   optional,
@@ -59,6 +60,7 @@ export function controlSettings(invocation: Invocation): ControlSettings {
   const pattern = sourcePattern(env);
   const webhooks = webhookSettings(env);
   const postgres = storeOf(env);
+  const platformFile = optional(env, "SLIPWAY_PLATFORM_FILE", ABSOLUTE_PATH);
   const argo = argoSettings(env, packageDir);
   const serving = servingSettings(env, packageDir);
   return {
@@ -86,6 +88,7 @@ export function controlSettings(invocation: Invocation): ControlSettings {
       webhooks: { secretKey: webhookKey(internalToken), ...webhooks },
       stepUrl: setting(env, "SLIPWAY_URL", HTTP_ADDRESS),
       predictions,
+      ...(platformFile === undefined ? {} : { platformFile }),
       ...(pattern === undefined ? {} : { sourcePattern: pattern }),
     },
     secrets: { ...mirror.secrets, ...artifacts.secrets, postgres },

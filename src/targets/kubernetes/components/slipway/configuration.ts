@@ -5,6 +5,8 @@ import { PORTS } from "./roles.ts";
 
 /** The ConfigMap that tells control of the platform it runs. */
 export const CONFIG = "slipway-platform";
+/** Its one key. */
+export const CONFIG_FILE = "platform.json";
 
 /** The tenants of tracking are those of the cluster: control makes them out of this. */
 export function configOf({ name, namespace, domain, tenants }: Platform): KubernetesObject {
@@ -18,7 +20,7 @@ export function configOf({ name, namespace, domain, tenants }: Platform): Kubern
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: { name: CONFIG, namespace },
-    data: { "platform.json": `${JSON.stringify({ name, domain, tenants: known }, null, 2)}\n` },
+    data: { [CONFIG_FILE]: `${JSON.stringify({ name, domain, tenants: known }, null, 2)}\n` },
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Platform } from "../../../../spec/platform/platform.ts";
 import type { KubernetesObject } from "../../object.ts";
 import { CONFINED } from "../parts/place.ts";
-import { CONFIG } from "./configuration.ts";
+import { CONFIG, CONFIG_FILE } from "./configuration.ts";
 import type { Needed } from "./needed.ts";
 import type { SlipwayOptions } from "./options.ts";
 import { ADMIN_PORT, ADMIN_PORT_NAME, GRPC_PORT, PORTS, PORT_NAME, accountOf, labelsOf } from "./roles.ts";
@@ -45,6 +45,7 @@ export function control(platform: Platform, options: SlipwayOptions, needed: Nee
             { name: "SLIPWAY_SERVE", value: `serve.${namespace}.svc:${ADMIN_PORT}` },
             { name: "SLIPWAY_PREDICTIONS", value: `slipway.${namespace}.svc:${PORTS.serve}` },
             { name: "SLIPWAY_URL", value: `http://slipway.${namespace}.svc:${PORTS.serve}` },
+            { name: "SLIPWAY_PLATFORM_FILE", value: `${SETTINGS}/${CONFIG_FILE}` },
             { name: "SLIPWAY_WORKER_IMAGE", value: needed.image },
             ...(needed.hasWorkflows ? [{ name: "SLIPWAY_STEP_IMAGE", value: needed.image }] : []),
             ...gitOpsVariables(needed),

@@ -30,8 +30,10 @@ import { namespaceOf } from "./names.ts";
 import { endpointsOf, lastEnd, workerOf } from "./pods.ts";
 import type { Pod } from "./pods.ts";
 import { podsOf, podsReady } from "./pods-ready.ts";
+import type { PodsReadyDeps } from "./pods-ready.ts";
 import { readPages } from "./prediction-pages.ts";
 import { renderVariant } from "./render-variant.ts";
+import { renewVariants } from "./renew.ts";
 import { ServeFleet, nobody } from "./serve-fleet.ts";
 import { specOf, variantKey, variantOf } from "./variant.ts";
 import type { PodVariant } from "./variant.ts";
@@ -89,7 +91,34 @@ export class KubernetesServing implements ServingControl {
         this.#told.set(variantKey(variant), this.#endpoints(variant).join());
     this.#stopWatching = this.#deps.pods.onChange(() => this.#look());
     this.#fleet.start();
-    void this.#carryOut().catch((error: unknown) => this.#deps.log(error, "carrying out the branch"));
+    void this.#carryOut()
+      .catch((error: unknown) => this.#deps.log(error, "carrying out the branch"))
+      .then(() => this.#renew());
+  }
+
+  /** Variants that another version of the platform wrote become this one's. */
+  async #renew(): Promise<void> {
+    const { signal, log, image } = this.#deps;
+    const { files } = await this.#deps.branch.read();
+    const pathOf = (variant: PodVariant): string => variantPath(this.#namespace(variant.tenant), variant);
+    const renewing = renewVariants([...this.#variants.values()], {
+      ...this.#waiting(signal),
+      image,
+      // Whatever has gone or was prepared anew in the meantime is as it should be.
+      isOld: (variant) =>
+        this.#variants.get(variantKey(variant)) === variant &&
+        this.#rules.names(variant.service, variant.version) &&
+        files.get(pathOf(variant)) !== this.#fileOf(variant),
+      renew: async (variant) => {
+        const message = `Render version ${variant.version} of ${variant.service} for ${image}`;
+        await this.#save(pathOf(variant), this.#fileOf(variant), message);
+        const refused = (await this.#carryOut(signal)).get(pathOf(variant));
+        if (refused !== undefined) throw notCarriedOut(variant, refused);
+      },
+    });
+    await renewing.catch((error: unknown) => {
+      if (!signal.aborted) log(error, "renewing the pods of models");
+    });
   }
 
   async prepare(spec: VariantSpec, signal: AbortSignal): Promise<void> {
@@ -308,9 +337,14 @@ export class KubernetesServing implements ServingControl {
   }
 
   #podsReady(variant: PodVariant, signal: AbortSignal): Promise<string[]> {
+    return podsReady(variant, this.#waiting(signal));
+  }
+
+  #waiting(signal: AbortSignal): PodsReadyDeps {
     const { pods, clock, prepareMs } = this.#deps;
-    const events = (): Promise<ClusterEvent[]> => this.#deps.events(this.#namespace(variant.tenant));
-    return podsReady(variant, { pods, clock, events, signal, ...(prepareMs && { prepareMs }) });
+    const events = ({ tenant }: PodVariant): Promise<ClusterEvent[]> =>
+      this.#deps.events(this.#namespace(tenant));
+    return { pods, clock, events, signal, ...(prepareMs && { prepareMs }) };
   }
 
   #stateOf(variant: PodVariant): VariantState {

@@ -14,11 +14,11 @@ const PREPARE_MS = 10 * 60_000;
 /** Between looks at the cluster's events while pods are awaited. */
 const EVENTS_MS = 3_000;
 
-interface PodsReadyDeps {
+export interface PodsReadyDeps {
   pods: ServeFleetDeps["pods"];
   clock: Clock;
   /** Of the variant's namespace. */
-  events(): Promise<ClusterEvent[]>;
+  events(variant: PodVariant): Promise<ClusterEvent[]>;
   signal: AbortSignal;
   /** Default 10 minutes, of which an environment may take most. */
   prepareMs?: number;
@@ -64,6 +64,6 @@ async function isQuiet({ pods, clock, signal }: PodsReadyDeps): Promise<boolean>
 
 async function eventsOf(variant: PodVariant, { events }: PodsReadyDeps): Promise<ClusterEvent[]> {
   const name = variantName(variant);
-  const all = await events().catch(() => []);
+  const all = await events(variant).catch(() => []);
   return all.filter(({ involvedObject }) => involvedObject.name?.startsWith(name) === true);
 }

@@ -1,0 +1,33 @@
+import { podsReady } from "./pods-ready.ts";
+import type { PodsReadyDeps } from "./pods-ready.ts";
+import type { PodVariant } from "./variant.ts";
+
+interface RenewDeps extends PodsReadyDeps {
+  /** Of this version of the platform. */
+  image: string;
+  /** Whether its file isn't what this version would write. */
+  isOld(variant: PodVariant): boolean;
+  /** Writes that file and has it carried out; rejects with what was refused. */
+  renew(variant: PodVariant): Promise<void>;
+}
+
+/**
+ * Brings variants of an earlier version of the platform up to this one, one after the other: each has as many pods of the
+ * new image as it needs before the next begins. Rejects at the first that doesn't get them; that one's older pods go on,
+ * and so do the variants behind it.
+ */
+export async function renewVariants(variants: Iterable<PodVariant>, deps: RenewDeps): Promise<void> {
+  const { image, isOld, renew, pods } = deps;
+  const isNew = ({ spec }: { spec: { containers: { image?: string }[] } }): boolean =>
+    spec.containers.some((container) => container.image === image);
+  const newPods = {
+    find: (labels: Readonly<Record<string, string>>) => pods.find(labels).filter(isNew),
+    onChange: (listener: () => void) => pods.onChange(listener),
+  };
+  for (const variant of variants) {
+    deps.signal.throwIfAborted();
+    if (!isOld(variant)) continue;
+    await renew(variant);
+    await podsReady(variant, { ...deps, pods: newPods });
+  }
+}

@@ -30,10 +30,9 @@ test("is wired to what is there", () => {
   expect(broken(rendered)).toEqual([]);
 });
 
-test("says that its image was never run", () => {
+test("says how its image was proven", () => {
   const row = rendered.locked.find((one) => one.row === "slipway");
-  expect(row).toBeDefined();
-  expect(row?.proven).toBeUndefined();
+  expect(row?.proven?.how).toContain("applied to a real node");
 });
 
 test("control has two replicas that elect one, each with a volume of its own", () => {

@@ -27,7 +27,7 @@ import type { KubernetesServingDeps } from "./deps.ts";
 import { mergeFigures } from "./merge-figures.ts";
 import { OutcomeMerge } from "./merge-outcomes.ts";
 import { namespaceOf } from "./names.ts";
-import { endpointsOf, lastEnd, workerOf } from "./pods.ts";
+import { endpointOf, endpointsOf, isLeaving, lastEnd, workerOf } from "./pods.ts";
 import type { Pod } from "./pods.ts";
 import { podsOf, podsReady } from "./pods-ready.ts";
 import type { PodsReadyDeps } from "./pods-ready.ts";
@@ -363,8 +363,17 @@ export class KubernetesServing implements ServingControl {
     return podsOf(this.#deps.pods, ref);
   }
 
+  /**
+   * Of the pods that are ready. While none is, those told last that are still there: a node that wasn't heard of for a
+   * while has all of its pods called unready, and they answer all the same.
+   */
   #endpoints(variant: PodVariant): string[] {
-    return endpointsOf(this.#podsOf(variant), "frames");
+    const pods = this.#podsOf(variant);
+    const ready = endpointsOf(pods, "frames");
+    if (ready.length > 0) return ready;
+    const staying = new Set(pods.filter((pod) => !isLeaving(pod)).map((pod) => endpointOf(pod, "frames")));
+    const told = this.#told.get(variantKey(variant))?.split(",") ?? [];
+    return told.filter((endpoint) => staying.has(endpoint));
   }
 
   #namespace(tenant: string | undefined): string {

@@ -21,13 +21,13 @@ import {
   trafficRecord,
   variantPath,
 } from "./branch-state.ts";
-import { notCarriedOut } from "./causes.ts";
+import { causeOf, notCarriedOut } from "./causes.ts";
 import type { Cause, ClusterEvent } from "./causes.ts";
 import type { KubernetesServingDeps } from "./deps.ts";
 import { mergeFigures } from "./merge-figures.ts";
 import { OutcomeMerge } from "./merge-outcomes.ts";
 import { namespaceOf } from "./names.ts";
-import { endpointOf, endpointsOf, isLeaving, lastEnd, workerOf } from "./pods.ts";
+import { endpointsToAsk } from "./pods.ts";
 import type { Pod } from "./pods.ts";
 import { podsOf, podsReady } from "./pods-ready.ts";
 import type { PodsReadyDeps } from "./pods-ready.ts";
@@ -37,6 +37,7 @@ import { renewVariants } from "./renew.ts";
 import { ServeFleet, nobody } from "./serve-fleet.ts";
 import { specOf, variantKey, variantOf } from "./variant.ts";
 import type { PodVariant } from "./variant.ts";
+import { variantStateOf } from "./variant-state.ts";
 import { within } from "./within.ts";
 
 const TELL_MS = 5_000;
@@ -62,6 +63,8 @@ export class KubernetesServing implements ServingControl {
   readonly #fleet: ServeFleet;
   /** By variant: the endpoints that serve pods were told last. */
   readonly #told = new Map<string, string>();
+  /** What keeps pods of a variant that is prepared from being ready. */
+  readonly #causes = new Map<string, Cause>();
   #callers: AdminCalls["callers"]["request"] | undefined;
   #onCallers: (() => void)[] = [];
   #stopWatching: () => void = () => undefined;
@@ -336,8 +339,13 @@ export class KubernetesServing implements ServingControl {
     }
   }
 
-  #podsReady(variant: PodVariant, signal: AbortSignal): Promise<string[]> {
-    return podsReady(variant, this.#waiting(signal));
+  async #podsReady(variant: PodVariant, signal: AbortSignal): Promise<string[]> {
+    const waits = (cause: Cause) => void this.#causes.set(variantKey(variant), cause);
+    try {
+      return await podsReady(variant, { ...this.#waiting(signal), waits });
+    } finally {
+      this.#causes.delete(variantKey(variant));
+    }
   }
 
   #waiting(signal: AbortSignal): PodsReadyDeps {
@@ -349,31 +357,16 @@ export class KubernetesServing implements ServingControl {
 
   #stateOf(variant: PodVariant): VariantState {
     const pods = this.#podsOf(variant);
-    const ends = pods.flatMap((pod) => lastEnd(pod) ?? []).toSorted((a, b) => b.at - a.at);
-    const { service, version } = variant;
-    return {
-      service,
-      version,
-      workers: pods.map(workerOf),
-      ...(ends[0] && { lastEnd: { at: ends[0].at, reason: ends[0].reason } }),
-    };
+    const cause = this.#causes.get(variantKey(variant)) ?? causeOf(pods, [], pods.length);
+    return variantStateOf(variant, pods, cause);
   }
 
   #podsOf(ref: VariantRef): Pod[] {
     return podsOf(this.#deps.pods, ref);
   }
 
-  /**
-   * Of the pods that are ready. While none is, those told last that are still there: a node that wasn't heard of for a
-   * while has all of its pods called unready, and they answer all the same.
-   */
   #endpoints(variant: PodVariant): string[] {
-    const pods = this.#podsOf(variant);
-    const ready = endpointsOf(pods, "frames");
-    if (ready.length > 0) return ready;
-    const staying = new Set(pods.filter((pod) => !isLeaving(pod)).map((pod) => endpointOf(pod, "frames")));
-    const told = this.#told.get(variantKey(variant))?.split(",") ?? [];
-    return told.filter((endpoint) => staying.has(endpoint));
+    return endpointsToAsk(this.#podsOf(variant), "frames", this.#told.get(variantKey(variant)));
   }
 
   #namespace(tenant: string | undefined): string {

@@ -2,7 +2,7 @@ import type { Clock } from "../../../base/clock.ts";
 import { eitherSignal } from "../../../base/either-signal.ts";
 import type { VariantRef } from "../../../serving/backend.ts";
 import { causeOf, notReady } from "./causes.ts";
-import type { ClusterEvent } from "./causes.ts";
+import type { Cause, ClusterEvent } from "./causes.ts";
 import { VARIANT_LABEL, variantName } from "./names.ts";
 import { endpointsOf, isLeaving } from "./pods.ts";
 import type { Pod } from "./pods.ts";
@@ -20,6 +20,8 @@ export interface PodsReadyDeps {
   /** Of the variant's namespace. */
   events(variant: PodVariant): Promise<ClusterEvent[]>;
   signal: AbortSignal;
+  /** What keeps them from it now: told at every look. */
+  waits?(cause: Cause): void;
   /** Default 10 minutes, of which an environment may take most. */
   prepareMs?: number;
 }
@@ -38,6 +40,7 @@ export async function podsReady(variant: PodVariant, deps: PodsReadyDeps): Promi
     const own = podsOf(pods, variant).filter((pod) => !isLeaving(pod));
     const cause = causeOf(own, events, wanted);
     if (cause === undefined) return endpointsOf(own, "frames");
+    deps.waits?.(cause);
     if (cause.isFinal || clock.now() >= deadline) throw notReady(variant, cause);
     if (await isQuiet(deps)) events = await eventsOf(variant, deps);
   }

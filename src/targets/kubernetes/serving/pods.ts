@@ -68,6 +68,18 @@ export function endpointsOf(pods: readonly Pod[], portName: string): string[] {
     .sort();
 }
 
+/**
+ * Endpoints of the ready ones. While none is, those told last that are still there: a node that wasn't heard of for a while
+ * has all of its pods called unready, and they answer all the same.
+ * @param told as they were told, joined by commas
+ */
+export function endpointsToAsk(pods: readonly Pod[], portName: string, told = ""): string[] {
+  const ready = endpointsOf(pods, portName);
+  if (ready.length > 0) return ready;
+  const staying = new Set(pods.filter((pod) => !isLeaving(pod)).map((pod) => endpointOf(pod, portName)));
+  return told.split(",").filter((endpoint) => staying.has(endpoint));
+}
+
 export function uidOf({ metadata }: Pod): string {
   return metadata["uid"] as string;
 }

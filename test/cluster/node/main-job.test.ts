@@ -1,17 +1,34 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { eventually, git, removeFolder } from "../../e2e/platform.ts";
-import { ADDER, modelProject, workTree } from "../../e2e/projects.ts";
+import { eventually } from "../../e2e/platform.ts";
+import { table } from "../../e2e/verdict.ts";
 import { testCluster, type TestCluster } from "../support/cluster.ts";
 import { installArgoWorkflows } from "./support/argo.ts";
+import { Figures, failuresOf, harmOf, memoryOf, seconds, splitBand } from "./support/figures.ts";
+import { Labelling } from "./support/labelling.ts";
 import { tenantNamespace } from "./support/platform-objects.ts";
 import { startClusterPlatform, type ClusterPlatform } from "./support/platform.ts";
 import { testImage } from "./support/pods.ts";
+import { ClusterService } from "./support/service.ts";
+import { Traffic, type Call } from "./support/traffic.ts";
 
 const NAMESPACE = "main-job";
-
-interface Service {
-  champion: { version: number } | null;
-}
+const RATE = 50;
+const QUESTIONS = 10;
+const SHARE = 0.1;
+/** A request that was assigned before may end so long after. */
+const SETTLE_MS = 1_000;
+const SILENCE_MS = 2_000;
+/** For all serve pods to have heard of a promotion. */
+const PROMOTION_MS = 1_000;
+/** What a laptop takes as it is. */
+const SPEC = `serving: { scale: { min: 2, max: 2 }, resources: { cpu: 0.1 } }
+rollout:
+  steps: [10]
+  metrics:
+    - { name: errors, worseBy: 5pp }
+    - { name: accuracy, from: labels, worseBy: 10pp, within: 1s }
+`;
 
 interface Pods {
   items: { metadata: { name: string }; spec: { containers: { name: string; image: string }[] } }[];
@@ -20,60 +37,123 @@ interface Pods {
 let cluster: TestCluster;
 let argo: { remove: () => Promise<void> };
 let platform: ClusterPlatform;
-let work: string;
+let service: ClusterService;
+let traffic: Traffic;
+let labelling: Labelling;
+const figures = new Figures();
 
 beforeAll(async () => {
   cluster = testCluster();
   argo = await installArgoWorkflows(cluster);
   platform = await startClusterPlatform(cluster, NAMESPACE);
-  work = await workTree(modelProject("adder", ADDER));
+  service = await ClusterService.create(platform, "digits", table(), SPEC);
 });
 
 afterAll(async () => {
+  await labelling?.stop();
+  await traffic?.stop();
+  figures.print();
   await platform?.remove();
   await argo?.remove();
-  if (work) removeFolder(work);
+  service?.remove();
 });
 
-async function call(path: string, body?: string): Promise<Response> {
-  return fetch(platform.url + path, {
-    method: body === undefined ? "GET" : "POST",
-    headers: { authorization: `Bearer ${platform.token}`, "content-type": "application/json" },
-    signal: AbortSignal.timeout(20_000),
-    ...(body === undefined ? {} : { body }),
-  });
-}
-
-/** Those of the default tenant, told as what they are. */
-async function pods(): Promise<string[]> {
-  const list = await cluster.get<Pods>(`/api/v1/namespaces/${tenantNamespace(NAMESPACE)}/pods`);
-  return (list?.items ?? []).map(({ metadata, spec }) => {
-    const images = spec.containers.map(({ name, image }) => `${name} of ${image}`);
-    return `${metadata.name}: ${images.join(", ")}`;
-  });
-}
-
-it("answers at one address in front of its pods", async () => {
-  expect((await call("/health")).status).toBe(200);
-  expect((await call("/api/slipway/v1/info")).status).toBe(200);
-});
-
-it("trains what is pushed in a pod, and answers with it from another one", async () => {
-  const address = new URL("/git/adder.git", platform.url);
-  Object.assign(address, { username: "token", password: platform.token });
-  const pushed = await git(work, "push", address.href, "HEAD:main");
-  expect(pushed.output).toContain("first champion");
-  await eventually("a champion", async () => {
-    const service = (await (await call("/api/slipway/v1/services/adder")).json()) as Service;
-    return service.champion?.version === 1 ? service : undefined;
-  });
-  const summand = (name: string) => ({ name, shape: [1, 2], datatype: "FP32", data: [1, 2] });
-  const body = JSON.stringify({ inputs: [summand("a"), summand("b")] });
-  const answer = await call("/v2/models/adder/infer", body);
-  expect(answer.headers.get("x-slipway-variant")).toBe("1");
-  expect(await answer.json()).toMatchObject({ outputs: [{ name: "sum", data: [2, 4] }] });
-  const seen = await pods();
-  console.log(seen.join("\n"));
-  for (const role of ["step-upload", "adder-v1"])
+it("trains what is pushed in pods, and answers with it from others", async () => {
+  traffic = new Traffic({ ...platform, model: "digits", rate: RATE, questions: QUESTIONS });
+  const pushedAt = Date.now();
+  expect(await service.push()).toContain("first champion");
+  await service.until("a champion", ({ champion }) => champion?.version === 1);
+  const first = await answered(({ status }) => status === 200);
+  figures.add("push to first prediction", seconds(first.endedAt - pushedAt));
+  expect(first).toMatchObject({ variant: "1", value: first.question * 10 });
+  labelling = new Labelling(service, traffic);
+  const seen = await containers();
+  for (const line of seen) figures.add("pod", line);
+  for (const role of ["step-upload", "digits-v1", "control-", "serve-"])
     expect(seen.find((one) => one.includes(role))).toContain(`of ${testImage()}`);
 });
+
+it("shares as it was told, and promotes without losing a request", async () => {
+  const from = Date.now();
+  await service.change(table({ size: QUESTIONS + 2 }), SPEC);
+  const now = await service.ended(2);
+  expect(now).toMatchObject({ champion: { version: 2 }, rollout: { state: "promoted" } });
+  await answered(({ variant, sentAt }) => variant === "2" && sentAt > lastOf("1") + SILENCE_MS);
+  const [first = 0, last = 0] = [firstOf("2"), lastOf("1")];
+  figures.add("first request of the second version to its last of the first", seconds(last - first));
+  const trial = traffic.since(first + SETTLE_MS).filter(({ sentAt }) => sentAt < last - PROMOTION_MS);
+  const had = trial.filter(({ variant }) => variant === "2").length / trial.length;
+  const [least, most] = splitBand(SHARE, trial.length);
+  const band = `${percent(least)} to ${percent(most)}`;
+  figures.add("split at 10 %", `${percent(had)} of ${trial.length} (99.9 % of fair ones: ${band})`);
+  expect(had).toBeGreaterThan(least);
+  expect(had).toBeLessThan(most);
+  figures.add("failed during canary and promotion", failuresOf(traffic.since(from)));
+  expect(failuresOf(traffic.since(from))).toMatch(/^0 of/);
+});
+
+it("takes out a version that fails on half of its inputs", async () => {
+  await takesOut("errors", 3, table({ size: QUESTIONS / 2 }), ({ status }) => status !== 200);
+});
+
+it("takes out a version that is wrong by its labels", async () => {
+  const wrong = ({ question, value }: Call): boolean => value !== question * 10;
+  await takesOut("labels", 4, table({ step: 11 }), wrong);
+  const memory = await memoryOf(cluster, [NAMESPACE, tenantNamespace(NAMESPACE)]);
+  for (const { pod, workingSet, rss } of memory) {
+    figures.add("memory", `${pod}: ${workingSet.toFixed(0)} MiB working set, ${rss.toFixed(0)} MiB rss`);
+  }
+});
+
+/** Waits for a request that went so, and answers the first such. */
+function answered(isSo: (call: Call) => boolean): Promise<Call> {
+  return eventually("such an answer", async () => traffic.calls.find(isSo), 60_000);
+}
+
+function firstOf(variant: string): number {
+  return Math.min(...traffic.calls.filter((call) => call.variant === variant).map(({ sentAt }) => sentAt));
+}
+
+function lastOf(variant: string): number {
+  return Math.max(...traffic.calls.filter((call) => call.variant === variant).map(({ sentAt }) => sentAt));
+}
+
+function percent(part: number): string {
+  return `${(part * 100).toFixed(1)} %`;
+}
+
+/** Of everything called a pod here: what it is made of. */
+async function containers(): Promise<string[]> {
+  const lists = await Promise.all(
+    [NAMESPACE, tenantNamespace(NAMESPACE)].map((name) =>
+      cluster.get<Pods>(`/api/v1/namespaces/${name}/pods`),
+    ),
+  );
+  return lists
+    .flatMap((list) => list?.items ?? [])
+    .map(({ metadata, spec }) => {
+      const images = spec.containers.map(({ name, image }) => `${name} of ${image}`);
+      return `${metadata.name}: ${images.join(", ")}`;
+    });
+}
+
+async function takesOut(
+  what: string,
+  version: number,
+  model: ReturnType<typeof table>,
+  isBad: (call: Call) => boolean,
+): Promise<void> {
+  const from = Date.now();
+  await service.change(model, SPEC);
+  const now = await service.ended(version);
+  expect(now).toMatchObject({ champion: { version: 2 }, rollout: { version, state: "rolledback" } });
+  await sleep(SILENCE_MS);
+  const harm = harmOf(traffic.since(from), String(version), isBad);
+  figures.add(`${what}: first bad answer to zero traffic`, seconds(harm.ms));
+  figures.add(`${what}: bad answers`, `${harm.bad} of ${harm.answers} of version ${version}`);
+  figures.add(`${what}: sentence`, now.rollout?.sentence ?? "");
+  expect(harm.bad).toBeGreaterThan(0);
+  expect(lastOf(String(version))).toBeLessThan(Date.now() - SILENCE_MS / 2);
+  const others = traffic.since(from).filter(({ variant }) => variant !== String(version));
+  expect(failuresOf(others)).toMatch(/^0 of/);
+}

@@ -1,9 +1,10 @@
 // `npm run bench:platform`: how long it takes to render, plan, apply and destroy each platform of record on a bare
 // Kubernetes API, and what each asks a cluster for. The API is that of SLIPWAY_TEST_KUBECONFIG, or one started here.
 // Nothing runs in the cluster: applying is timed without the waits for pods, and webhooks are answered by a stand-in.
+// Writes docs/benchmarks/platform.md.
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -16,12 +17,14 @@ const LONGEST_MS = 300_000;
 const RUNS = Number(process.env.RUNS ?? 5);
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const platforms = join(root, "examples", "platforms");
+const DOCUMENT = join(root, "docs", "benchmarks", "platform.md");
 /** What others say of theirs: Kubeflow's manifests, and the machines that published blueprints ask for. */
 const PUBLISHED = [
   ["Kubeflow (published)", "", "4.4", "12.3", ""],
   ["blueprints (published)", "", "", "6 to 16", ""],
 ];
 
+const load = loadavg()[0].toFixed(1);
 console.log(machine());
 const named = process.env.SLIPWAY_TEST_KUBECONFIG;
 const started = performance.now();
@@ -35,16 +38,17 @@ try {
   for (const name of readdirSync(platforms))
     if (name.endsWith(".yaml") && !name.endsWith(".lock.yaml"))
       measured.push(await measure(join(platforms, name), plane.kubeconfig));
-  console.log(
-    table([
-      ["platform", "objects", "render", "plan", "apply", "plan again", "destroy"],
-      ...measured.map(timeRow),
-    ]),
-  );
-  console.log("");
-  console.log(
-    table([["platform", "pods", "CPU", "memory GiB", "storage GiB"], ...measured.map(askRow), ...PUBLISHED]),
-  );
+  const times = [
+    ["platform", "objects", "render", "render again", "plan", "apply", "plan again", "destroy"],
+    ...measured.map(timeRow),
+  ];
+  const asked = [
+    ["platform", "pods", "CPU", "memory GiB", "storage GiB"],
+    ...measured.map(askRow),
+    ...PUBLISHED,
+  ];
+  console.log(`${table(times)}\n\n${table(asked)}`);
+  writeFileSync(DOCUMENT, page(times, asked));
 } finally {
   await prepared?.stop();
   await plane.stop();
@@ -61,16 +65,8 @@ async function measure(file, kubeconfig) {
     const again = await call("plan");
     const destroy = await call("destroy", "--yes");
     const { objects, capacity } = JSON.parse(plan.stdout);
-    const times = [
-      quantile(
-        renders.map(({ ms }) => ms),
-        0.5,
-      ),
-      plan.ms,
-      apply.ms,
-      again.ms,
-      destroy.ms,
-    ];
+    const [first, ...others] = renders.map(({ ms }) => ms);
+    const times = [first, quantile(others, 0.5), plan.ms, apply.ms, again.ms, destroy.ms];
     return { name: basename(file, ".yaml"), objects: objects.length, times, asked: capacity.asked };
   } finally {
     rmSync(out, { recursive: true, force: true });
@@ -117,4 +113,27 @@ function timeRow({ name, objects, times }) {
 
 function askRow({ name, asked: { pods, cpu, memory, storage } }) {
   return [name, pods, cpu.toFixed(2), (memory / 2 ** 30).toFixed(1), (storage / 2 ** 30).toFixed(0)];
+}
+
+function page(times, asked) {
+  return `# A platform: time, and what it asks for
+
+Written by \`npm run bench:platform\`; do not edit. The platforms of record (\`examples/platforms\`) against a bare Kubernetes
+API server on this machine: the whole command is timed, its start included. Nothing runs in that cluster, so applying is
+timed without waiting for pods; webhooks are answered by a stand-in.
+
+- ${machine()}
+- load average ${load} before; render again: median of ${RUNS - 1}, into the same folder
+
+${markdown(times)}
+
+What the pods of a platform ask of a cluster, as \`slipway platform plan\` sums it, beside what others publish of theirs:
+
+${markdown(asked)}
+`;
+}
+
+function markdown([head, ...rows]) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }

@@ -14,6 +14,8 @@ export interface PlatformChoice {
   storePort: number;
   replicas: { control: number; serve: number };
   secrets: Given;
+  /** Of each pod, where it isn't what the platform's own file would say. */
+  memory?: { control: string; serve: string };
   /** Minor version of the cluster. */
   kubernetes: string;
 }
@@ -22,7 +24,8 @@ export const BUCKET = "slipway-test";
 
 /** The text of its platform.yaml. */
 export function platformFile(choice: PlatformChoice): string {
-  const { namespace, image, url, host, databasePort, storePort, replicas, secrets, kubernetes } = choice;
+  const { namespace, image, url, host, databasePort, storePort, replicas, secrets, kubernetes, memory } =
+    choice;
   const file: PlatformInput = {
     apiVersion: "slipway/v1",
     kind: "Platform",
@@ -56,8 +59,8 @@ export function platformFile(choice: PlatformChoice): string {
       slipway: {
         url,
         replicas: replicas.control,
-        control: { storage: "1Gi" },
-        serve: { min: replicas.serve, max: replicas.serve },
+        control: { storage: "1Gi", ...(memory && { memory: memory.control }) },
+        serve: { min: replicas.serve, max: replicas.serve, ...(memory && { memory: memory.serve }) },
       },
     },
   };

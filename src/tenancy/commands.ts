@@ -1,4 +1,5 @@
 import { auditCommands } from "./audit-commands.ts";
+import { makeDeclared } from "./declared-tenants.ts";
 import { confirmDevice, startDevice, takeDevice } from "./login/device-commands.ts";
 import { signInByOidc } from "./login/oidc-commands.ts";
 import { createPerson, deletePerson, updatePerson } from "./people-commands.ts";
@@ -12,6 +13,7 @@ export const tenancyCommands = [
   updateTenant,
   deleteTenant,
   setRole,
+  makeDeclared,
   createToken,
   revokeToken,
   noteTokenUses,

@@ -20,7 +20,7 @@ export interface DeclaredTenantsDeps {
 const LOOK_MS = 10_000;
 
 /** Makes those that aren't there; a description that people have changed since stays. Answers the names of new ones. */
-const makeDeclared = defineCommand(
+export const makeDeclared = defineCommand(
   "tenancy.make-declared",
   async (tx, { tenants, now }: { tenants: readonly DeclaredTenant[]; now: number }): Promise<string[]> => {
     const made: string[] = [];

@@ -74,14 +74,15 @@ export function moduleFolder({ module, version, sum }) {
 /**
  * Builds one program, one package at a time and behind everything else that the machine does.
  * @param {{ from: string, packages: string, output: string, flags: string }} build `from`: folder with a go.mod and
- *   go.sum that pin everything; `packages`: what is built; `output`: the program's path; `flags`: of the linker.
+ *   go.sum that pin everything, and sources of our own where there are any; `packages`: what is built; `output`: the
+ *   program's path; `flags`: of the linker.
  */
 export function buildProgram({ from, packages, output, flags }) {
   const scratch = `${output}.building-${process.pid}`;
   mkdirSync(scratch, { recursive: true });
   try {
     // A copy: Go notes in go.mod what it works out.
-    for (const file of ["go.mod", "go.sum"]) cpSync(join(from, file), join(scratch, file));
+    cpSync(from, scratch, { recursive: true });
     compile({ cwd: scratch, mod: "mod", packages, output, flags });
   } finally {
     rmSync(scratch, { recursive: true, force: true });

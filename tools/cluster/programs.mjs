@@ -37,6 +37,11 @@ const TRAEFIK = {
   version: "v3.6.12",
   sum: "h1:6pe4s7aaDTQs+AsF7KP3sM/xnq7zOVvibRQe5tw9eFo=",
 };
+const ARGO_CD = {
+  module: "github.com/argoproj/argo-cd/v2",
+  version: "v2.14.11",
+  sum: "h1:vkw8Ib/fOGsWD7HSUw8+5yXbXPYkGIJqs0wA2h9MX2s=",
+};
 
 /**
  * `module`: a folder of modules/; `source`: a Go module that builds as it is, by its own go.sum; minutes: what it took
@@ -65,6 +70,10 @@ const PROGRAMS = {
     // Archives of modules carry no links: this one is a link to the other.
     restored: { "workflow/executor/osspecific/signal_linux.go": "signal_darwin.go" },
   },
+  // Every part of Argo CD is this one program: ARGOCD_BINARY_NAME says which. Modules of version 3 aren't to be had whole.
+  argocd: itself("argo-cd", ARGO_CD, "./cmd", 10, `${ARGO_CD.module}/common.version`),
+  // What Argo CD keeps its cache in, without a server from a system's packages.
+  redis: { module: "redis", version: "v2.33.0", packages: ".", flags: "", minutes: 1 },
   traefik: itself("traefik", TRAEFIK, "./cmd/traefik", 10, `${TRAEFIK.module}/pkg/version.Version`),
   helm: {
     module: "helm",

@@ -97,7 +97,8 @@ export function libraries(sources, beside = undefined) {
     .map((path) => file(placed(path), path));
 }
 
-function git() {
+/** Git with what it calls, to fetch over HTTP too. */
+export function git() {
   const found = which("git");
   if (found === undefined) throw new Error("Git isn't there: apt-get install git");
   const { stdout } = spawnSync(found, ["--exec-path"], { encoding: "utf8" });

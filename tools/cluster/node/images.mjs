@@ -14,15 +14,16 @@ import { merged, program } from "../../image/machine.mjs";
  * @param {{ ctr: string, socket: string }} runtime
  * @param {string} name with a tag
  * @param {string} source the program
- * @param {{ args?: string[], user?: string, path?: string }} [how] `args`: that it starts with; `path`: in the
- *   image, else below its root by the image's name
+ * @param {{ args?: string[], user?: string, path?: string, more?: import("../../image/entries.mjs").Entry[] }} [how]
+ *   `args`: that it starts with; `path`: in the image, else below its root by the image's name; `more`: that lies beside it
  */
-export async function importProgram(runtime, name, source, { args = [], user, path: named } = {}) {
+export async function importProgram(runtime, name, source, { args = [], user, path: named, more = [] } = {}) {
   const scratch = mkdtempSync(join(tmpdir(), "slipway-image-"));
   try {
     const path = named ?? `/${name.slice(name.lastIndexOf("/") + 1, name.lastIndexOf(":"))}`;
     const isStatic = spawnSync("ldd", [source]).status !== 0;
-    const entries = isStatic ? [file(path, source)] : [...merged(), ...program(source, path)];
+    const own = isStatic ? [file(path, source)] : program(source, path);
+    const entries = isStatic && more.length === 0 ? own : [...merged(), ...own, ...more];
     const Env = ["PATH=/usr/local/bin:/usr/bin:/bin"];
     const config = { Env, Entrypoint: [path, ...args], ...(user === undefined ? {} : { User: user }) };
     const layers = [await layer(name, [...entries, folder("/tmp", { mode: 0o1777 })])];

@@ -32,6 +32,11 @@ describe("models, where Argo CD is a component", () => {
       project: "slipway-models",
       source: { repoURL: url, targetRevision: "kubernetes", directory: { recurse: true } },
       syncPolicy: { automated: { prune: true, selfHeal: true } },
+      // Argo CD refuses an Application whose destination names no namespace that its project knows.
+      destination: { namespace: "slipway-default" },
+    });
+    expect(find(rendered, "Application", "slipway-models").metadata.annotations).toMatchObject({
+      "argocd.argoproj.io/compare-options": "ServerSideDiff=true",
     });
     expect(spec("AppProject").at("sourceRepos").value).toEqual([url]);
   });

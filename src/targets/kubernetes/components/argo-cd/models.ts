@@ -16,7 +16,7 @@ export interface ModelsDelivery {
   namespace: string;
   /** Of the platform, as Argo CD reaches it: `http://slipway.slipway.svc:4600`. */
   url: string;
-  /** Namespaces of the tenants' workloads. */
+  /** Namespaces of the tenants' workloads, the default tenant's first. */
   places: readonly string[];
   /** Variants are InferenceServices. */
   isKserve: boolean;
@@ -52,11 +52,16 @@ function project({ namespace, url, places, isKserve }: ModelsDelivery): Kubernet
   };
 }
 
-function application({ namespace, url }: ModelsDelivery): KubernetesObject {
+function application({ namespace, url, places: [place = ""] }: ModelsDelivery): KubernetesObject {
   return {
     apiVersion: API,
     kind: "Application",
-    metadata: { name: MODELS, namespace },
+    metadata: {
+      name: MODELS,
+      namespace,
+      // By the server, which knows its own fields and defaults: a schema that Argo CD brings along is one of older servers.
+      annotations: { "argocd.argoproj.io/compare-options": "ServerSideDiff=true" },
+    },
     spec: {
       project: MODELS,
       source: {
@@ -65,7 +70,8 @@ function application({ namespace, url }: ModelsDelivery): KubernetesObject {
         path: ".",
         directory: { recurse: true },
       },
-      destination: { server: SERVER },
+      // Every object names its own; the project must know this one all the same.
+      destination: { server: SERVER, namespace: place },
       syncPolicy: {
         // Empty: the last model may go, too.
         automated: { prune: true, selfHeal: true, allowEmpty: true },

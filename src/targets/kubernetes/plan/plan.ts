@@ -9,6 +9,7 @@ import type { KubernetesObject } from "../object.ts";
 import type { Rendered } from "../render/rendered.ts";
 import { askedFor, lacksOf, readNodes } from "./capacity.ts";
 import type { Capacity } from "./capacity.ts";
+import { contestedModels } from "./models.ts";
 import { lossesOf } from "./losses.ts";
 import { planObject, planRemoval } from "./object-plan.ts";
 import type { PlannedObject } from "./object-plan.ts";
@@ -113,7 +114,8 @@ export async function planObjects(
     all.map((object) => ({ identity: identityOf(object), version: "" })),
   );
   const removals = await mapLimited(left, AT_ONCE, (one) => planRemoval(client, one, rendered.platform.name));
-  return [...planned, ...removals.filter((one) => one !== undefined)];
+  const contested = adopt ? [] : await contestedModels(client, rendered);
+  return [...planned, ...removals.filter((one) => one !== undefined), ...contested];
 }
 
 /** `group/Kind` of the definitions among objects. */

@@ -126,6 +126,8 @@ export async function composeServe(config: ServeConfig, deps: ServeDeps): Promis
       await Promise.all([
         drained(router.http, withinMs, { open: () => front.predicting }),
         grpc.drain(withinMs),
+        // Where nobody keeps callers away first, as on one machine, control ends with this process anyway.
+        lingerMs > 0 ? front.drainPiped(withinMs) : undefined,
       ]);
       router.copies.endAll();
       await Promise.all([router.log.flush(), router.samples.roll(), tracer?.close(TRACES_MS)]);

@@ -25,8 +25,25 @@ export interface Front {
   server: Server;
   /** Connections that ask for predictions. */
   readonly predicting: number;
+  /**
+   * Ends the connections with control, each when it has been quiet behind an answer. Resolves when none is left, or after
+   * `withinMs`; whoever streams longer than that is cut off by `close`.
+   */
+  drainPiped(withinMs: number): Promise<void>;
   close(): void;
 }
+
+/** A connection with control. */
+interface Pipe {
+  /** All that was asked is answered, and nothing has come from control for so long. */
+  isQuiet(forMs: number): boolean;
+  end(): void;
+}
+
+/** Parts of one answer seldom come further apart than the first; in the second half of the time the other is enough. */
+const QUIET_MS = 1_000;
+const HURRIED_QUIET_MS = 50;
+const SWEEP_MS = 20;
 
 /** What takes connections that ask for predictions. */
 interface Taker {
@@ -48,6 +65,7 @@ export function createFront(options: FrontOptions): Front {
       options.http.emit("connection", socket);
     },
   };
+  const pipes = new Set<Pipe>();
   let piped = 0;
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     open.add(socket);
@@ -56,7 +74,7 @@ export function createFront(options: FrontOptions): Front {
     takeFirstLine(socket, options.firstLineMs, sniff, (goal) => {
       if (goal === "predictions" || piped >= options.maxPiped) return toHttp(socket, http);
       piped += 1;
-      return pipeToControl(socket, { ...options, http }, () => (piped -= 1));
+      return pipeToControl(socket, { ...options, http, pipes }, () => (piped -= 1));
     });
   });
   server.maxConnections = options.maxConnections;
@@ -64,6 +82,14 @@ export function createFront(options: FrontOptions): Front {
     server,
     get predicting() {
       return predicting.size;
+    },
+    async drainPiped(withinMs) {
+      const from = performance.now();
+      for (let past = 0; pipes.size > 0 && past < withinMs; past = performance.now() - from) {
+        for (const pipe of pipes)
+          if (pipe.isQuiet(past * 2 < withinMs ? QUIET_MS : HURRIED_QUIET_MS)) pipe.end();
+        await new Promise((resolve) => setTimeout(resolve, SWEEP_MS));
+      }
     },
     close() {
       server.close();
@@ -79,7 +105,7 @@ function toHttp(socket: Socket, http: Taker): void {
 
 function pipeToControl(
   socket: Socket,
-  options: Pick<FrontOptions, "control" | "idleMs"> & { http: Taker },
+  options: Pick<FrontOptions, "control" | "idleMs"> & { http: Taker; pipes: Set<Pipe> },
   onEnd: () => void,
 ): void {
   let isOver = false;
@@ -104,13 +130,16 @@ function pipeToControl(
     socket.once("close", () => over(() => control.destroy()));
     socket.setTimeout(options.idleMs, () => socket.destroy());
     control.write(proxyLine(socket));
-    const stop = forwardBytes(socket, control, () =>
+    const { stop, isQuiet } = forwardBytes(socket, control, () =>
       over(() => {
         stop();
         control.destroy();
         toPredictions();
       }),
     );
+    const pipe: Pipe = { isQuiet, end: () => socket.destroySoon() };
+    options.pipes.add(pipe);
+    control.once("close", () => options.pipes.delete(pipe));
     return undefined;
   });
   const onGone = () => over(giveUp);
@@ -119,10 +148,16 @@ function pipeToControl(
 
 /**
  * Both directions, with back-pressure and half-close, until the caller turns to predictions: `onPrediction` is
- * called then, the first bytes of that request back in the socket. Answers how to let go of the socket.
+ * called then, the first bytes of that request back in the socket. Answers how to let go of the socket, and whether
+ * anything is under way.
  */
-function forwardBytes(socket: Socket, control: Socket, onPrediction: () => void): () => void {
+function forwardBytes(
+  socket: Socket,
+  control: Socket,
+  onPrediction: () => void,
+): { stop: () => void; isQuiet: Pipe["isQuiet"] } {
   const tracker = new RequestTracker();
+  let heardAt = performance.now();
   const onData = (chunk: Buffer) => {
     if (tracker.feed(chunk)) {
       socket.pause();
@@ -137,15 +172,21 @@ function forwardBytes(socket: Socket, control: Socket, onPrediction: () => void)
   socket.on("data", onData);
   socket.on("end", onEnd);
   control.on("drain", onDrain);
-  const onAnswer = () => tracker.answered();
+  const onAnswer = () => {
+    heardAt = performance.now();
+    tracker.answered();
+  };
   control.on("data", onAnswer);
   control.pipe(socket);
   socket.resume();
-  return () => {
-    socket.off("data", onData);
-    socket.off("end", onEnd);
-    control.off("drain", onDrain);
-    control.off("data", onAnswer);
-    control.unpipe(socket);
+  return {
+    stop() {
+      socket.off("data", onData);
+      socket.off("end", onEnd);
+      control.off("drain", onDrain);
+      control.off("data", onAnswer);
+      control.unpipe(socket);
+    },
+    isQuiet: (forMs) => tracker.isAnswered && performance.now() - heardAt >= forMs,
   };
 }

@@ -19,10 +19,14 @@ export class RequestTracker {
     this.#isAnswered = true;
   }
 
+  /** Control has begun to answer all that was asked: where an answer ends isn't known here. */
+  get isAnswered(): boolean {
+    return this.#state === "head" && this.#head === "" && this.#isAnswered;
+  }
+
   /** True when this chunk begins a request for predictions; it isn't followed then. */
   feed(chunk: Buffer): boolean {
-    const isBoundary = this.#state === "head" && this.#head === "" && this.#isAnswered;
-    if (isBoundary && sniff(chunk) === "predictions") return true;
+    if (this.isAnswered && sniff(chunk) === "predictions") return true;
     for (let offset = 0; offset < chunk.length && this.#state !== "opaque";)
       offset = this.#state === "body" ? this.#skipBody(chunk, offset) : this.#readHead(chunk, offset);
     return false;

@@ -2,7 +2,7 @@ import { checkEnvironmentPush } from "./environment-check.ts";
 import type { RefUpdate } from "./hook-protocol.ts";
 import type { Conversation, Report } from "./hook-report.ts";
 import { isZero, kindOf, MAIN } from "./names.ts";
-import { checkProjectPush, type ProjectVerdict } from "./project-check.ts";
+import { checkProjectPush, type ProjectVerdict, type SpecLimits } from "./project-check.ts";
 import type { ProjectOwners } from "./project-owners.ts";
 import type { PushMirror } from "./push-mirror.ts";
 import type { ServiceOwners } from "./service-owners.ts";
@@ -18,6 +18,8 @@ export interface PreReceiveDeps {
   owners: Pick<ProjectOwners, "of">;
   serviceOwners: ServiceOwners;
   versionExists: (model: string, version: number) => Promise<boolean>;
+  /** What of a spec this platform can't do: a push of it is refused. */
+  limits?: SpecLimits | undefined;
   /** What a pusher should know of a spec that is taken, one line each; what fails here refuses nothing. */
   advise?: (spec: Project, tenant: string) => Promise<string[]>;
   /** Absent: there is no mirror. */
@@ -92,9 +94,9 @@ async function judgeProject(
   updates: readonly RefUpdate[],
   objects: PushedObjects,
 ): Promise<ProjectVerdict> {
-  const { repositories, maxFileBytes } = deps;
+  const { repositories, maxFileBytes, limits } = deps;
   const defaultBranch = await chooseDefaultBranch(repositories, project, updates);
-  const check = { git: repositories.git, maxFileBytes };
+  const check = { git: repositories.git, maxFileBytes, limits };
   return checkProjectPush(check, { ...objects, project, defaultBranch, updates });
 }
 

@@ -14,12 +14,22 @@ const SPEC_FILE = "slipway.yaml";
 const SPEC_SOURCE = "slipway.ts";
 const MAX_SPEC_BYTES = 1024 * 1024;
 
+interface SpecChecks {
+  git: Git;
+  /** What of a spec this platform can't do. */
+  limits?: SpecLimits | undefined;
+}
+
+export type SpecLimits = (
+  spec: Project,
+) => { path: string[]; message: string; given: string; allowed: string }[];
+
 /** Verdict about a push: why it is refused, or the spec that will run; undefined when nothing of the push runs. */
 export type ProjectVerdict = { refusal: Refusal } | { refusal?: undefined; spec: Project | undefined };
 
 /** Judges a push to a project's repository: its files, and the spec at the commit that will be run. */
 export async function checkProjectPush(
-  deps: { git: Git; maxFileBytes: number },
+  deps: SpecChecks & { maxFileBytes: number },
   pushed: PushedObjects & { project: string; defaultBranch: string; updates: readonly RefUpdate[] },
 ): Promise<ProjectVerdict> {
   const { updates, defaultBranch } = pushed;
@@ -31,14 +41,15 @@ export async function checkProjectPush(
   const commits = updates.map((update) => update.commit).filter((commit) => !isZero(commit));
   const large = await refuseLargeFiles(deps.git, pushed, commits, deps.maxFileBytes);
   if (large) return { refusal: large };
-  return toRun ? checkSpec(deps.git, pushed, toRun.commit) : { spec: undefined };
+  return toRun ? checkSpec(deps, pushed, toRun.commit) : { spec: undefined };
 }
 
 async function checkSpec(
-  git: Git,
+  checks: SpecChecks,
   { repository, env, project }: PushedObjects & { project: string },
   commit: string,
 ): Promise<ProjectVerdict> {
+  const { git } = checks;
   const options = { env, paths: [SPEC_FILE, SPEC_SOURCE, "slipway.yml"] };
   const found = await listFiles(git, repository, commit, options);
   const file = found.find(({ path }) => path === SPEC_FILE);
@@ -57,7 +68,7 @@ async function checkSpec(
   const text = (await readBlobs(git, repository, [file.object], env)).get(file.object) ?? "";
   const parsed = parseProject(text, SPEC_FILE);
   const problems = parsed.ok
-    ? await checkAgainstCommit(git, { repository, env, project }, commit, parsed.value, text)
+    ? await checkAgainstCommit(checks, { repository, env, project }, commit, parsed.value, text)
     : parsed.problems;
   if (parsed.ok && problems.length === 0) return { spec: parsed.value };
   const refusal = refuse(
@@ -81,9 +92,9 @@ function noSpec(commit: string, others: readonly string[]): Refusal {
   return refuse(missing, "`slipway init` writes one; commit it and push again.");
 }
 
-/** What only the commit can tell: whose spec it is, and whether the files that it names are there. */
+/** What only the commit and this platform can tell: whose spec it is, whether its files are there, what can't be had here. */
 async function checkAgainstCommit(
-  git: Git,
+  { git, limits = () => [] }: SpecChecks,
   { repository, env, project }: PushedObjects & { project: string },
   commit: string,
   spec: Project,
@@ -114,5 +125,6 @@ async function checkAgainstCommit(
     const message = `the file isn't in commit ${shortId(commit)}`;
     say(["environment", kind], "missing-file", message, path, "a path of a committed file");
   }
+  for (const { path, message, given, allowed } of limits(spec)) say(path, "routing", message, given, allowed);
   return problems;
 }

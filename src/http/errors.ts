@@ -472,6 +472,10 @@ export const CATALOGUE = {
     status: 422,
     hint: "Shares lie between 0 and 1; copies need a challenger whose share is 0.",
   },
+  PLATFORM_ROUTING: {
+    status: 422,
+    hint: "Add what is missing to platform.yaml, or leave routing out: our own serve pods then divide the traffic.",
+  },
   ROUTING_CANNOT: {
     status: 422,
     hint: "Leave it out, or set components.slipway.routing to router: our own serve pods then divide the traffic.",

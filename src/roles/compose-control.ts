@@ -49,6 +49,7 @@ import { registryRoutes } from "../registry/routes.ts";
 import { registryMigrations } from "../registry/schema.ts";
 import { createWebhooks } from "../registry/webhooks/create-webhooks.ts";
 import { createAdvisor } from "../rollout/advice.ts";
+import { gatewayLimits } from "../rollout/gateway-limits.ts";
 import { createEvidenceReader } from "../rollout/evidence-reader.ts";
 import { evidenceRoutes } from "../rollout/evidence-routes.ts";
 import { EvidenceStreams } from "../rollout/evidence-stream.ts";
@@ -405,7 +406,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   const example = (sha256: string) => readContract(join(config.dataDir, "models", sha256));
   exampleRoutes(app, { db, backend, example });
   const meter = new TrafficMeter();
-  const advisor = createAdvisor({ db, clock, meter, log: (line, error) => logDefect(error, line) });
+  const limits = target.isGatewayRouted === true ? gatewayLimits : undefined;
+  const advisor = createAdvisor({ db, clock, meter, limits, log: (line, error) => logDefect(error, line) });
   planRoutes(app, { advisor });
   const evidence = createEvidenceReader({ db, clock, traffic: (service) => meter.of(service) });
   evidenceRoutes(app, {
@@ -477,6 +479,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     versionExists: async (model, version) =>
       (await tenants.registryOfServices.getVersion(model, version)) !== undefined,
     followPush: (id, signal) => pipelines.followLines(id, signal),
+    limits,
     advise: (spec, tenant) => advisor.advise(spec, tenant),
     mirror,
     logDefect,

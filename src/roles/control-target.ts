@@ -33,6 +33,8 @@ export interface TargetDeps {
 export interface ControlTarget {
   /** As `/api/slipway/v1/info` names it. */
   readonly name: "local" | "kubernetes";
+  /** A gateway's weights divide services' requests. */
+  readonly isGatewayRouted?: boolean;
   readonly backend: ServingControl;
   readonly engine: PipelineEngine & { close(): Promise<void> };
   /** Adds what its pods ask of control. */

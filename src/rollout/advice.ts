@@ -3,6 +3,7 @@ import { DEFAULT_TENANT } from "../http/identity.ts";
 import type { Project } from "../spec/project.ts";
 import type { Database } from "../store/database.ts";
 import { withAsked, type AskedTraffic } from "./asked-traffic.ts";
+import type { gatewayLimits } from "./gateway-limits.ts";
 import { labelTraffic } from "./label-traffic.ts";
 import { planProject, type Plan, type PlanFacts, type TrafficGiven } from "./plan.ts";
 import { selectServiceOf } from "./rows.ts";
@@ -12,6 +13,8 @@ export interface AdvisorDeps {
   db: Database;
   clock: Clock;
   meter: TrafficMeter;
+  /** What of a project a gateway that divides requests can't do; absent: our own router divides them. */
+  limits?: typeof gatewayLimits | undefined;
   /** What kept advice from being given; the process's log. */
   log(line: string, error: unknown): void;
 }
@@ -41,7 +44,8 @@ export function createAdvisor(deps: AdvisorDeps): Advisor {
     const { name } = project.model;
     const service = (await deps.db.read((tx) => selectServiceOf(tx, tenant, name))) ?? null;
     const measured = service === null ? undefined : await trafficOf(name);
-    const facts: PlanFacts = { service, traffic: withAsked(measured, asked) };
+    const limits = deps.limits?.(project);
+    const facts: PlanFacts = { service, traffic: withAsked(measured, asked), ...(limits && { limits }) };
     return planProject(project, facts);
   };
   return {

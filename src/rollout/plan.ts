@@ -2,6 +2,8 @@ import type { Gate, Project, RolloutMetric, RolloutPolicy, ServingSpec, Step } f
 import { durationWords } from "../spec/units.ts";
 import { forecast, type Forecast, type Traffic } from "./statistics/forecast.ts";
 import { aboutTime, holdSentences, latestVerdict } from "./statistics/forecast-words.ts";
+import { GATEWAY_WORDS } from "./gateway-limits.ts";
+import type { SpecLimit } from "./gateway-limits.ts";
 import { writtenSetting } from "./written-setting.ts";
 
 /** What a platform knows of the service that a project would change. */
@@ -26,6 +28,8 @@ export interface PlanFacts {
   service: PlannedService | null | undefined;
   /** Undefined: not known. */
   traffic: TrafficGiven | undefined;
+  /** A gateway divides requests, and can't do this of what the project asks for; absent: our router does. */
+  limits?: readonly SpecLimit[];
 }
 
 /** What a push of a project would do. */
@@ -81,8 +85,8 @@ export function planProject(project: Project, facts: PlanFacts): Plan {
     rollout: policy,
     traffic: facts.traffic ?? null,
     forecast: told && toJson(told),
-    sentences: policy ? sentencesOf(policy, facts, told) : [],
-    warnings: policy ? warningsOf(project, facts, told) : [],
+    sentences: policy ? [...routingSentences(facts), ...sentencesOf(policy, facts, told)] : [],
+    warnings: policy ? [...limitWarnings(facts), ...warningsOf(project, facts, told)] : [],
   };
 }
 
@@ -165,6 +169,14 @@ function warningsOf(project: Project, facts: PlanFacts, told: Forecast | null): 
         `${one.metric}: a version that is three margins worse is found after about ${aboutTime(one.takesOut)}, later than the deadline of ${aboutTime(deadline)}`,
       );
   return warnings;
+}
+
+function routingSentences({ limits }: PlanFacts): string[] {
+  return limits === undefined ? [] : [GATEWAY_WORDS];
+}
+
+function limitWarnings({ limits = [] }: PlanFacts): string[] {
+  return limits.map(({ path, message }) => `${path.join(".")}: ${message}; a push of it is refused`);
 }
 
 /** A gate that lets more through than the rollout does. */

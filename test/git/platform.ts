@@ -6,6 +6,7 @@ import { gitMigrations, type ProjectPush } from "../../src/git/commands.ts";
 import { openEnvironmentRepository, type PushedEnvironment } from "../../src/git/environment-repository.ts";
 import { hookRoutes } from "../../src/git/hook-routes.ts";
 import { writeHookScripts } from "../../src/git/hook-scripts.ts";
+import type { PreReceiveDeps } from "../../src/git/pre-receive.ts";
 import { createProjectOwners } from "../../src/git/project-owners.ts";
 import { createProjectPushes, type ProjectPushes } from "../../src/git/project-pushes.ts";
 import { projectRoutes } from "../../src/git/project-routes.ts";
@@ -24,6 +25,7 @@ interface Story {
   followPush: (pipelineRunId: string, signal: AbortSignal) => AsyncIterable<string>;
   versionExists: (model: string, version: number) => Promise<boolean>;
   advise: (spec: Project) => Promise<string[]>;
+  limits: NonNullable<PreReceiveDeps["limits"]>;
 }
 
 export interface GitPlatform {
@@ -63,6 +65,7 @@ export async function openGitPlatform(
     followPush: async function* () {},
     versionExists: async () => true,
     advise: async () => [],
+    limits: () => [],
   };
   const owners = createProjectOwners(database);
   const services = new Map<string, string>();
@@ -105,6 +108,7 @@ export async function openGitPlatform(
     versionExists: (model, version) => story.versionExists(model, version),
     followPush: (id, signal) => story.followPush(id, signal),
     advise: (spec) => story.advise(spec),
+    limits: (spec) => story.limits(spec),
     mirror,
     logDefect,
   });

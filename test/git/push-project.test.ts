@@ -3,6 +3,7 @@ import { stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { gatewayLimits } from "../../src/rollout/gateway-limits.ts";
 import { commitFiles, git, mustGit, startGit, workingCopy } from "./client.ts";
 import { MEBIBYTE } from "./helpers.ts";
 import { openGitPlatform, type GitPlatform } from "./platform.ts";
@@ -54,6 +55,20 @@ describe("a push to a project", () => {
     const again = await git(folder, "push", "origin", "main");
     expect(again.code).toBe(0);
     expect(pushesOf(name)).toHaveLength(2);
+  });
+
+  it("is refused where the platform can't do what it asks for, at its line", async () => {
+    platform.story.limits = gatewayLimits;
+    const rollout = "rollout:\n  fallback: true\n  shadow: { share: 5 }\n";
+    const { folder } = await project((name) => ({
+      "slipway.yaml": spec(name, `model: { name: gated }\n${rollout}`),
+    }));
+    const said = await git(folder, "push", "origin", "main");
+    expect(said.code).not.toBe(0);
+    expect(said.output).toContain("the champion answers what the challenger fails");
+    expect(said.output).toContain("the challenger gets copies of requests");
+    expect(said.output).toContain("routing is router");
+    expect(said.output).toContain("slipway.yaml:9:13");
   });
 
   it("makes the repository, starts the pipeline run and streams what it says", async () => {

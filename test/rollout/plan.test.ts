@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createAdvisor, type Advisor } from "../../src/rollout/advice.ts";
+import { gatewayLimits } from "../../src/rollout/gateway-limits.ts";
 import { planProject, type PlannedService } from "../../src/rollout/plan.ts";
 import { planRoutes } from "../../src/rollout/plan-routes.ts";
 import { planLines } from "../../src/rollout/plan-words.ts";
@@ -42,6 +43,27 @@ test("the same project changes nothing; another deadline is named with both valu
     change: "new",
     sentences: ["there is no champion yet: the first version takes over once its contract check has passed"],
   });
+});
+
+test("what a gateway's weights can't do is said, each at its setting", () => {
+  const plain = project();
+  const asked = project(
+    "serving: { sticky: { header: x-user }, log: { sample: 10% } }",
+    "fallback: true, shadow: { share: 5 }, metrics: [{ name: errors, worseBy: 1pp }, { name: accuracy, from: labels, worseBy: 1pp }]",
+  );
+  const facts = { service: null, traffic: undefined };
+  expect(gatewayLimits(plain)).toEqual([]);
+  const told = planProject(plain, { ...facts, limits: [] });
+  expect(told.sentences[0]).toContain("its share is what was observed");
+  expect(planProject(plain, facts).sentences[0]).not.toContain("observed");
+  const { warnings } = planProject(asked, { ...facts, limits: gatewayLimits(asked) });
+  expect(warnings.map((line) => line.split(":", 1)[0])).toEqual([
+    "rollout.shadow",
+    "rollout.fallback",
+    "rollout.metrics.1",
+    "serving.sticky",
+    "serving.log",
+  ]);
 });
 
 test("changed settings are told as a person writes them, without what nobody wrote", () => {

@@ -27,6 +27,7 @@ export function openClusterTarget({ config, serve, argo, serving }: ControlSetti
     const pipelines = argo && (await openArgo(argo, deps));
     return {
       name: "kubernetes",
+      isGatewayRouted: serving?.gateway !== undefined,
       backend,
       engine: pipelines?.engine ?? (await childrenEngine(deps)),
       routes(app) {

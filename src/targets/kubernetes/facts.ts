@@ -48,10 +48,18 @@ export interface GatewayFacts {
   className: string;
   /** Listener for routes of the platform and its tenants. */
   listener: string;
+  /** Where pods reach it as callers do; undefined: its Service has a name that isn't known before. */
+  door?: GatewayDoorFacts;
   /** The proxy's pods: where traffic into a tenant comes from. */
   pods: PodSelector;
   /** How it counts requests, the same for whatever server is behind a route: what alerts and boards of tenants read. */
   traffic: TrafficFacts;
+}
+
+export interface GatewayDoorFacts {
+  url: string;
+  /** Of the proxy's pods, behind that address. */
+  port: number;
 }
 
 /** The proxy's metrics of one Service behind a route. */
@@ -120,6 +128,8 @@ export interface TrackingFacts {
   control: PodSelector;
   serve: PodSelector;
   port: number;
+  /** The gateway sends callers' requests to model pods. */
+  isGatewayRouted: boolean;
   /** Who control is to the API server. */
   account: { namespace: string; name: string };
 }

@@ -44,7 +44,13 @@ export const gateway = defineComponent({
     const { namespace, className, labels, traffic } = implementation(options);
     const listener = isSecure(platform) ? "https" : "http";
     const pods = { namespace, labels: { ...labels } };
-    return { gateway: { name: NAME, namespace, className, listener, pods, traffic } };
+    const door =
+      options.implementation === "traefik"
+        ? { url: `${listener}://traefik.${namespace}.svc`, port: TRAEFIK.ports[listener] }
+        : undefined;
+    return {
+      gateway: { name: NAME, namespace, className, listener, ...(door && { door }), pods, traffic },
+    };
   },
   render: (context) => {
     const { platform, options, facts } = context;

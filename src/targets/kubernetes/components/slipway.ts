@@ -10,6 +10,7 @@ import { configOf, routeOf } from "./slipway/configuration.ts";
 import { needed } from "./slipway/needed.ts";
 import { networkOf, ownPaths, pathsOfTenants } from "./slipway/network.ts";
 import { slipwayOptions } from "./slipway/options.ts";
+import type { SlipwayOptions } from "./slipway/options.ts";
 import { PORTS, accountOf, podsOf } from "./slipway/roles.ts";
 import { ownSecrets } from "./slipway/secrets.ts";
 import { watchedOf } from "./slipway/watched.ts";
@@ -27,7 +28,7 @@ export const slipway = defineComponent({
   options: slipwayOptions,
   requires: [["postgresql"], ["objectStore"]],
   locked: ["slipway"],
-  publish: ({ platform }) => ({ tracking: trackingFacts(platform) }),
+  publish: ({ platform, options }) => ({ tracking: trackingFacts(platform, options) }),
   render: ({ platform, options, facts, locked }) => {
     // The image stands in platform.yaml; its row is in the lock for what it says: that it was never run in a cluster.
     locked("slipway");
@@ -40,7 +41,7 @@ export const slipway = defineComponent({
         ...placed(FROM, [
           namespace(platform.namespace, "restricted"),
           ...accounts(platform.namespace, facts.modelDelivery),
-          ...networkOf(platform, [...all, ...pathsOfTenants(platform)]),
+          ...networkOf(platform, [...all, ...pathsOfTenants(platform, parts.gateway)]),
           configOf(platform),
           ...services(platform.namespace),
           control(platform, options, parts),
@@ -61,12 +62,13 @@ export const slipway = defineComponent({
   },
 });
 
-function trackingFacts({ namespace }: Platform): Facts["tracking"] {
+function trackingFacts({ namespace }: Platform, { routing }: SlipwayOptions): Facts["tracking"] {
   return {
     url: `http://slipway.${namespace}.svc:${PORTS.serve}`,
     control: podsOf(namespace, "control"),
     serve: podsOf(namespace, "serve"),
     port: PORTS.serve,
+    isGatewayRouted: routing === "gateway",
     account: accountOf(namespace, "control"),
   };
 }

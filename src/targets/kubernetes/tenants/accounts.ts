@@ -67,9 +67,10 @@ export function controlInTenant({ name, services }: Workplace, facts: Partial<Fa
   rights.push(["list", "", "events", "say why something isn't ready"]);
   // Where Argo CD carries models out, control may not.
   if (facts.modelDelivery === undefined) rights.push(...variantRights(change, facts));
-  if (facts.gateway !== undefined && services.length > 0)
+  const isRouted = facts.tracking?.isGatewayRouted === true;
+  if (facts.gateway !== undefined && (isRouted || services.length > 0))
     rights.push([
-      "get list watch patch",
+      isRouted ? change : "get list watch patch",
       "gateway.networking.k8s.io",
       "httproutes",
       "set the weights of a rollout",

@@ -1,7 +1,7 @@
 import type { InferenceService, Platform } from "../../../spec/platform/platform.ts";
 import type { Endpoint, NetworkPath, PodSelector } from "../component.ts";
 import { apiServerPath, denyAll, dnsPaths, opened } from "../components/parts/policies.ts";
-import { modelPods, modelsPath } from "../components/slipway/network.ts";
+import { callersPath, countsPath, modelPods, modelsPath } from "../components/slipway/network.ts";
 import type { Facts } from "../facts.ts";
 import type { KubernetesObject } from "../object.ts";
 import { podsOf } from "./labels.ts";
@@ -24,6 +24,11 @@ export function tenantPaths(
       why: "track runs, fetch models",
     });
   if (tracking !== undefined) paths.push(modelsPath({ kind: "pods", pods: tracking.serve }, name));
+  if (tracking?.isGatewayRouted === true && gateway !== undefined)
+    paths.push(
+      countsPath({ kind: "pods", pods: tracking.control }, name),
+      callersPath({ kind: "pods", pods: gateway.pods }, name),
+    );
   if (objectStore !== undefined)
     paths.push({
       from: anyone,

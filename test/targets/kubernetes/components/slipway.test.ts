@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { METRICS } from "../../../../src/monitoring/metrics-table.ts";
 import type { KubernetesObject } from "../../../../src/targets/kubernetes/object.ts";
 import { controlSettings } from "../../../../src/roles/cluster/control-settings.ts";
+import { gatewaySettings } from "../../../../src/roles/cluster/routing-settings.ts";
 import { serveSettings } from "../../../../src/roles/cluster/serve-settings.ts";
 import { Field } from "../../../../src/targets/kubernetes/wiring/field.ts";
 import { broken, find, problems, small } from "./platform.ts";
@@ -211,4 +212,34 @@ test("the tenants of the cluster are those of tracking", () => {
     name: "small",
     tenants: [{ name: "team-a", people: { admins: [{ kind: "User", name: "ana" }] } }],
   });
+});
+
+const GATED = PLATFORM.replace("slipway: {}", "slipway: { routing: gateway }");
+
+test("a gateway divides services' requests: control may write their routes, and is told where they hang", () => {
+  const gated = small(GATED);
+  expect(broken(gated)).toEqual([]);
+  const env = container(find(gated, "StatefulSet", "control"))
+    .at("env")
+    .items.map((one) => [one.at("name").text, one.at("value").text ?? ""] as const);
+  expect(gatewaySettings(Object.fromEntries(env))).toEqual({
+    gateway: { namespace: "gateway", name: "platform", listener: "http", host: "slipway.ml.example.com" },
+    door: { url: new URL("http://traefik.gateway.svc"), host: "slipway.ml.example.com" },
+  });
+  const roles = gated.objects.filter(({ object }) => object.kind === "Role").map(({ object }) => object);
+  const verbs = roles
+    .filter(({ metadata }) => metadata.name === "slipway-control")
+    .flatMap(({ rules }) => rules as { resources: string[]; verbs: string[] }[])
+    .filter(({ resources }) => resources.includes("httproutes"))
+    .map((one) => one.verbs);
+  expect(verbs).toEqual([expect.arrayContaining(["create", "delete", "list", "patch"])]);
+  expect(gatewaySettings({})).toBeUndefined();
+});
+
+test("what a gateway needs for that is asked for before anything is made", () => {
+  const refused = expect.objectContaining({ code: "PLATFORM_ROUTING" }) as Error;
+  expect(() => small(GATED.replace("  gateway: {}\n", ""))).toThrow(refused);
+  expect(() => small(GATED.replace("gateway: {}", "gateway: { implementation: envoyGateway }"))).toThrow(
+    refused,
+  );
 });

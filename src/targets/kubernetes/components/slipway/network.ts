@@ -1,11 +1,12 @@
 import type { Platform } from "../../../../spec/platform/platform.ts";
 import type { Endpoint, NetworkPath, PodSelector } from "../../component.ts";
-import type { DatabaseFacts, Facts, ObjectStoreFacts } from "../../facts.ts";
+import type { Facts, GatewayFacts } from "../../facts.ts";
 import type { KubernetesObject } from "../../object.ts";
 import { apiServerPath, denyAll, dnsPaths, opened } from "../parts/policies.ts";
 import { podsOf as podsOfService } from "../../tenants/labels.ts";
 import { defaultWorkplace } from "../../tenants/workplace.ts";
-import { FRAMES_PORT, MANAGED_BY, MANAGER } from "../../serving/names.ts";
+import { FRAMES_PORT, HTTP_PORT, MANAGED_BY, MANAGER } from "../../serving/names.ts";
+import type { Needed } from "./needed.ts";
 import { ADMIN_PORT, PORTS, ROLES, podsOf } from "./roles.ts";
 import type { Role } from "./roles.ts";
 
@@ -13,7 +14,7 @@ import type { Role } from "./roles.ts";
 export function ownPaths(
   { namespace, kubernetes }: Platform,
   { gateway, modelDelivery }: Partial<Facts>,
-  { database, store }: { database: DatabaseFacts; store: ObjectStoreFacts },
+  { database, store, gateway: dividing }: Pick<Needed, "database" | "store" | "gateway">,
 ): NetworkPath[] {
   const end = (role: Role): Endpoint => ({ kind: "pods", pods: podsOf(namespace, role) });
   const to = (from: Endpoint, role: Role, why: string, port = PORTS[role]): NetworkPath => ({
@@ -38,11 +39,21 @@ export function ownPaths(
     ...(gateway === undefined
       ? []
       : [to({ kind: "pods", pods: gateway.pods }, "serve", "requests from outside")]),
+    ...(dividing === undefined
+      ? []
+      : [
+          {
+            from: control,
+            to: { kind: "pods" as const, pods: dividing.pods },
+            port: dividing.door.port,
+            why: "check a version by the route that callers come by",
+          },
+        ]),
   ];
 }
 
 /** Paths that tenants state, since they are theirs: here they are opened at our end. */
-export function pathsOfTenants(platform: Platform): NetworkPath[] {
+export function pathsOfTenants(platform: Platform, gateway: GatewayFacts | undefined): NetworkPath[] {
   const { namespace, tenants } = platform;
   const serve: Endpoint = { kind: "pods", pods: podsOf(namespace, "serve") };
   const control: Endpoint = { kind: "pods", pods: podsOf(namespace, "control") };
@@ -54,6 +65,7 @@ export function pathsOfTenants(platform: Platform): NetworkPath[] {
       why: "track runs, fetch models",
     },
     modelsPath(serve, name),
+    ...(gateway === undefined ? [] : [countsPath(control, name)]),
     ...services.map((service): NetworkPath => ({
       from: control,
       to: { kind: "pods", pods: podsOfService(name, service.name) },
@@ -70,6 +82,17 @@ export function modelPods(tenant: string): PodSelector {
 
 export function modelsPath(serve: Endpoint, tenant: string): NetworkPath {
   return { from: serve, to: { kind: "pods", pods: modelPods(tenant) }, port: FRAMES_PORT, why: "predict" };
+}
+
+/** Where a gateway sends requests to model pods: control tells them what these count for, and reads what they counted. */
+export function countsPath(control: Endpoint, tenant: string): NetworkPath {
+  const to: Endpoint = { kind: "pods", pods: modelPods(tenant) };
+  return { from: control, to, port: ADMIN_PORT, why: "say what requests count for, read outcomes" };
+}
+
+export function callersPath(gateway: Endpoint, tenant: string): NetworkPath {
+  const to: Endpoint = { kind: "pods", pods: modelPods(tenant) };
+  return { from: gateway, to, port: HTTP_PORT, why: "requests from outside" };
 }
 
 /** Each role is closed, and opened for its own paths. Other pods of the namespace, such as the database's, have theirs. */

@@ -31,6 +31,12 @@ export const slipwayOptions = z.strictObject({
     })
     .exactOptional()
     .describe("Where people reach it, if that isn't its host name at the gateway's own port."),
+  routing: z
+    .enum(["router", "gateway"])
+    .default("router")
+    .describe(
+      "Who divides a service's traffic. `router`: our serve pods draw each request. `gateway`: weights on an HTTPRoute of the service, straight to its pods; without copies, fall-back, callers that stay, labels and a prediction log.",
+    ),
   replicas: z
     .int()
     .min(1)

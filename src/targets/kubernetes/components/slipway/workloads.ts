@@ -50,6 +50,7 @@ export function control(platform: Platform, options: SlipwayOptions, needed: Nee
             ...(needed.hasWorkflows ? [{ name: "SLIPWAY_STEP_IMAGE", value: needed.image }] : []),
             ...gitOpsVariables(needed),
             ...(needed.hasKserve ? [{ name: "SLIPWAY_VARIANTS", value: "kserve" }] : []),
+            ...gatewayVariables(platform, options, needed),
             ...(needed.url === undefined ? [] : [{ name: "SLIPWAY_PUBLIC_URL", value: needed.url }]),
             ...sharedVariables(platform, options, needed),
             ...storeVariables(needed),
@@ -184,6 +185,17 @@ function gitOpsVariables({ application }: Needed): object[] {
   return [
     { name: "SLIPWAY_GITOPS", value: "argocd" },
     { name: "SLIPWAY_GITOPS_APPLICATION", value: application },
+  ];
+}
+
+function gatewayVariables({ domain }: Platform, { host }: SlipwayOptions, { gateway }: Needed): object[] {
+  if (gateway === undefined) return [];
+  const { namespace, name, listener, door } = gateway;
+  return [
+    { name: "SLIPWAY_ROUTING", value: "gateway" },
+    { name: "SLIPWAY_GATEWAY", value: `${namespace}/${name}/${listener}` },
+    { name: "SLIPWAY_GATEWAY_HOST", value: `${host}.${domain}` },
+    { name: "SLIPWAY_GATEWAY_URL", value: door.url },
   ];
 }
 

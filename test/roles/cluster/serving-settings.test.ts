@@ -16,3 +16,23 @@ test("who carries models out must be somebody, and by name", () => {
   );
   expect(servingSettings({}, "/")).toBeUndefined();
 });
+
+test("who divides requests is the router, or a gateway that is named", () => {
+  const routed = {
+    SLIPWAY_WORKER_IMAGE: "slipway:1",
+    SLIPWAY_NAMESPACE: "slipway",
+    SLIPWAY_ROUTING: "gateway",
+    SLIPWAY_GATEWAY: "gateway/platform/http",
+    SLIPWAY_GATEWAY_HOST: "slipway.example.com",
+    SLIPWAY_GATEWAY_URL: "http://traefik.gateway.svc",
+  };
+  const refused = (more: Record<string, string>, code: string, where: string): void =>
+    expect(() => servingSettings({ ...routed, ...more }, "/")).toThrow(refusal(code, where));
+  refused({ SLIPWAY_ROUTING: "both" }, "SETTING_INVALID", "SLIPWAY_ROUTING");
+  refused({ SLIPWAY_GATEWAY: "platform" }, "SETTING_INVALID", "SLIPWAY_GATEWAY");
+  refused({ SLIPWAY_GATEWAY_HOST: "" }, "SETTING_MISSING", "SLIPWAY_GATEWAY_HOST");
+  refused({ SLIPWAY_GATEWAY_URL: "traefik" }, "SETTING_INVALID", "SLIPWAY_GATEWAY_URL");
+  refused({ SLIPWAY_VARIANTS: "kserve" }, "SETTING_INVALID", "SLIPWAY_ROUTING");
+  const argo = { SLIPWAY_GITOPS: "argocd", SLIPWAY_GITOPS_APPLICATION: "argo/models" };
+  refused(argo, "SETTING_INVALID", "SLIPWAY_ROUTING");
+});

@@ -2,8 +2,6 @@ import type { Clock } from "../../../../base/clock.ts";
 import { SlipwayError } from "../../../../http/errors.ts";
 import type { ClusterClient } from "../../cluster/client.ts";
 import type { ObjectIdentity } from "../../object.ts";
-import { applyByForce } from "../apply-by-force.ts";
-import { objectsIn } from "../branch-state.ts";
 import type { Cause } from "../causes.ts";
 import type { Carrier } from "../deps.ts";
 import { MANAGER } from "../names.ts";
@@ -93,12 +91,6 @@ export class ArgoCdCarrier implements Carrier {
       this.#waiting.add(waiting);
       void this.#follow();
     });
-  }
-
-  /** By ourselves: Argo CD puts it back where it looks before the commit is there, and follows the commit after that. */
-  async first(_path: string, text: string): Promise<Cause | undefined> {
-    const applied = objectsIn(text).map((object) => applyByForce(this.#deps.client, object));
-    return (await Promise.all(applied)).find((cause) => cause !== undefined);
   }
 
   /** Asks once more for a sync that failed and that nobody waits for, until the signal is aborted. */

@@ -21,6 +21,8 @@ export interface ServeFleetDeps {
   log(error: unknown, where: string): void;
   /** Tells a process all that is in force; called anew until it succeeds. */
   welcome(control: ServingControl, signal: AbortSignal, member: Member): Promise<void>;
+  /** Nothing waits for a process that begins, or is down: it is told of what it missed before it becomes ready. */
+  passesOverStarting?: boolean;
   /** A pod isn't there any more. */
   left(pod: string): void;
 }
@@ -37,6 +39,9 @@ export interface Member {
 interface Known extends Member {
   key: string;
   gone: AbortController;
+  isTold: boolean;
+  /** What was said to the others while it was being told. */
+  missed: number;
   /** Resolves when it knows all; rejects when it is gone before. */
   told: Promise<void>;
 }
@@ -118,6 +123,7 @@ export class ServeFleet {
   ): Promise<void> {
     const { clock } = this.#deps;
     for (;;) {
+      if (this.#isPassedOver(known)) return;
       try {
         await known.told;
         await act(known.control, known);
@@ -133,6 +139,14 @@ export class ServeFleet {
       }
       await clock.sleep(AGAIN_MS, this.#deps.signal);
     }
+  }
+
+  #isPassedOver(known: Known): boolean {
+    if (this.#deps.passesOverStarting !== true || known.isTold) return false;
+    const pod = this.#podOf(known);
+    if (pod !== undefined && isReady(pod)) return false;
+    known.missed += 1;
+    return true;
   }
 
   #pods(): Pod[] {
@@ -165,6 +179,8 @@ export class ServeFleet {
       client,
       control: servingControl(client),
       gone: new AbortController(),
+      isTold: false,
+      missed: 0,
       told: Promise.resolve(),
     };
     this.#seen.add(known.pod);
@@ -173,6 +189,7 @@ export class ServeFleet {
   }
 
   #tell(known: Known): void {
+    known.isTold = false;
     known.told = this.#welcome(known);
     known.told.catch(() => undefined);
   }
@@ -185,8 +202,12 @@ export class ServeFleet {
     for (let failures = 0; ; failures++) {
       try {
         ending.throwIfAborted();
+        const { missed } = known;
         await welcome(control, ending, known);
+        if (known.missed !== missed) continue;
         await client.call("complete", null);
+        if (known.missed !== missed) continue;
+        known.isTold = true;
         either.release();
         return;
       } catch (error) {

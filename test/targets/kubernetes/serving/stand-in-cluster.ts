@@ -29,6 +29,8 @@ const BACK_OFF_MS = 50;
 
 export class StandInCluster implements PodSource, Carrier {
   readonly commits: string[] = [];
+  /** No container that ended is started again before this resolves. */
+  holdUp: Promise<void> | undefined;
   /** HTTPRoutes that are in force. */
   routes: KubernetesObject[] = [];
   readonly #root: string;
@@ -213,6 +215,7 @@ export class StandInCluster implements PodSource, Carrier {
     };
     this.#tell();
     await new Promise((resolve) => setTimeout(resolve, BACK_OFF_MS));
+    await this.holdUp;
     if (!running.isStopped && this.#running.get(key) === running) await running.start();
   }
 

@@ -96,7 +96,7 @@ export async function outputOf(cluster: TestCluster, object: KubernetesObject): 
   return log;
 }
 
-async function logOf(cluster: TestCluster, path: string): Promise<string> {
+export async function logOf(cluster: TestCluster, path: string): Promise<string> {
   const signal = AbortSignal.timeout(LOG_MS);
   const { status, body } = await cluster.open({
     method: "GET",

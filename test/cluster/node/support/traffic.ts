@@ -77,7 +77,11 @@ export class Traffic {
     const sentAt = Date.now();
     const question = count % this.#options.questions;
     const id = `outside-${process.pid}-${this.#options.model}-${sentAt}-${count}`;
-    if (this.#underWay >= MOST_UNDER_WAY) throw new Error(`${MOST_UNDER_WAY} requests have no answer`);
+    if (this.#underWay >= MOST_UNDER_WAY) {
+      const given = { status: 0, failure: "too many have no answer", isReused: false };
+      this.calls.push({ question, id, sentAt, endedAt: sentAt, ...given, variant: "", value: undefined });
+      return;
+    }
     this.#underWay++;
     const first = await this.#ask(question, id, this.#agent);
     const endedAt = Date.now();

@@ -11,6 +11,7 @@ export interface Write {
 }
 
 const EVERY_MS = 100;
+const LANES = 8;
 /** A leader's successor may take its time; callers of a tracking server wait that long. */
 const PATIENCE_MS = 60_000;
 
@@ -40,11 +41,14 @@ export class Writer {
   /** Acknowledged runs that the platform doesn't know. */
   async lost(): Promise<string[]> {
     const lost: string[] = [];
-    for (const { id } of this.writes) {
-      if (id === undefined) continue;
-      const { status } = await this.#ask("GET", `/api/2.0/mlflow/runs/get?run_id=${id}`);
-      if (status !== 200) lost.push(`${id}: ${status}`);
-    }
+    const left = this.writes.flatMap(({ id }) => id ?? []);
+    const lane = async (): Promise<void> => {
+      for (let id = left.pop(); id !== undefined; id = left.pop()) {
+        const { status } = await this.#ask("GET", `/api/2.0/mlflow/runs/get?run_id=${id}`);
+        if (status !== 200) lost.push(`${id}: ${status}`);
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
     return lost;
   }
 

@@ -18,14 +18,19 @@ export interface PlatformChoice {
   memory?: { control: string; serve: string };
   /** Minor version of the cluster. */
   kubernetes: string;
+  /** Argo CD, which the cluster has, carries out which models run. */
+  hasArgoCd?: true;
 }
 
+/** Where the tests' Argo CD is. */
+export const ARGO_CD = "argocd";
 export const BUCKET = "slipway-test";
 
 /** The text of its platform.yaml. */
 export function platformFile(choice: PlatformChoice): string {
   const { namespace, image, url, host, databasePort, storePort, replicas, secrets, kubernetes, memory } =
     choice;
+  const reader = { namespace: ARGO_CD, name: "slipway-environment", keys: ["url", "username", "password"] };
   const file: PlatformInput = {
     apiVersion: "slipway/v1",
     kind: "Platform",
@@ -35,11 +40,11 @@ export function platformFile(choice: PlatformChoice): string {
     domain: "ml.example.com",
     images: { slipway: image },
     given: {
-      secrets: Object.entries(secrets).map(([name, values]) => ({
-        namespace,
-        name,
-        keys: Object.keys(values),
-      })),
+      ...(choice.hasArgoCd && { namespaces: [ARGO_CD] }),
+      secrets: [
+        ...Object.entries(secrets).map(([name, values]) => ({ namespace, name, keys: Object.keys(values) })),
+        ...(choice.hasArgoCd ? [reader] : []),
+      ],
       definitions: ["Workflow", "WorkflowTaskResult"].map((kind) => ({
         apiVersion: "argoproj.io/v1alpha1",
         kind,
@@ -56,6 +61,7 @@ export function platformFile(choice: PlatformChoice): string {
         network: `${host}/32`,
       },
       argoWorkflows: { installed: {} },
+      ...(choice.hasArgoCd && { argoCd: { installed: {} } }),
       slipway: {
         url,
         replicas: replicas.control,

@@ -42,6 +42,7 @@ export async function startClusterPlatform(
   cluster: TestCluster,
   namespace: string,
   replicas = { control: 2, serve: 2 },
+  more: Pick<PlatformChoice, "hasArgoCd"> = {},
 ): Promise<ClusterPlatform> {
   const { host } = JSON.parse(process.env["SLIPWAY_TEST_NODE"] ?? "{}") as { host?: string };
   if (host === undefined) throw new Error("SLIPWAY_TEST_NODE says no address of this machine for pods");
@@ -75,6 +76,7 @@ export async function startClusterPlatform(
     const url = `http://${await addressOf(cluster, namespace)}:4600`;
     const version = await cluster.get<{ major: string; minor: string }>("/version");
     let choice: PlatformChoice = {
+      ...more,
       namespace,
       image: testImage(),
       url,

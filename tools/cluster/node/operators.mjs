@@ -9,6 +9,7 @@ import { importProgram } from "./images.mjs";
 const OPERATORS = {
   "workflow-controller": { path: "/bin/workflow-controller", user: "8737" },
   argoexec: { path: "/bin/argoexec", user: "8737" },
+  traefik: { path: "/usr/local/bin/traefik", user: "65532" },
   // It fetches by Git, which asks this same program for the password.
   argocd: {
     path: "/usr/local/bin/argocd",

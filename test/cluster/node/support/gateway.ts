@@ -1,0 +1,85 @@
+import type { KubernetesObject } from "../../../../src/targets/kubernetes/object.ts";
+import { traefik, TRAEFIK } from "../../../../src/targets/kubernetes/components/gateway/traefik.ts";
+import type { TestCluster } from "../../support/cluster.ts";
+import { definitions, installDefinitions, removeDefinitions } from "../../support/definitions.ts";
+import { removeNamespaces } from "../../support/objects.ts";
+import { becomes, make } from "./pods.ts";
+
+const API = "gateway.networking.k8s.io";
+const NAME = "platform";
+/** Traefik serves a listener on an entry point of the same port. */
+const LISTENER = { name: "http", protocol: "HTTP", port: TRAEFIK.ports.http };
+
+/** A real gateway: the Gateway API, Traefik as the platform's component renders it, and one Gateway. */
+export interface InstalledGateway {
+  name: string;
+  namespace: string;
+  listener: string;
+  /** Where this machine reaches it, past its Service. */
+  url: URL;
+  remove(): Promise<void>;
+}
+
+/** @param hostname of its one listener, as in `*.example.com` */
+export async function installGateway(cluster: TestCluster, hostname: string): Promise<InstalledGateway> {
+  const { namespace, className, controllerName } = TRAEFIK;
+  const made = await installDefinitions(cluster, definitions(["gateway-api"]));
+  const image = { source: "slipway.local/traefik", version: "test" } as Parameters<typeof traefik>[1];
+  const { objects } = traefik({ replicas: 1, service: "ClusterIP" }, image);
+  const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
+  await make(
+    cluster,
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } },
+    ...objects,
+  );
+  await make(
+    cluster,
+    {
+      apiVersion: `${API}/v1`,
+      kind: "GatewayClass",
+      metadata: { name: className },
+      spec: { controllerName },
+    },
+    {
+      apiVersion: `${API}/v1`,
+      kind: "Gateway",
+      metadata: { name: NAME, namespace },
+      spec: {
+        gatewayClassName: className,
+        listeners: [{ ...LISTENER, hostname, allowedRoutes: { namespaces: { from: "All" } } }],
+      },
+    } as KubernetesObject,
+  );
+  const deployment = `/apis/apps/v1/namespaces/${namespace}/deployments/traefik`;
+  await becomes<{ status?: { readyReplicas?: number } }>(
+    cluster,
+    deployment,
+    ({ status }) => status?.readyReplicas === 1,
+  );
+  await becomes<{ status?: { conditions?: { type: string; status: string }[] } }>(
+    cluster,
+    `/apis/${API}/v1/namespaces/${namespace}/gateways/${NAME}`,
+    ({ status }) =>
+      status?.conditions?.some((one) => one.type === "Programmed" && one.status === "True") === true,
+  );
+  const service = await cluster.get<{ spec: { clusterIP: string } }>(
+    `/api/v1/namespaces/${namespace}/services/traefik`,
+  );
+  return {
+    name: NAME,
+    namespace,
+    listener: LISTENER.name,
+    url: new URL(`http://${service?.spec.clusterIP ?? ""}`),
+    async remove() {
+      await removeNamespaces(cluster, [namespace]);
+      for (const { kind, metadata } of objects)
+        if (kind.startsWith("ClusterRole"))
+          await cluster.send({
+            method: "DELETE",
+            path: `/apis/rbac.authorization.k8s.io/v1/${kind.toLowerCase()}s/${metadata.name}`,
+          });
+      await cluster.send({ method: "DELETE", path: `/apis/${API}/v1/gatewayclasses/${className}` });
+      await removeDefinitions(cluster, made);
+    },
+  };
+}

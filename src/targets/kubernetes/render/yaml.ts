@@ -3,38 +3,48 @@
  * definitions of thousands of lines must be written within a second; keys keep their order.
  */
 export function toYaml(value: unknown): string {
-  const lines: string[] = [];
-  writeBlock(value, "", lines);
-  return `${lines.join("\n")}\n`;
+  const out: Output = { lines: [], keys: new Map() };
+  writeBlock(value, "", out);
+  return `${out.lines.join("\n")}\n`;
 }
 
-function writeBlock(value: unknown, indent: string, lines: string[]): void {
-  if (Array.isArray(value) && value.length > 0) for (const item of value) writeItem(item, indent, lines);
-  else if (isMap(value) && hasFields(value)) writeFields(value, indent, lines);
-  else lines.push(`${indent}${scalar(value, indent)}`);
+interface Output {
+  lines: string[];
+  /** As they are written: a definition has a few hundred, thousands of times. */
+  keys: Map<string, string>;
 }
 
-function writeFields(map: Record<string, unknown>, indent: string, lines: string[]): void {
+function writeBlock(value: unknown, indent: string, out: Output): void {
+  if (Array.isArray(value) && value.length > 0) for (const item of value) writeItem(item, indent, out);
+  else if (isMap(value) && hasFields(value)) writeFields(value, indent, out);
+  else out.lines.push(`${indent}${scalar(value, indent)}`);
+}
+
+function writeFields(map: Record<string, unknown>, indent: string, out: Output): void {
+  const { lines, keys } = out;
   for (const key of Object.keys(map)) {
     const value = map[key];
     if (value === undefined) continue;
-    const name = `${indent}${text(key)}:`;
+    let written = keys.get(key);
+    if (written === undefined) keys.set(key, (written = text(key)));
+    const name = `${indent}${written}:`;
     // A list's dashes stand under its key, as Kubernetes' own files have them.
     if (Array.isArray(value) && value.length > 0) {
       lines.push(name);
-      writeBlock(value, indent, lines);
+      writeBlock(value, indent, out);
     } else if (isMap(value) && hasFields(value)) {
       lines.push(name);
-      writeFields(value, `${indent}  `, lines);
+      writeFields(value, `${indent}  `, out);
     } else lines.push(`${name} ${scalar(value, indent)}`);
   }
 }
 
 /** The first line of what the item holds stands behind its dash. */
-function writeItem(item: unknown, indent: string, lines: string[]): void {
+function writeItem(item: unknown, indent: string, out: Output): void {
+  const { lines } = out;
   const first = lines.length;
   const inner = `${indent}  `;
-  if (isBlock(item)) writeBlock(item, inner, lines);
+  if (isBlock(item)) writeBlock(item, inner, out);
   else lines.push(`${inner}${scalar(item, indent)}`);
   lines[first] = `${indent}- ${(lines[first] ?? "").slice(inner.length)}`;
 }

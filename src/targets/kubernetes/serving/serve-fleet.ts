@@ -21,8 +21,6 @@ export interface ServeFleetDeps {
   log(error: unknown, where: string): void;
   /** Tells a process all that is in force; called anew until it succeeds. */
   welcome(control: ServingControl, signal: AbortSignal, member: Member): Promise<void>;
-  /** Nothing waits for a process that begins, or is down: it is told of what it missed before it becomes ready. */
-  passesOverStarting?: boolean;
   /** A pod isn't there any more. */
   left(pod: string): void;
 }
@@ -141,8 +139,9 @@ export class ServeFleet {
     }
   }
 
+  /** Nothing waits for a process that begins, or is down: it is told of what it missed before it becomes ready. */
   #isPassedOver(known: Known): boolean {
-    if (this.#deps.passesOverStarting !== true || known.isTold) return false;
+    if (known.isTold) return false;
     const pod = this.#podOf(known);
     if (pod !== undefined && isReady(pod)) return false;
     known.missed += 1;

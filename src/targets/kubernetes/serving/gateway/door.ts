@@ -49,7 +49,6 @@ export class Door {
     this.#fleet = new ServeFleet({
       ...deps,
       labels: { [MANAGED_BY]: MANAGER },
-      passesOverStarting: true,
       token: (pod) => deps.tokenOf(this.#variant(pod.metadata.labels ?? {})?.tenant ?? ""),
       welcome: (control, signal, member) => this.#welcome(control, signal, member),
       left: (pod) => this.#keep(this.#counts.leave(pod)),

@@ -1,8 +1,7 @@
 import { SlipwayError } from "../../http/errors.ts";
-import type { ProbeAnswer, TrafficRule, VariantRef, VariantSpec } from "../backend.ts";
+import type { ProbeAnswer, VariantRef, VariantSpec } from "../backend.ts";
 import { FRAME_KIND } from "../frames.ts";
-import { shadowInForce, shareInForce } from "../router/assign.ts";
-import type { RuleInForce } from "../router/assign.ts";
+import { ruleInForce } from "../router/assign.ts";
 import type { Router } from "../router/router.ts";
 import type { AdminCall, AdminCalls } from "./calls.ts";
 import { servingFigures } from "./figures.ts";
@@ -92,12 +91,6 @@ export function adminHandlers(router: Router): AdminHandlers {
     callers: async (callers) => ({ used: await router.callers.replace(callers) }),
     logs: ({ lines, ...ref }) => workerLogLines(router.logsDir, ref, lines),
   };
-}
-
-/** The rule, with the shares that an emergency stop has left. */
-function ruleInForce(inForce: RuleInForce): TrafficRule {
-  const rule = { ...inForce.rule, share: shareInForce(inForce) };
-  return rule.shadow === undefined ? rule : { ...rule, shadow: shadowInForce(inForce) };
 }
 
 async function prepare(router: Router, spec: VariantSpec, signal: AbortSignal): Promise<null> {

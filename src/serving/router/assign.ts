@@ -66,3 +66,9 @@ export function stickyPoint(rule: TrafficRule, value: string): number {
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }
+
+/** The rule as it works now: an emergency stop has taken the challenger's shares. */
+export function ruleInForce(inForce: RuleInForce): TrafficRule {
+  const rule = { ...inForce.rule, share: shareInForce(inForce) };
+  return rule.shadow === undefined ? rule : { ...rule, shadow: shadowInForce(inForce) };
+}

@@ -1,5 +1,4 @@
 import { SlipwayError } from "../../../http/errors.ts";
-import type { AdminCalls } from "../../../serving/admin/calls.ts";
 import type { ServingControl } from "../../../serving/admin/serving-control.ts";
 import type {
   ProbeAnswer,
@@ -10,8 +9,9 @@ import type {
 } from "../../../serving/backend.ts";
 import type { ServingFigures } from "../../../serving/figures.ts";
 import type { FoundPrediction, OutcomeReport, PredictionPage } from "../../../serving/outcomes.ts";
-import { shadowInForce, shareInForce } from "../../../serving/router/assign.ts";
+import { ruleInForce } from "../../../serving/router/assign.ts";
 import { RuleBook } from "../../../serving/router/rule-book.ts";
+import { answersOf, findPrediction } from "./ask-all.ts";
 import { bringUpToDate } from "./bring-up-to-date.ts";
 import {
   fileOf,
@@ -24,11 +24,13 @@ import {
 import { causeOf, notCarriedOut } from "./causes.ts";
 import type { Cause, ClusterEvent } from "./causes.ts";
 import type { KubernetesServingDeps } from "./deps.ts";
+import { KnownCallers } from "./known-callers.ts";
+import type { Callers } from "./known-callers.ts";
 import { mergeFigures } from "./merge-figures.ts";
 import { OutcomeMerge } from "./merge-outcomes.ts";
 import { namespaceOf } from "./names.ts";
+import { joinedLogs } from "./pod-log.ts";
 import { endpointsToAsk } from "./pods.ts";
-import type { Pod } from "./pods.ts";
 import { podsOf, podsReady } from "./pods-ready.ts";
 import type { PodsReadyDeps } from "./pods-ready.ts";
 import { readPages } from "./prediction-pages.ts";
@@ -65,8 +67,7 @@ export class KubernetesServing implements ServingControl {
   readonly #told = new Map<string, string>();
   /** What keeps pods of a variant that is prepared from being ready. */
   readonly #causes = new Map<string, Cause>();
-  #callers: AdminCalls["callers"]["request"] | undefined;
-  #onCallers: (() => void)[] = [];
+  readonly #callers = new KnownCallers();
   #stopWatching: () => void = () => undefined;
 
   constructor(
@@ -96,32 +97,35 @@ export class KubernetesServing implements ServingControl {
     this.#fleet.start();
     void this.#carryOut()
       .catch((error: unknown) => this.#deps.log(error, "carrying out the branch"))
-      .then(() => this.#renew());
+      .then(() => this.#renew())
+      .catch((error: unknown) => {
+        if (!this.#deps.signal.aborted) this.#deps.log(error, "renewing the pods of models");
+      });
   }
 
   /** Variants that another version of the platform wrote become this one's. */
   async #renew(): Promise<void> {
-    const { signal, log, image } = this.#deps;
-    const { files } = await this.#deps.branch.read();
-    const pathOf = (variant: PodVariant): string => variantPath(this.#namespace(variant.tenant), variant);
-    const renewing = renewVariants([...this.#variants.values()], {
+    const { signal, image, branch } = this.#deps;
+    const { files } = await branch.read();
+    await renewVariants([...this.#variants.values()], {
       ...this.#waiting(signal),
       image,
       // Whatever has gone or was prepared anew in the meantime is as it should be.
       isOld: (variant) =>
         this.#variants.get(variantKey(variant)) === variant &&
         this.#rules.names(variant.service, variant.version) &&
-        files.get(pathOf(variant)) !== this.#fileOf(variant),
-      renew: async (variant) => {
-        const message = `Render version ${variant.version} of ${variant.service} for ${image}`;
-        await this.#save(pathOf(variant), this.#fileOf(variant), message);
-        const refused = (await this.#carryOut(signal)).get(pathOf(variant));
-        if (refused !== undefined) throw notCarriedOut(variant, refused);
-      },
+        files.get(this.#pathOf(variant)) !== this.#fileOf(variant),
+      renew: (variant) =>
+        this.#write(variant, `Render version ${variant.version} of ${variant.service} for ${image}`, signal),
     });
-    await renewing.catch((error: unknown) => {
-      if (!signal.aborted) log(error, "renewing the pods of models");
-    });
+  }
+
+  /** Its objects, as the cluster has taken them. Rejects with what was refused. */
+  async #write(variant: PodVariant, message: string, signal: AbortSignal): Promise<void> {
+    const path = this.#pathOf(variant);
+    await this.#save(path, this.#fileOf(variant), message);
+    const refused = (await this.#carryOut(signal)).get(path);
+    if (refused !== undefined) throw notCarriedOut(variant, refused);
   }
 
   async prepare(spec: VariantSpec, signal: AbortSignal): Promise<void> {
@@ -139,11 +143,7 @@ export class KubernetesServing implements ServingControl {
     this.#variants.set(variantKey(spec), variant);
     try {
       await this.#deps.ensureTenant(tenant);
-      const path = variantPath(this.#namespace(tenant), variant);
-      const message = `Prepare version ${variant.version} of ${variant.service}`;
-      await this.#save(path, this.#fileOf(variant), message);
-      const refused = (await this.#carryOut(signal)).get(path);
-      if (refused !== undefined) throw notCarriedOut(variant, refused);
+      await this.#write(variant, `Prepare version ${variant.version} of ${variant.service}`, signal);
       const endpoints = await this.#podsReady(variant, signal);
       await this.#fleet.all((control) => control.prepare(specOf(variant, endpoints), signal));
       this.#told.set(variantKey(variant), endpoints.join());
@@ -221,11 +221,7 @@ export class KubernetesServing implements ServingControl {
   }
 
   async state(): Promise<{ rules: TrafficRule[]; variants: VariantState[] }> {
-    const rules = this.#rules.state().rules.map((inForce) => ({
-      ...inForce.rule,
-      share: shareInForce(inForce),
-      ...(inForce.rule.shadow === undefined ? {} : { shadow: shadowInForce(inForce) }),
-    }));
+    const rules = this.#rules.state().rules.map(ruleInForce);
     return { rules, variants: [...this.#variants.values()].map((variant) => this.#stateOf(variant)) };
   }
 
@@ -251,20 +247,12 @@ export class KubernetesServing implements ServingControl {
     return readPages(logs, cursor, limit);
   }
 
-  async logs(ref: VariantRef, lines: number): Promise<string[]> {
-    const pods = this.#podsOf(ref);
-    const all = await Promise.all(
-      pods.map(async (pod) => {
-        const own = await this.#deps.podLog(pod, lines);
-        return pods.length === 1 ? own : own.map((line) => `${pod.metadata.name}: ${line}`);
-      }),
-    );
-    return all.flat().slice(-lines);
+  logs(ref: VariantRef, lines: number): Promise<string[]> {
+    return joinedLogs(podsOf(this.#deps.pods, ref), lines, this.#deps.podLog);
   }
 
-  async admit(callers: AdminCalls["callers"]["request"]): Promise<{ used: string[] }> {
-    this.#callers = callers;
-    for (const resolve of this.#onCallers.splice(0)) resolve();
+  async admit(callers: Callers): Promise<{ used: string[] }> {
+    this.#callers.say(callers);
     const used = new Set<string>();
     await this.#fleet.all(async (control) => {
       for (const id of (await control.admit(callers)).used) used.add(id);
@@ -273,26 +261,17 @@ export class KubernetesServing implements ServingControl {
   }
 
   async figures(): Promise<ServingFigures> {
-    const answers = await Promise.allSettled(this.#fleet.members().map(({ control }) => control.figures()));
-    const all = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+    const all = await answersOf(this.#controls(), (control) => control.figures());
     if (all.length === 0) throw nobody();
     return mergeFigures(all);
   }
 
-  async prediction(requestId: string): Promise<FoundPrediction> {
-    const found = await Promise.all(
-      this.#fleet.members().map(({ control }) => control.prediction(requestId)),
-    );
-    const records = found.flatMap(({ record }) => record ?? []).toSorted((a, b) => b.at - a.at);
-    const since = found.flatMap((one) => one.since ?? []);
-    return {
-      ...(records[0] && { record: records[0] }),
-      since: since.length === 0 ? null : Math.min(...since),
-    };
+  prediction(requestId: string): Promise<FoundPrediction> {
+    return findPrediction(this.#controls(), requestId);
   }
 
   async rollLog(): Promise<void> {
-    await Promise.all(this.#fleet.members().map(({ control }) => control.rollLog()));
+    await Promise.all(this.#controls().map((control) => control.rollLog()));
   }
 
   close(): void {
@@ -300,10 +279,13 @@ export class KubernetesServing implements ServingControl {
     this.#fleet.close();
   }
 
+  #controls(): ServingControl[] {
+    return this.#fleet.members().map(({ control }) => control);
+  }
+
   /** All that is in force, to a process that knows nothing, or what was true once. */
   async #welcome(control: ServingControl, signal: AbortSignal): Promise<void> {
-    await this.#callersKnown(signal);
-    if (this.#callers !== undefined) await control.admit(this.#callers);
+    await control.admit(await this.#callers.latest(signal));
     await bringUpToDate(control, {
       variants: this.#variants,
       rules: this.#rules,
@@ -356,21 +338,21 @@ export class KubernetesServing implements ServingControl {
   }
 
   #stateOf(variant: PodVariant): VariantState {
-    const pods = this.#podsOf(variant);
+    const pods = podsOf(this.#deps.pods, variant);
     const cause = this.#causes.get(variantKey(variant)) ?? causeOf(pods, [], pods.length);
     return variantStateOf(variant, pods, cause);
   }
 
-  #podsOf(ref: VariantRef): Pod[] {
-    return podsOf(this.#deps.pods, ref);
-  }
-
   #endpoints(variant: PodVariant): string[] {
-    return endpointsToAsk(this.#podsOf(variant), "frames", this.#told.get(variantKey(variant)));
+    return endpointsToAsk(podsOf(this.#deps.pods, variant), "frames", this.#told.get(variantKey(variant)));
   }
 
   #namespace(tenant: string | undefined): string {
     return namespaceOf(this.#deps.namespace, tenant);
+  }
+
+  #pathOf(variant: PodVariant): string {
+    return variantPath(this.#namespace(variant.tenant), variant);
   }
 
   #fileOf(variant: PodVariant): string {
@@ -382,20 +364,16 @@ export class KubernetesServing implements ServingControl {
     const { tenant, digest } = variant;
     this.#variants.delete(variantKey(variant));
     this.#told.delete(variantKey(variant));
-    const path = variantPath(this.#namespace(tenant), variant);
-    await this.#save(path, null, `Remove version ${variant.version} of ${variant.service}`);
+    await this.#save(this.#pathOf(variant), null, `Remove version ${variant.version} of ${variant.service}`);
     await this.#carryOut();
-    const isUsed = [...this.#variants.values()].some(
-      (other) => other.digest === digest && other.tenant === tenant,
-    );
-    if (!isUsed) await this.#deps.archives.drop(digest, tenant);
+    const isOfSame = (other: PodVariant): boolean => other.digest === digest && other.tenant === tenant;
+    if (![...this.#variants.values()].some(isOfSame)) await this.#deps.archives.drop(digest, tenant);
   }
 
   async #saveTraffic(service: string, message: string, tenant: string | undefined): Promise<void> {
     const namespace = this.#namespace(tenant);
-    const record = trafficRecord(this.#rules, service);
-    const path = trafficPath(namespace, service);
-    await this.#save(path, fileOf([renderTraffic(namespace, record)]), message);
+    const file = fileOf([renderTraffic(namespace, trafficRecord(this.#rules, service))]);
+    await this.#save(trafficPath(namespace, service), file, message);
     // It is in force by what serve pods are told: the cluster only keeps it.
     this.#carryOut().catch((error: unknown) => this.#deps.log(error, message));
   }
@@ -407,14 +385,6 @@ export class KubernetesServing implements ServingControl {
   async #carryOut(signal?: AbortSignal): Promise<ReadonlyMap<string, Cause>> {
     const { commit, files } = await this.#deps.branch.read();
     return commit === null ? new Map() : this.#deps.carrier.carryOut(commit, files, signal);
-  }
-
-  #callersKnown(signal: AbortSignal): Promise<void> {
-    if (this.#callers !== undefined) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-      this.#onCallers.push(resolve);
-    });
   }
 
   #left(pod: string): void {

@@ -34,3 +34,18 @@ export async function readPodLog(
   if (all.at(-1) === "") all.pop();
   return all;
 }
+
+/** The last lines of several pods, each with its pod's name where there is more than one. */
+export async function joinedLogs(
+  pods: readonly Pod[],
+  lines: number,
+  read: (pod: Pod, lines: number) => Promise<string[]>,
+): Promise<string[]> {
+  const all = await Promise.all(
+    pods.map(async (pod) => {
+      const own = await read(pod, lines);
+      return pods.length === 1 ? own : own.map((line) => `${pod.metadata.name}: ${line}`);
+    }),
+  );
+  return all.flat().slice(-lines);
+}

@@ -1,9 +1,10 @@
 import type { Clock } from "../../../../base/clock.ts";
-import type { AdminCalls } from "../../../../serving/admin/calls.ts";
 import type { ServingControl } from "../../../../serving/admin/serving-control.ts";
 import type { OutcomeReport } from "../../../../serving/outcomes.ts";
 import type { RuleInForce } from "../../../../serving/router/assign.ts";
 import type { KubernetesServingDeps } from "../deps.ts";
+import { KnownCallers } from "../known-callers.ts";
+import type { Callers } from "../known-callers.ts";
 import { MANAGED_BY, MANAGER, VARIANT_LABEL, variantName } from "../names.ts";
 import { ServeFleet } from "../serve-fleet.ts";
 import type { Member } from "../serve-fleet.ts";
@@ -27,8 +28,6 @@ export interface DoorDeps extends Pick<
   inForce(service: string): RuleInForce | undefined;
 }
 
-type Callers = AdminCalls["callers"]["request"];
-
 const OUTCOMES_MS = 3_000;
 const TICK_MS = 1_000;
 
@@ -40,8 +39,7 @@ export class Door {
   readonly #divisions = new Map<string, Division>();
   /** What each process was told last; its rules are numbered by us. */
   readonly #told = new WeakMap<Member, { epoch: string; order: number }>();
-  #callers: Callers | undefined;
-  readonly #onCallers: (() => void)[] = [];
+  readonly #callers = new KnownCallers();
 
   constructor(deps: DoorDeps) {
     this.#deps = deps;
@@ -91,8 +89,7 @@ export class Door {
   }
 
   async admit(callers: Callers): Promise<string[]> {
-    this.#callers = callers;
-    for (const resolve of this.#onCallers.splice(0)) resolve();
+    this.#callers.say(callers);
     const used = new Set<string>();
     await this.#fleet.all(async (control, member) => {
       const variant = this.#variant(member.labels);
@@ -177,11 +174,11 @@ export class Door {
 
   /** All that a process must know before requests come to it; what an earlier leader had begun is brought to its end. */
   async #welcome(control: ServingControl, signal: AbortSignal, member: Member): Promise<void> {
-    await this.#callersKnown(signal);
+    const callers = await this.#callers.latest(signal);
     const variant = this.#variant(member.labels);
     // It is being removed.
-    if (variant === undefined || this.#callers === undefined) return;
-    await control.admit(callersOf(this.#callers, variant.tenant));
+    if (variant === undefined) return;
+    await control.admit(callersOf(callers, variant.tenant));
     const { rules } = await control.state();
     const order = Math.max(0, ...rules.map((rule) => rule.order));
     this.#told.set(member, { epoch: "unknown", order });
@@ -222,14 +219,6 @@ export class Door {
 
   #isOf(service: string, { labels }: Member): boolean {
     return this.#variant(labels)?.service === service;
-  }
-
-  #callersKnown(signal: AbortSignal): Promise<void> {
-    if (this.#callers !== undefined) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-      this.#onCallers.push(resolve);
-    });
   }
 
   #keep(reports: readonly OutcomeReport[]): void {

@@ -98,7 +98,7 @@ describe("the edges that the mutator finds", () => {
         "file under a mount spec.template.spec.containers[0].args[0] = "--config=/etc/slipway-gone/platform.yaml"",
         "host's service spec.template.spec.containers[0].args[1] = "--upstream=http://control-gone.slipway.svc:4600/x"",
         "host's namespace spec.template.spec.containers[0].args[1] = "--upstream=http://control.slipway-gone.svc:4600/x"",
-        "host's port spec.template.spec.containers[0].args[1] = "--upstream=http://control.slipway.svc:4601/x"",
+        "host's port spec.template.spec.containers[0].args[1] = "--upstream=http://control.slipway.svc:24600/x"",
         "reference spec.template.spec.containers[0].env[0].valueFrom.secretKeyRef.name = "database-gone"",
         "key of a reference spec.template.spec.containers[0].env[0].valueFrom.secretKeyRef.key = "url-gone"",
         "path of a request spec.template.spec.containers[0].readinessProbe.httpGet.path = "/health-gone"",

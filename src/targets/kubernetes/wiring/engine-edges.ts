@@ -12,6 +12,7 @@ export function* engineEdges(source: Source, world: World): Iterable<Edge> {
   if (group === "serving.kserve.io") yield* ofKserve(source, world);
   if (group === "argoproj.io" && WORKFLOWS.has(kind)) yield* ofWorkflow(source, world);
   if (group === "argoproj.io" && kind === "Application") yield* ofApplication(source, world);
+  if (group === "argoproj.io" && kind === "AppProject") yield* ofProject(source);
   if (group.endsWith(".toolkit.fluxcd.io")) yield* ofFlux(source);
   if (group === "postgresql.cnpg.io") yield* ofPostgresql(source);
 }
@@ -189,6 +190,15 @@ function* ofApplication(source: Source, world: World): Iterable<Edge> {
         repository,
         permitted(`source of AppProject ${project.text}`, repository.text, rules.sourceRepos ?? []),
       );
+}
+
+/** A namespace that a project names in full; a pattern may stand for those that come later. */
+function* ofProject(source: Source): Iterable<Edge> {
+  for (const destination of source.root.at("spec", "destinations").items) {
+    const namespace = destination.at("namespace");
+    if (namespace.text?.includes("*") === false)
+      yield* toObject(source, "application-destination", namespace, "", "Namespace", "");
+  }
 }
 
 function permitted(what: string, name: string, patterns: readonly string[]) {

@@ -4,11 +4,12 @@ import { eventually } from "../../e2e/platform.ts";
 import { table } from "../../e2e/verdict.ts";
 import { testCluster, type TestCluster } from "../support/cluster.ts";
 import { installArgoWorkflows } from "./support/argo.ts";
-import { deletePod, killProcesses, leaderOf, podsBy, type NamedPod } from "./support/faults.ts";
+import { killProcesses, leaderOf } from "./support/faults.ts";
 import { Figures, failuresOf, seconds } from "./support/figures.ts";
 import { tenantNamespace } from "./support/platform-objects.ts";
 import { startClusterPlatform, type ClusterPlatform } from "./support/platform.ts";
-import { becomes, isReady, testImage, type Pod } from "./support/pods.ts";
+import { testNode } from "./support/node.ts";
+import { becomes, deletePod, isReady, podsBy, testImage, type NamedPod } from "./support/pods.ts";
 import { ClusterService } from "./support/service.ts";
 import { Traffic } from "./support/traffic.ts";
 import { Writer } from "./support/writer.ts";
@@ -91,7 +92,7 @@ async function whole(): Promise<void> {
     "a platform that is whole",
     async () => {
       const pods = await Promise.all([podsBy(cluster, NAMESPACE, CONTROL), serves(), workers()]);
-      const isWhole = pods.every((some) => some.length === 2 && some.every((pod) => isReady(pod as Pod)));
+      const isWhole = pods.every((some) => some.length === 2 && some.every((pod) => isReady(pod)));
       const last = writer.writes.at(-1);
       return isWhole && last?.id !== undefined && Date.now() - last.endedAt < 1_000 ? true : undefined;
     },
@@ -212,8 +213,7 @@ it("puts a variant back that somebody changed by hand", async () => {
 });
 
 it("goes on while the API server is away", async () => {
-  const { pids } = JSON.parse(process.env["SLIPWAY_TEST_NODE"] ?? "{}") as { pids: Record<string, number> };
-  const server = pids["kube-apiserver"];
+  const server = testNode().pids?.["kube-apiserver"];
   if (server === undefined) throw new Error("SLIPWAY_TEST_NODE says no kube-apiserver");
   const { predictions, writes } = await during("API server away 60 s", async () => {
     process.kill(server, "SIGSTOP");

@@ -32,7 +32,8 @@ import { testCluster, type TestCluster } from "../support/cluster.ts";
 import { removeNamespaces } from "../support/objects.ts";
 import { installGateway } from "./support/gateway.ts";
 import type { InstalledGateway } from "./support/gateway.ts";
-import { isReady, make, podSpec, testImage, type Pod } from "./support/pods.ts";
+import { hostAddress } from "./support/node.ts";
+import { isReady, make, podsBy, podSpec, testImage } from "./support/pods.ts";
 
 const HOME = "gateway-test";
 const PLACE = "gateway-test-default";
@@ -42,6 +43,7 @@ const TOKEN = "slipway_admin_of_at_least_thirty_two_characters";
 const CALLER = "slipway_caller_of_at_least_thirty_two_characters";
 const SERVE = { "app.kubernetes.io/name": "slipway", "app.kubernetes.io/component": "serve" };
 const BODY = JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [1, 4], data: [1, 2, 3, 4] }] });
+const IRIS = { "slipway.dev/service": "iris" };
 const NEVER = new AbortController().signal;
 /** Standard deviations between which 99.9 % of a normal distribution lie. */
 const BAND = 3.291;
@@ -114,7 +116,7 @@ beforeAll(async () => {
   modelDir = join(root, "model");
   await mkdir(modelDir);
   await writeFile(join(modelDir, "model.onnx"), linearSoftmax());
-  await eventually("a serve pod", async () => (await podsOf(HOME, "")).some(isReady), 180_000);
+  await eventually("a serve pod", async () => (await podsBy(cluster, HOME, {})).some(isReady), 180_000);
 }, 600_000);
 
 afterAll(async () => {
@@ -125,13 +127,6 @@ afterAll(async () => {
   await platform?.close();
   await rm(root, { recursive: true, force: true });
 });
-
-function hostAddress(): string {
-  const { host } = JSON.parse(process.env["SLIPWAY_TEST_NODE"] ?? "{}") as { host?: string };
-  if (!host)
-    throw new Error("SLIPWAY_TEST_NODE doesn't say how pods reach this machine: npm run test:cluster");
-  return host;
-}
 
 /** The platform's own namespaces, a serve pod, and the route of the platform's one address. */
 function objects(): KubernetesObject[] {
@@ -191,14 +186,6 @@ function objects(): KubernetesObject[] {
       },
     },
   ];
-}
-
-type Listed = Pod & { metadata: { name: string; uid: string; deletionTimestamp?: string } };
-
-async function podsOf(namespace: string, labelSelector: string): Promise<Listed[]> {
-  const path = `/api/v1/namespaces/${namespace}/pods`;
-  const { body } = await cluster.send({ method: "GET", path, query: { labelSelector } });
-  return (body as { items: Listed[] }).items.filter((pod) => pod.metadata.deletionTimestamp === undefined);
 }
 
 const spec = (version: number): VariantSpec => ({
@@ -300,8 +287,7 @@ it("checks versions by their own route and pods before they have any weight, and
   await backend.route(rule({}));
   await eventually("the champion", async () => (await send(1)).has(1), 30_000);
   expect(await send(50)).toEqual(new Map([[1, 50]]));
-  for (const pod of await podsOf(PLACE, "slipway.dev/service=iris"))
-    console.log(`${pod.metadata.name} ${testImage()}`);
+  for (const pod of await podsBy(cluster, PLACE, IRIS)) console.log(`${pod.metadata.name} ${testImage()}`);
 });
 
 it("divides 90 to 10 as a client outside counts it, and tells each interval with the share that it had", async () => {

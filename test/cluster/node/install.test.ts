@@ -11,6 +11,7 @@ import { denied } from "./support/denied.ts";
 import { failuresOf, memoryOf } from "./support/figures.ts";
 import { tenantNamespace } from "./support/platform-objects.ts";
 import { startClusterPlatform, type ClusterPlatform } from "./support/platform.ts";
+import { testNode } from "./support/node.ts";
 import { testImage } from "./support/pods.ts";
 import { ClusterService } from "./support/service.ts";
 import { Traffic } from "./support/traffic.ts";
@@ -39,12 +40,6 @@ interface Pods {
     metadata: { labels?: Record<string, string> };
     spec: { containers: { image: string }[] };
   }[];
-}
-
-/** Of the node: what its images are handled with. */
-interface Runtime {
-  ctr: string;
-  socket: string;
 }
 
 interface Checked {
@@ -177,7 +172,7 @@ async function labelled(): Promise<string[]> {
 
 /** The image that runs, as another one to whoever compares names; its own name in a cluster whose images aren't ours. */
 async function imageByAnotherName(): Promise<string> {
-  const { ctr, socket } = JSON.parse(process.env["SLIPWAY_TEST_NODE"] ?? "{}") as Partial<Runtime>;
+  const { ctr, socket } = testNode();
   if (ctr === undefined || socket === undefined) return testImage();
   const name = `${testImage()}-next`;
   const args = ["--address", socket, "--namespace", "k8s.io", "images", "tag", "--force", testImage(), name];

@@ -28,7 +28,8 @@ import { linearSoftmax, sequenceOutput } from "../../support/onnx.ts";
 import { eventually } from "../../support/serving-platform.ts";
 import { testCluster, type TestCluster } from "../support/cluster.ts";
 import { removeNamespaces } from "../support/objects.ts";
-import { isReady, make, podSpec, testImage, type Pod } from "./support/pods.ts";
+import { hostAddress } from "./support/node.ts";
+import { deletePod, isReady, make, podsBy, podSpec, testImage, type NamedPod } from "./support/pods.ts";
 
 const HOME = "pods-test";
 const PLACE = "pods-test-default";
@@ -36,6 +37,7 @@ const SECRET = "internal-secret-of-at-least-thirty-two-characters";
 const TOKEN = "slipway_admin_of_at_least_thirty_two_characters";
 const SERVE = { "app.kubernetes.io/name": "slipway", "app.kubernetes.io/component": "serve" };
 const BODY = JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [1, 4], data: [1, 2, 3, 4] }] });
+const IRIS = { "slipway.dev/service": "iris" };
 const NEVER = new AbortController().signal;
 
 let cluster: TestCluster;
@@ -133,13 +135,6 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-function hostAddress(): string {
-  const { host } = JSON.parse(process.env["SLIPWAY_TEST_NODE"] ?? "{}") as { host?: string };
-  if (!host)
-    throw new Error("SLIPWAY_TEST_NODE doesn't say how pods reach this machine: npm run test:cluster");
-  return host;
-}
-
 function serveDeployment(): KubernetesObject {
   const value = (name: string, text: string) => ({ name, value: text });
   const spec = podSpec({
@@ -175,24 +170,9 @@ async function model(name: string, file: Uint8Array): Promise<string> {
   return folder;
 }
 
-type Listed = Pod & { metadata: { name: string; uid: string; deletionTimestamp?: string } };
-
-async function podsOf(namespace: string, selector: string): Promise<Listed[]> {
-  const path = `/api/v1/namespaces/${namespace}/pods`;
-  const { body } = await cluster.send({ method: "GET", path, query: { labelSelector: selector } });
-  return (body as { items: Listed[] }).items.filter((pod) => pod.metadata.deletionTimestamp === undefined);
+async function servePods(): Promise<NamedPod[]> {
+  return (await podsBy(cluster, HOME, { "app.kubernetes.io/component": "serve" })).filter(isReady);
 }
-
-async function servePods(): Promise<Listed[]> {
-  return (await podsOf(HOME, "app.kubernetes.io/component=serve")).filter(isReady);
-}
-
-const kill = (namespace: string, name: string) =>
-  cluster.send({
-    method: "DELETE",
-    path: `/api/v1/namespaces/${namespace}/pods/${name}`,
-    body: { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0 },
-  });
 
 const spec = (version: number, more: Partial<VariantSpec> = {}): VariantSpec => ({
   service: "iris",
@@ -215,7 +195,7 @@ const rule = (more: Partial<TrafficRule>): TrafficRule => ({
   ...more,
 });
 
-async function ask(pod: Listed): Promise<{ status: number; version: string | null }> {
+async function ask(pod: NamedPod): Promise<{ status: number; version: string | null }> {
   const response = await fetch(`http://${pod.status?.podIP}:4600/v2/models/iris/infer`, {
     method: "POST",
     body: BODY,
@@ -242,14 +222,14 @@ it("answers every request while a model's pod and a serve pod are lost, and coun
     (await backend.outcomes()).counters.reduce((sum, { finished }) => sum + finished, 0);
   const before = await counted();
   const answers: number[] = [];
-  const send = async (pod: Listed, count: number) => {
+  const send = async (pod: NamedPod, count: number) => {
     for (let i = 0; i < count; i++) answers.push((await ask(pod)).status);
   };
   await send(second!, 20);
   await counted();
-  const [worker] = await podsOf(PLACE, "slipway.dev/service=iris");
-  await Promise.all([send(first!, 60), kill(PLACE, worker!.metadata.name)]);
-  await kill(HOME, second!.metadata.name);
+  const [worker] = await podsBy(cluster, PLACE, IRIS);
+  await Promise.all([send(first!, 60), deletePod(cluster, worker!, 0)]);
+  await deletePod(cluster, second!, 0);
   await send(first!, 20);
   expect(answers.filter((status) => status !== 200)).toEqual([]);
   const fresh = await eventually(
@@ -263,14 +243,14 @@ it("answers every request while a model's pod and a serve pod are lost, and coun
 
 it("goes on under another leader, from the branch alone", async () => {
   backend.close();
-  const before = await podsOf(PLACE, "slipway.dev/service=iris");
+  const before = await podsBy(cluster, PLACE, IRIS);
   backend = await open();
   await eventually("outcomes", () => backend.outcomes().catch(() => undefined));
   expect((await backend.state()).rules).toMatchObject([{ service: "iris", commit: "a", champion: 1 }]);
   for (const pod of await servePods()) expect(await ask(pod)).toEqual({ status: 200, version: "1" });
   await backend.route(rule({ commit: "b", order: 2 }));
   await expect(backend.route(rule({}))).rejects.toMatchObject({ code: "RULE_OUTDATED" });
-  const after = await podsOf(PLACE, "slipway.dev/service=iris");
+  const after = await podsBy(cluster, PLACE, IRIS);
   expect(after.map(({ metadata }) => metadata.uid).sort()).toEqual(
     before.map(({ metadata }) => metadata.uid).sort(),
   );
@@ -284,7 +264,7 @@ it("says that a model can't be loaded, in its own words, and leaves nothing behi
   });
   await eventually(
     "no pods",
-    async () => (await podsOf(PLACE, "slipway.dev/version=2")).length === 0,
+    async () => (await podsBy(cluster, PLACE, { "slipway.dev/version": "2" })).length === 0,
     90_000,
   );
 });
@@ -292,11 +272,7 @@ it("says that a model can't be loaded, in its own words, and leaves nothing behi
 it("takes away what isn't named any more", async () => {
   await backend.unroute("iris", 3);
   await backend.remove({ service: "iris", version: 1 });
-  await eventually(
-    "no pods",
-    async () => (await podsOf(PLACE, "slipway.dev/service=iris")).length === 0,
-    90_000,
-  );
+  await eventually("no pods", async () => (await podsBy(cluster, PLACE, IRIS)).length === 0, 90_000);
   const { body } = await cluster.send({
     method: "GET",
     path: `/apis/apps/v1/namespaces/${PLACE}/deployments`,

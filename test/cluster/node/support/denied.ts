@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { testNode } from "./node.ts";
 
 interface AuditEvent {
   verb: string;
@@ -13,7 +14,7 @@ interface AuditEvent {
  * tests writes. Throws where there is none: nothing else tells it for sure.
  */
 export function denied(namespaces: readonly string[]): string[] {
-  const { state } = JSON.parse(process.env["SLIPWAY_TEST_NODE"] ?? "{}") as { state?: string };
+  const { state } = testNode();
   if (state === undefined)
     throw new Error(
       "SLIPWAY_TEST_NODE names no folder with the API server's audit.log, which tells of rights",

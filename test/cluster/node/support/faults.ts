@@ -1,30 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import type { TestCluster } from "../../support/cluster.ts";
-import { logOf } from "./pods.ts";
-
-export interface NamedPod {
-  metadata: { name: string; namespace: string; uid: string; deletionTimestamp?: string };
-  status?: {
-    conditions?: { type: string; status: string }[];
-    containerStatuses?: { restartCount: number }[];
-  };
-}
-
-/** Pods of a namespace with these labels, the ones that go left out. */
-export async function podsBy(
-  cluster: TestCluster,
-  namespace: string,
-  labels: Record<string, string>,
-): Promise<NamedPod[]> {
-  const labelSelector = Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
-  const path = `/api/v1/namespaces/${namespace}/pods`;
-  const { status, body } = await cluster.send({ method: "GET", path, query: { labelSelector } });
-  if (status !== 200) throw new Error(`pods of ${namespace}: ${status}`);
-  const { items } = body as { items: NamedPod[] };
-  return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-}
+import { logOf, podsBy } from "./pods.ts";
+import type { NamedPod } from "./pods.ts";
 
 /** The control pod that said last that it leads. */
 export async function leaderOf(cluster: TestCluster, namespace: string): Promise<NamedPod> {
@@ -61,20 +38,4 @@ export function killProcesses({ metadata }: NamedPod): number {
     }
   }
   return killed;
-}
-
-/** As `kubectl delete pod`; `graceSeconds` 0: at once, without waiting for its end. */
-export async function deletePod(
-  cluster: TestCluster,
-  { metadata }: NamedPod,
-  graceSeconds?: number,
-): Promise<void> {
-  const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`;
-  const body = {
-    kind: "DeleteOptions",
-    apiVersion: "v1",
-    ...(graceSeconds === 0 && { gracePeriodSeconds: 0 }),
-  };
-  const { status } = await cluster.send({ method: "DELETE", path, body });
-  if (status !== 200 && status !== 202) throw new Error(`DELETE ${path}: ${status}`);
 }

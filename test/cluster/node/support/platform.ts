@@ -11,6 +11,7 @@ import { removeNamespaces } from "../../support/objects.ts";
 import { platformFile, type PlatformChoice } from "./platform-file.ts";
 import { door, givenObjects, tenantNamespace } from "./platform-objects.ts";
 import { becomes, make, testImage } from "./pods.ts";
+import { hostAddress } from "./node.ts";
 import { startRelay, type Relay } from "./relay.ts";
 
 /** A platform in the cluster, as `slipway platform apply` makes it, with its database and object store on this machine. */
@@ -44,8 +45,7 @@ export async function startClusterPlatform(
   replicas = { control: 2, serve: 2 },
   more: Pick<PlatformChoice, "hasArgoCd"> = {},
 ): Promise<ClusterPlatform> {
-  const { host } = JSON.parse(process.env["SLIPWAY_TEST_NODE"] ?? "{}") as { host?: string };
-  if (host === undefined) throw new Error("SLIPWAY_TEST_NODE says no address of this machine for pods");
+  const host = hostAddress();
   const [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
   const [database, store] = await Promise.all(
     [postgres.url, s3.endpoint].map((url) => startRelay(host, Number(new URL(url).port))),

@@ -76,12 +76,53 @@ export async function becomes<Answer>(
 }
 
 export interface Pod {
-  status?: { phase?: string; podIP?: string; conditions?: { type: string; status: string }[] };
+  status?: {
+    phase?: string;
+    podIP?: string;
+    conditions?: { type: string; status: string }[];
+    containerStatuses?: { restartCount: number }[];
+  };
   metadata: { uid: string };
 }
 
 export function isReady({ status }: Pod): boolean {
   return status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true;
+}
+
+export interface NamedPod extends Pod {
+  metadata: { name: string; namespace: string; uid: string; deletionTimestamp?: string };
+}
+
+/** Pods of a namespace with these labels, the ones that go left out. */
+export async function podsBy(
+  cluster: TestCluster,
+  namespace: string,
+  labels: Record<string, string>,
+): Promise<NamedPod[]> {
+  const labelSelector = Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+  const path = `/api/v1/namespaces/${namespace}/pods`;
+  const { status, body } = await cluster.send({ method: "GET", path, query: { labelSelector } });
+  if (status !== 200) throw new Error(`pods of ${namespace}: ${status}`);
+  const { items } = body as { items: NamedPod[] };
+  return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+/** As `kubectl delete pod`; `graceSeconds` 0: at once, without waiting for its end. */
+export async function deletePod(
+  cluster: TestCluster,
+  { metadata }: NamedPod,
+  graceSeconds?: number,
+): Promise<void> {
+  const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`;
+  const body = {
+    kind: "DeleteOptions",
+    apiVersion: "v1",
+    ...(graceSeconds === 0 && { gracePeriodSeconds: 0 }),
+  };
+  const { status } = await cluster.send({ method: "DELETE", path, body });
+  if (status !== 200 && status !== 202) throw new Error(`DELETE ${path}: ${status}`);
 }
 
 /** What a pod that runs to its end writes; throws when it fails. */

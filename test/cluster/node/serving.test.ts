@@ -149,7 +149,7 @@ function serveDeployment(): KubernetesObject {
       value("SLIPWAY_ADMIN_TOKEN", TOKEN),
       value("SLIPWAY_CONTROL", "127.0.0.1:1"),
     ],
-    readinessProbe: { httpGet: { path: "/ready", port: "http" }, periodSeconds: 1 },
+    readinessProbe: { httpGet: { path: "/ready", port: "admin" }, periodSeconds: 1 },
   });
   return {
     apiVersion: "apps/v1",

@@ -135,22 +135,24 @@ it("loses no prediction when the leader is killed", async () => {
   expect(predictions).toMatch(/^0 of/);
 });
 
-it("loses no prediction when the leader is drained", async () => {
+it("loses no request when the leader is drained", async () => {
   const leader = await control();
-  const { predictions } = await during("leader drained", async () => {
+  const { predictions, writes } = await during("leader drained", async () => {
     await deletePod(cluster, leader);
     await gone(leader);
   });
   expect(predictions).toMatch(/^0 of/);
+  expect(writes).toMatch(/^0 of/);
 });
 
-it("loses no prediction when a serve pod is drained", async () => {
+it("loses no request when a serve pod is drained", async () => {
   const pod = await first(serves());
-  const { predictions } = await during("serve pod drained", async () => {
+  const { predictions, writes } = await during("serve pod drained", async () => {
     await deletePod(cluster, pod);
     await gone(pod);
   });
   expect(predictions).toMatch(/^0 of/);
+  expect(writes).toMatch(/^0 of/);
 });
 
 it("answers all that is asked once more when a serve pod is killed", async () => {
@@ -181,7 +183,7 @@ it("goes on predicting while the database is away", async () => {
   expect(predictions).toMatch(/^0 of/);
 });
 
-it("goes on predicting and tracking while the object store is away", async () => {
+it("goes on predicting and tracking while the object store is away, and takes a push after it", async () => {
   const { predictions, writes } = await during("object store away 30 s", async () => {
     platform.store.cut();
     await sleep(AWAY_MS);
@@ -225,6 +227,36 @@ it("goes on while the API server is away", async () => {
   });
   expect(predictions).toMatch(/^0 of/);
   expect(writes).toMatch(/^0 of/);
+});
+
+it("begins anew on an empty volume with all that was pushed", async () => {
+  const leader = await control();
+  const claim = `/api/v1/namespaces/${NAMESPACE}/persistentvolumeclaims/data-${leader.metadata.name}`;
+  const before = await cluster.get<{ metadata: { uid: string } }>(claim);
+  const { predictions } = await during("Git volume lost", async () => {
+    // It goes with the last pod that uses it.
+    await cluster.send({ method: "DELETE", path: claim });
+    await deletePod(cluster, leader, 0);
+    await gone(leader);
+    await becomes<{ metadata: { uid: string } }>(
+      cluster,
+      claim,
+      ({ metadata }) => metadata.uid !== before?.metadata.uid,
+    );
+  });
+  expect(predictions).toMatch(/^0 of/);
+  // Whoever leads now; then the one with the empty volume.
+  await service.change(table({ size: QUESTIONS + 1 }), SPEC);
+  await service.ended(2);
+  const other = await control();
+  if (other.metadata.name !== leader.metadata.name) await crash(other);
+  await whole();
+  await service.change(table({ size: QUESTIONS + 2 }), SPEC);
+  expect(await service.ended(3)).toMatchObject({ champion: { version: 3 } });
+});
+
+it("has everything that it acknowledged", async () => {
+  expect(await writer.lost()).toEqual([]);
 });
 
 interface Templated {

@@ -34,14 +34,16 @@ export function servingSettings(env: Environment, cwd: string): ServingSettings 
   const argoCd = among("SLIPWAY_GITOPS", ENGINES) === "argocd" ? applicationOf(env) : undefined;
   const gateway = gatewaySettings(env);
   const isKserve = among("SLIPWAY_VARIANTS", KINDS) === "kserve";
-  // Argo CD would put a weight back that an emergency stop has just changed, until it has seen the commit.
-  const other = isKserve ? "SLIPWAY_VARIANTS is kserve" : argoCd && "SLIPWAY_GITOPS is argocd";
-  if (gateway !== undefined && other !== undefined)
-    throw new SlipwayError("SETTING_INVALID", `SLIPWAY_ROUTING can't be gateway where ${other}`, {
-      where: "SLIPWAY_ROUTING",
-      given: "gateway",
-      allowed: "router",
-    });
+  if (gateway !== undefined && isKserve)
+    throw new SlipwayError(
+      "SETTING_INVALID",
+      "SLIPWAY_ROUTING can't be gateway where SLIPWAY_VARIANTS is kserve",
+      {
+        where: "SLIPWAY_ROUTING",
+        given: "gateway",
+        allowed: "router",
+      },
+    );
   return {
     access: readKubeconfig({ env, cwd }),
     env,

@@ -19,8 +19,11 @@ import { openKubernetesServing } from "../../targets/kubernetes/serving/backend.
 import type { ClusterEvent } from "../../targets/kubernetes/serving/causes.ts";
 import type { Carrier, KubernetesServingDeps } from "../../targets/kubernetes/serving/deps.ts";
 import { MANAGED_BY, MANAGER, WORKER_SECRET, namespaceOf } from "../../targets/kubernetes/serving/names.ts";
+import { isRoutePath } from "../../targets/kubernetes/serving/gateway/route.ts";
 import { openGatewayServing } from "../../targets/kubernetes/serving/gateway/gateway-serving.ts";
 import { readPodLog } from "../../targets/kubernetes/serving/pod-log.ts";
+import { SplitCarrier } from "../../targets/kubernetes/serving/split-carrier.ts";
+import { KSERVE_KIND, ROUTE_KIND, VARIANT_KINDS } from "../../targets/kubernetes/serving/variant-kinds.ts";
 import { WatchedPods } from "../../targets/kubernetes/serving/watched-pods.ts";
 import { tenantOfWorker, workerToken } from "../../tenancy/worker-tokens.ts";
 import type { TargetDeps } from "../control-target.ts";
@@ -44,11 +47,7 @@ export async function openServing(
   const pods = new WatchedPods({ client, open, clock, signal, log });
   const { carrier, keep } = carrierOf(
     { client, clock, signal, log },
-    {
-      isKserve,
-      argoCd,
-      hasRoutes: gateway !== undefined,
-    },
+    { isKserve, argoCd, hasRoutes: gateway !== undefined },
   );
   const archives = new ArchiveStore(blobs);
   const placeOf = (tenant: string): string => namespaceOf(namespace, tenant);
@@ -119,12 +118,20 @@ function carrierOf(
     hasRoutes: boolean;
   },
 ): { carrier: Carrier; keep: () => Promise<void> } {
+  const routeKinds = hasRoutes ? [ROUTE_KIND] : [];
   if (argoCd === undefined) {
-    const carrier = new Applier({ ...deps, isKserve, hasRoutes });
+    // With KServe, Deployments are looked for, too, in case they were made before it came.
+    const kinds = [...VARIANT_KINDS, ...(isKserve ? [KSERVE_KIND] : []), ...routeKinds];
+    const carrier = new Applier({ ...deps, kinds });
     return { carrier, keep: () => carrier.heal() };
   }
-  const carrier = new ArgoCdCarrier({ ...deps, application: argoCd });
-  return { carrier, keep: () => carrier.tend() };
+  const engine = new ArgoCdCarrier({ ...deps, application: argoCd });
+  if (!hasRoutes) return { carrier: engine, keep: () => engine.tend() };
+  const routes = new Applier({ ...deps, kinds: routeKinds });
+  return {
+    carrier: new SplitCarrier({ engine, routes, isRoute: isRoutePath, log: deps.log }),
+    keep: async () => void (await Promise.all([engine.tend(), routes.heal()])),
+  };
 }
 
 /** Never in Git: made by whoever leads, by the API alone. */

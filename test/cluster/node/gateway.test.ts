@@ -24,6 +24,7 @@ import type { ClusterEvent } from "../../../src/targets/kubernetes/serving/cause
 import { openGatewayServing } from "../../../src/targets/kubernetes/serving/gateway/gateway-serving.ts";
 import type { GatewayServing } from "../../../src/targets/kubernetes/serving/gateway/gateway-serving.ts";
 import { readPodLog } from "../../../src/targets/kubernetes/serving/pod-log.ts";
+import { ROUTE_KIND, VARIANT_KINDS } from "../../../src/targets/kubernetes/serving/variant-kinds.ts";
 import { WatchedPods } from "../../../src/targets/kubernetes/serving/watched-pods.ts";
 import { tenantOfWorker, workerToken } from "../../../src/tenancy/worker-tokens.ts";
 import { linearSoftmax } from "../../support/onnx.ts";
@@ -85,7 +86,7 @@ beforeAll(async () => {
   backend = await openGatewayServing({
     ...deps,
     pods,
-    carrier: new Applier({ ...deps, isKserve: false, hasRoutes: true }),
+    carrier: new Applier({ ...deps, kinds: [...VARIANT_KINDS, ROUTE_KIND] }),
     serveLabels: SERVE,
     portName: "admin",
     token: adminToken(SECRET),

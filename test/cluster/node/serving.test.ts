@@ -22,6 +22,7 @@ import { openKubernetesServing } from "../../../src/targets/kubernetes/serving/b
 import type { KubernetesServing } from "../../../src/targets/kubernetes/serving/backend.ts";
 import type { ClusterEvent } from "../../../src/targets/kubernetes/serving/causes.ts";
 import { readPodLog } from "../../../src/targets/kubernetes/serving/pod-log.ts";
+import { VARIANT_KINDS } from "../../../src/targets/kubernetes/serving/variant-kinds.ts";
 import { WatchedPods } from "../../../src/targets/kubernetes/serving/watched-pods.ts";
 import { tenantOfWorker, workerToken } from "../../../src/tenancy/worker-tokens.ts";
 import { linearSoftmax, sequenceOutput } from "../../support/onnx.ts";
@@ -90,7 +91,7 @@ beforeAll(async () => {
     const one = await openKubernetesServing({
       ...deps,
       pods,
-      carrier: new Applier({ ...deps, isKserve: false }),
+      carrier: new Applier({ ...deps, kinds: VARIANT_KINDS }),
       serveLabels: SERVE,
       portName: "admin",
       token: adminToken(SECRET),

@@ -33,6 +33,4 @@ test("who divides requests is the router, or a gateway that is named", () => {
   refused({ SLIPWAY_GATEWAY_HOST: "" }, "SETTING_MISSING", "SLIPWAY_GATEWAY_HOST");
   refused({ SLIPWAY_GATEWAY_URL: "traefik" }, "SETTING_INVALID", "SLIPWAY_GATEWAY_URL");
   refused({ SLIPWAY_VARIANTS: "kserve" }, "SETTING_INVALID", "SLIPWAY_ROUTING");
-  const argo = { SLIPWAY_GITOPS: "argocd", SLIPWAY_GITOPS_APPLICATION: "argo/models" };
-  refused(argo, "SETTING_INVALID", "SLIPWAY_ROUTING");
 });

@@ -7,17 +7,15 @@ import { objectsIn } from "./branch-state.ts";
 import { applyByForce } from "./apply-by-force.ts";
 import type { Cause } from "./causes.ts";
 import { MANAGED_BY, MANAGER } from "./names.ts";
-import { KSERVE_KIND, VARIANT_KINDS } from "./variant-kinds.ts";
+import type { CarriedKind } from "./variant-kinds.ts";
 
 export interface ApplierDeps {
   client: ClusterClient;
   clock: Clock;
   signal: AbortSignal;
   log(error: unknown, where: string): void;
-  /** Variants may be InferenceServices: control has the right to look for them only where they are. */
-  isKserve: boolean;
-  /** Services have routes of their own: control has rights on these only then. */
-  hasRoutes?: boolean;
+  /** What it makes. What carries our label, is of one of these and isn't in the branch goes. */
+  kinds: readonly CarriedKind[];
 }
 
 interface Wanted {
@@ -26,7 +24,6 @@ interface Wanted {
   text: string;
 }
 
-const ROUTE = { group: "gateway.networking.k8s.io", version: "v1", kind: "HTTPRoute" } as const;
 /** Whatever somebody changed by hand is put back within this. */
 const HEAL_MS = 15_000;
 
@@ -120,13 +117,7 @@ export class Applier implements Carrier {
   /** Finds what a former leader left behind: it is ours, and is known from now on. */
   async #sweep(namespace: string): Promise<void> {
     if (this.#swept.has(namespace)) return;
-    const { isKserve, hasRoutes = false } = this.#deps;
-    // What carries our label and isn't in the branch goes.
-    for (const { group, version, kind } of [
-      ...VARIANT_KINDS,
-      ...(isKserve ? [KSERVE_KIND] : []),
-      ...(hasRoutes ? [ROUTE] : []),
-    ]) {
+    for (const { group, version, kind } of this.#deps.kinds) {
       const apiVersion = group === "" ? version : `${group}/${version}`;
       const selection = { namespace, labelSelector: `${MANAGED_BY}=${MANAGER}` };
       for (const found of await this.#deps.client.listKind(apiVersion, kind, selection)) {

@@ -1,4 +1,5 @@
 import type { KubernetesObject } from "../../object.ts";
+import { ROUTE_FILES } from "../../serving/gateway/route.ts";
 import { KSERVE_KIND, VARIANT_KINDS } from "../../serving/variant-kinds.ts";
 
 /** Project and Application by which Argo CD carries out which models run. */
@@ -68,7 +69,8 @@ function application({ namespace, url, places: [place = ""] }: ModelsDelivery): 
         repoURL: environmentUrl(url),
         targetRevision: BRANCH,
         path: ".",
-        directory: { recurse: true },
+        // Weights are control's to apply: an emergency stop is in force before it is committed.
+        directory: { recurse: true, exclude: ROUTE_FILES },
       },
       // Every object names its own; the project must know this one all the same.
       destination: { server: SERVER, namespace: place },

@@ -45,7 +45,7 @@ export function needed(platform: Platform, options: SlipwayOptions, facts: Parti
   };
 }
 
-function dividing({ gateway, inference, modelDelivery }: Partial<Facts>): Needed["gateway"] {
+function dividing({ gateway, inference }: Partial<Facts>): Needed["gateway"] {
   const refuse = (given: string, allowed: string): SlipwayError =>
     new SlipwayError("PLATFORM_ROUTING", "components.slipway.routing can't be gateway", { given, allowed });
   if (gateway === undefined) throw refuse("no gateway", "components.gateway, or routing: router");
@@ -53,8 +53,5 @@ function dividing({ gateway, inference, modelDelivery }: Partial<Facts>): Needed
   if (gateway.door === undefined)
     throw refuse(`a gateway of class ${gateway.className}`, "implementation: traefik, or routing: router");
   if (inference !== undefined) throw refuse("components.kserve", "no KServe, or routing: router");
-  // It would put a weight back that an emergency stop has just changed, until it has seen the commit.
-  if (modelDelivery !== undefined)
-    throw refuse("Argo CD, which carries models out", "control that does, or routing: router");
   return { ...gateway, door: gateway.door };
 }

@@ -40,8 +40,17 @@ const WHOLE = 1_000;
 /** A route has sixteen rules at most. Source: Gateway API, HTTPRouteSpec. */
 const MOST_VARIANTS = 15;
 
+/** No name of an object has a dot in it: no variant's file ends so. */
+const ROUTE_FILE = ".route.yaml";
+/** Of the files of routes, for Argo CD, which leaves them to control. */
+export const ROUTE_FILES = `*${ROUTE_FILE}`;
+
 export function routePath(namespace: string, service: string): string {
-  return `${namespace}/route-${serviceName(service)}.yaml`;
+  return `${namespace}/${serviceName(service)}${ROUTE_FILE}`;
+}
+
+export function isRoutePath(path: string): boolean {
+  return path.endsWith(ROUTE_FILE);
 }
 
 /** The HTTPRoute of a service, below the platform's own host name; undefined where nothing would be reached by it. */

@@ -20,6 +20,8 @@ export interface PlatformChoice {
   kubernetes: string;
   /** Argo CD, which the cluster has, carries out which models run. */
   hasArgoCd?: true;
+  /** Beside the default one. */
+  tenants?: PlatformInput["tenants"];
 }
 
 /** Where the tests' Argo CD is. */
@@ -50,6 +52,7 @@ export function platformFile(choice: PlatformChoice): string {
         kind,
       })),
     },
+    ...(choice.tenants && { tenants: choice.tenants }),
     components: {
       postgresql: { url: { secret: "database", key: "url" }, network: `${host}/32`, port: databasePort },
       objectStore: {

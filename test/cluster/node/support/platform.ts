@@ -43,7 +43,7 @@ export async function startClusterPlatform(
   cluster: TestCluster,
   namespace: string,
   replicas = { control: 2, serve: 2 },
-  more: Pick<PlatformChoice, "hasArgoCd"> = {},
+  more: Pick<PlatformChoice, "hasArgoCd" | "tenants"> = {},
 ): Promise<ClusterPlatform> {
   const host = hostAddress();
   const [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
@@ -55,7 +55,8 @@ export async function startClusterPlatform(
   const file = join(folder, "platform.yaml");
   const command = (args: readonly string[]): string[] => ["platform", ...args, "-f", file];
   const remove = async (): Promise<void> => {
-    await removeNamespaces(cluster, [tenantNamespace(namespace), namespace]);
+    const tenants = (more.tenants ?? []).map(({ name }) => name);
+    await removeNamespaces(cluster, [...tenants, tenantNamespace(namespace), namespace]);
     await Promise.all([database.close(), store.close()]);
     await Promise.all([postgres.stop(), s3.close()]);
     rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { environmentUrl } from "../../../../src/targets/kubernetes/components/argo-cd/models.ts";
 import { Field } from "../../../../src/targets/kubernetes/wiring/field.ts";
+import { routePath } from "../../../../src/targets/kubernetes/serving/gateway/route.ts";
 import { broken, find, problems, small } from "./platform.ts";
 
 const PLATFORM = `images: { slipway: "registry.example.com/slipway:1.0.0" }
@@ -104,6 +105,20 @@ describe("models, where Argo CD is a component", () => {
     expect(own.map(({ resource }) => resource)).toEqual(
       expect.arrayContaining(["deployments", "services", "horizontalpodautoscalers", "configmaps"]),
     );
+  });
+
+  test("leave a service's routes to control where a gateway divides by weights", () => {
+    const routed = small(PLATFORM.replace("slipway: {}", "slipway: { routing: gateway }"));
+    expect(broken(routed)).toEqual([]);
+    const models = find(routed, "Application", "slipway-models");
+    const { exclude } = new Field(models).at("spec", "source", "directory").value as { exclude: string };
+    expect(exclude).toBe("*.route.yaml");
+    expect(routePath("team-a", "iris")).toBe("team-a/iris.route.yaml");
+    const changed = routed.access.filter(
+      ({ serviceAccount, where, verbs }) =>
+        serviceAccount.name === "slipway-control" && where.includes("team-a") && verbs.includes("patch"),
+    );
+    expect([...new Set(changed.map(({ resource }) => resource))].sort()).toEqual(["httproutes", "secrets"]);
   });
 
   test("an Argo CD that is there already carries them out, and nothing else", () => {

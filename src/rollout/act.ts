@@ -3,6 +3,7 @@ import { beginChecking, endRollout, holdRollout, recordContract, recordStop } fr
 import { checkVersion } from "./check-version.ts";
 import type { Action, Situation } from "./situation.ts";
 import type { RolloutDeps } from "./deps.ts";
+import type { Interrupts } from "./interrupts.ts";
 import { checkedModel } from "./checked-model.ts";
 import { evidenceLines } from "./sentences.ts";
 import type { Intent, Service } from "./state.ts";
@@ -18,6 +19,9 @@ export interface ActContext {
   deps: RolloutDeps;
   situation: Situation;
   told: ToldStops;
+  interrupts: Interrupts;
+  /** Of the interrupts, from before the situation was read. */
+  mark: number;
   signal: AbortSignal;
 }
 
@@ -54,20 +58,24 @@ export async function act(context: ActContext, action: Action): Promise<void> {
         sentence: action.sentence,
       });
     case "check":
-      return checkVersion(
-        deps,
-        {
-          service: service.name,
-          version: action.version,
-          settings: settings(context),
-          compile: compileOf(servingOf(context)),
-          rolloutId: action.rolloutId,
-          isCompared: service.champion !== null && service.champion !== action.version,
-        },
-        context.signal,
+      return context.interrupts.during(service.name, context, (signal) =>
+        checkVersion(
+          deps,
+          {
+            service: service.name,
+            version: action.version,
+            settings: settings(context),
+            compile: compileOf(servingOf(context)),
+            rolloutId: action.rolloutId,
+            isCompared: service.champion !== null && service.champion !== action.version,
+          },
+          signal,
+        ),
       );
     case "prepare":
-      return prepare(context, action);
+      return context.interrupts.during(service.name, context, (signal) =>
+        prepare({ ...context, signal }, action),
+      );
     case "route":
       return route(context);
     case "project-aliases":

@@ -3,6 +3,7 @@ import { badAnswersOf } from "./bad-answers.ts";
 import { failedSince } from "./since-switch.ts";
 import { decide } from "./decide.ts";
 import type { RolloutDeps } from "./deps.ts";
+import type { Interrupts } from "./interrupts.ts";
 import { takeLook } from "./look.ts";
 import { isWatchOver } from "./on-trial.ts";
 import type { Projector } from "./projector.ts";
@@ -17,6 +18,7 @@ export interface PassDeps<State> {
   projector: Projector;
   ingest: () => Promise<void>;
   told: ToldStops;
+  interrupts: Interrupts;
 }
 
 /** One pass over one service: gather, decide, act. Answers what was done; `wait` when nothing was. */
@@ -25,7 +27,8 @@ export async function passOnce<State>(
   name: string,
   signal: AbortSignal,
 ): Promise<Action | undefined> {
-  const { deps } = context;
+  const { deps, interrupts } = context;
+  const mark = interrupts.mark(name);
   const projection = await context.projector.project();
   const running = await readRunning(deps, name);
   if (running && isOnTrial(running)) {
@@ -37,7 +40,7 @@ export async function passOnce<State>(
   if (!situation) return undefined;
   const action = decide(situation);
   try {
-    await act({ deps, situation, told: context.told, signal }, action);
+    await act({ deps, situation, told: context.told, interrupts, mark, signal }, action);
   } finally {
     // Also when it failed: the commit may have been made all the same.
     if (action.do === "commit") context.projector.headMayHaveMoved();

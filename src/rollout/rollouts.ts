@@ -4,6 +4,7 @@ import { createClockWatch } from "./clock-watch.ts";
 import { actByHand, type ByHand } from "./commands/by-hand.ts";
 import type { LabelsAnswer } from "./commands/labels.ts";
 import { recordProblem, requestRollout } from "./commands/requests.ts";
+import { Interrupts } from "./interrupts.ts";
 import type { Action } from "./situation.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { type NewLabel, takeInLabels } from "./new-labels.ts";
@@ -54,7 +55,8 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
   const log = createPredictionLog(deps);
   const told: ToldStops = new Map();
   const watchClock = createClockWatch(deps);
-  const context = { deps, judge, projector, ingest: log.ingest, told };
+  const interrupts = new Interrupts();
+  const context = { deps, judge, projector, ingest: log.ingest, told, interrupts };
 
   async function pass(name: string, signal = new AbortController().signal): Promise<Action | undefined> {
     try {
@@ -99,6 +101,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
   });
   deps.environment.onPush(() => {
     projector.headMayHaveMoved();
+    interrupts.interruptAll();
     loops.wakeAll();
   });
 
@@ -109,6 +112,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
       request: rollout,
       now: deps.clock.now(),
     });
+    interrupts.interrupt(rollout.model);
     loops.wake(rollout.model);
     return answer;
   }
@@ -127,6 +131,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
       });
       // A resume may have said to adopt a head that was read before.
       projector.headMayHaveMoved();
+      if (what.do === "rollback") interrupts.interrupt(what.service);
       if (champion) return request(await backToPrevious(deps, what), "instant");
       loops.wakeAll();
       return done;

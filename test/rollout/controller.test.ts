@@ -248,6 +248,79 @@ describe("rollout controller", () => {
     expect(world.backend.violations).toEqual([]);
   });
 
+  /** Version 2 is being prepared, and won't become ready. */
+  async function withStuck(): ReturnType<typeof withChampion> {
+    const { world, rollouts } = await withChampion();
+    world.versions.set(2, { fails: 0, stuck: { code: "QUOTA_EXCEEDED", message: "exceeded quota: few" } });
+    await rollouts.request(world.request(2));
+    await rollouts.pass("m");
+    return { world, rollouts };
+  }
+
+  it("takes back a version that can't become ready without waiting for it", async () => {
+    const { world, rollouts } = await withStuck();
+    const checking = rollouts.pass("m");
+    await expect.poll(() => world.backend.waiting).toBe(1);
+    await rollouts.byHand({ service: "m", do: "rollback", who: "ada", roles: "all", reason: "no room" });
+    await checking;
+    await world.settle(rollouts);
+    expect(await world.rollout(2)).toMatchObject({
+      state: "rolledback",
+      sentence: expect.stringMatching(/by ada.*no room/) as string,
+    });
+    expect([...world.backend.variants]).toEqual(["m/1"]);
+    expect(world.backend.rules.get("m")).toMatchObject({ champion: 1, share: 0 });
+  });
+
+  it("lets a newer version by", async () => {
+    const { world, rollouts } = await withStuck();
+    const checking = rollouts.pass("m");
+    await expect.poll(() => world.backend.waiting).toBe(1);
+    world.versions.set(3, { fails: 0.01 });
+    await rollouts.request(world.request(3));
+    await checking;
+    await world.settle(rollouts);
+    expect(await world.state(2)).toBe("superseded");
+    expect(await world.state(3)).toBe("progressing");
+  });
+
+  it("doesn't begin to wait for what was taken back in the meantime", async () => {
+    const { world, rollouts } = await withStuck();
+    const asked = world.backend.state.bind(world.backend);
+    let isFirst = true;
+    // Between reading the situation and acting on it.
+    world.backend.state = async () => {
+      const state = await asked();
+      if (isFirst) {
+        isFirst = false;
+        await rollouts.byHand({ service: "m", do: "rollback", who: "ada", roles: "all", reason: "" });
+      }
+      return state;
+    };
+    await rollouts.pass("m");
+    await world.settle(rollouts);
+    expect(await world.state(2)).toBe("rolledback");
+  });
+
+  it("tells once what keeps a version from becoming ready", async () => {
+    const { world, rollouts } = await withStuck();
+    const stop = new AbortController();
+    const checking = rollouts.pass("m", stop.signal).catch(() => undefined);
+    for (let look = 0; look < 3; look++) {
+      // The preparation, and who tells of it.
+      await expect.poll(() => world.clock.sleepers).toBe(2);
+      world.clock.wake(1);
+    }
+    await expect.poll(() => world.clock.sleepers).toBe(2);
+    stop.abort(new Error("stopping"));
+    await checking;
+    const told = world.events.filter(({ kind }) => kind === "rollout.waiting");
+    expect(told).toMatchObject([
+      { message: "version 2 of m can't become ready yet: exceeded quota: few (QUOTA_EXCEEDED)" },
+    ]);
+    expect(told[0]?.subjects).toContain("pipeline-run/pr-2");
+  });
+
   it("goes on from the evidence when the same version is on trial again", async () => {
     const { world, rollouts } = await withChampion();
     world.versions.set(2, { fails: 0.3 });

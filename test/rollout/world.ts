@@ -128,6 +128,8 @@ export interface Behaviour {
   latency?: number;
   /** Why it can't be loaded. */
   broken?: string;
+  /** It never becomes ready, for this cause. */
+  stuck?: { code: string; message: string };
   /** Hash of its files; its version's number unless told. */
   files?: string;
   /** Its answer to its own example. */
@@ -142,6 +144,8 @@ class FakeBackend implements ServingBackend {
   readonly log: PredictionRecord[] = [];
   readonly violations: string[] = [];
   readonly stops: number[] = [];
+  /** Calls of `prepare` that haven't ended. */
+  waiting = 0;
   incarnation = "i1";
   stopped = new Set<string>();
 
@@ -159,10 +163,18 @@ class FakeBackend implements ServingBackend {
     this.#clock = clock;
   }
 
-  async prepare(spec: { service: string; version: number }): Promise<void> {
-    const broken = this.versions.get(spec.version)?.broken;
+  async prepare(spec: { service: string; version: number }, signal: AbortSignal): Promise<void> {
+    const { broken, stuck } = this.versions.get(spec.version) ?? {};
     if (broken !== undefined) throw new SlipwayError("MODEL_LOAD_FAILED", broken);
     this.variants.add(`${spec.service}/${spec.version}`);
+    if (stuck === undefined) return;
+    this.waiting++;
+    try {
+      await this.#clock.sleep(600_000, signal);
+    } finally {
+      this.waiting--;
+      this.variants.delete(`${spec.service}/${spec.version}`);
+    }
   }
 
   async probe(ref: { version: number }): Promise<{ status: number; body: string }> {
@@ -208,7 +220,8 @@ class FakeBackend implements ServingBackend {
   async state(): ReturnType<ServingBackend["state"]> {
     const variants = [...this.variants].map((variant) => {
       const [service = "", version = ""] = variant.split("/");
-      return { service, version: Number(version), workers: [] };
+      const obstacle = this.versions.get(Number(version))?.stuck;
+      return { service, version: Number(version), workers: [], ...(obstacle && { obstacle }) };
     });
     return { rules: [...this.rules.values()], variants };
   }
@@ -367,10 +380,12 @@ class FakeClock implements Clock {
   get sleepers(): number {
     return this.#asleep.size;
   }
-  /** However long they wanted to wait. */
-  wake(): void {
-    for (const done of this.#asleep) done();
-    this.#asleep.clear();
+  /** However long they wanted to wait; `behind`: only those that came after so many. */
+  wake(behind = 0): void {
+    for (const done of [...this.#asleep].slice(behind)) {
+      done();
+      this.#asleep.delete(done);
+    }
   }
   sleep(_ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -51,6 +51,8 @@ export interface VariantAnswer {
   /** None while it is scaled to zero. */
   workers: { state: string; restarts: number; lastExit?: string; isShared?: boolean }[];
   lastEnd?: { at: number; reason: string };
+  /** What keeps it from having as many as it should. */
+  obstacle?: { code: string; message: string };
 }
 
 export interface LabelsAnswer {

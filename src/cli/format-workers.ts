@@ -3,12 +3,13 @@ import { ago } from "./terminal.ts";
 
 /** One line for each version that is loaded: its workers, and why the last one ended that nobody asked to. */
 export function workerLines(variants: readonly VariantAnswer[], now: number): string[] {
-  return variants.map(({ version, workers, lastEnd }) => {
+  return variants.map(({ version, workers, lastEnd, obstacle }) => {
     const restarts = workers.reduce((sum, worker) => sum + worker.restarts, 0);
     const parts = [
       workers.length === 0 ? "no worker until somebody asks" : countsOf(workers),
       ...(workers.some(({ isShared }) => isShared) ? ["in a process with other models"] : []),
       ...(restarts === 0 ? [] : [`started again ${restarts === 1 ? "once" : `${restarts} times`}`]),
+      ...(obstacle === undefined ? [] : [`${obstacle.message} (${obstacle.code})`]),
       ...(lastEnd === undefined ? [] : [`last ended ${ago(lastEnd.at, now)}: ${lastEnd.reason}`]),
     ];
     return `version ${version}: ${parts.join(", ")}`;

@@ -1,3 +1,4 @@
+import type { PodReport } from "../base/pod-report.ts";
 import type { ErrorCode } from "../http/errors.ts";
 import type { Project } from "../spec/project.ts";
 
@@ -56,4 +57,6 @@ export interface PipelineEngine {
     id: string,
     options: { step?: string; follow: boolean; signal: AbortSignal },
   ): AsyncIterable<{ step: string; line: string }>;
+  /** Where steps are pods: the last one of a step, and what the cluster says of it; absent elsewhere. */
+  pods?(id: string, step: string, lines: number): Promise<PodReport[]>;
 }

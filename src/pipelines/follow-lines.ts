@@ -20,6 +20,8 @@ const LAST = new Set([
   "rollout.rolledback",
   "rollout.superseded",
   "rollout.held",
+  // For the cluster, or for somebody who changes it: that may take hours.
+  "rollout.waiting",
 ]);
 
 type FollowDeps = Pick<PipelinesDeps, "database" | "engine" | "events" | "tracking" | "clock" | "url">;
@@ -119,6 +121,7 @@ function nextStep({ run, deps }: Following, kind: string): string | undefined {
   if (kind === "rollout.promoted") return `it serves at ${deps.url()}/v2/models/${model}/infer`;
   if (kind === "rollout.progressing" || kind === "rollout.held")
     return `watch it: slipway rollout show ${model} --watch, or ${deps.url()}/services/${model}`;
+  if (kind === "rollout.waiting") return `it is tried on without you; more: slipway why service/${model}`;
   return kind === "rollout.rolledback" ? `more: slipway why service/${model}` : undefined;
 }
 

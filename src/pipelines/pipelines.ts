@@ -1,3 +1,4 @@
+import type { PodReport } from "../base/pod-report.ts";
 import { SlipwayError } from "../http/errors.ts";
 import { DEFAULT_TENANT } from "../http/identity.ts";
 import type { Project } from "../spec/project.ts";
@@ -43,6 +44,8 @@ export interface Pipelines {
   /** Resolves when it has ended and no process of it is left. PIPELINE_RUN_ENDED when it had ended otherwise. */
   cancel(id: string): Promise<void>;
   logs: PipelineEngine["logs"];
+  /** Of a step's last pod, where steps are pods; none anywhere else. */
+  pods(id: string, step: string, lines: number): Promise<PodReport[]>;
   /** Lines for the person who pushed, until the rollout is under way or the pipeline run ended without one. */
   followLines(id: string, signal: AbortSignal): AsyncIterable<string>;
   /** Stops working on pipeline runs and leaves them as they are; they go on after the next start. */
@@ -113,6 +116,8 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
         await clock.sleep(TURN_MS, options.signal).catch(() => {});
       }
     },
+
+    pods: async (id, step, lines) => (await engine.pods?.(id, step, lines)) ?? [],
 
     followLines: (id, signal) => followLines(id, deps, signal),
 

@@ -39,10 +39,11 @@ function tenantSources(deps: WhySourcesDeps, tenant: string): WhySources {
     async pipelineRun(id) {
       const run = await pipelines.get(id);
       if (run?.tenant !== tenant) return undefined;
-      const steps = run.steps.map(({ name, state, reason, finishedAt }) => ({
+      const steps = run.steps.map(({ name, state, reason, code, finishedAt }) => ({
         name,
         state,
         reason: reason ?? null,
+        code: code ?? null,
         finishedAt: finishedAt ?? null,
         inputs: run.spec.pipeline.steps.find((step) => step.name === name)?.inputs ?? [],
       }));
@@ -107,6 +108,9 @@ function tenantSources(deps: WhySourcesDeps, tenant: string): WhySources {
       return kept;
     },
     variantLog: (model, version, lines) => backend.logs({ service: model, version }, lines).catch(() => []),
+    variantPods: async (model, version, lines) =>
+      (await backend.pods?.({ service: model, version }, lines).catch(() => undefined)) ?? [],
+    stepPods: (pipelineRunId, step, lines) => pipelines.pods(pipelineRunId, step, lines).catch(() => []),
   };
 }
 
@@ -131,11 +135,13 @@ async function whyRollout(tx: ReadTx, rollout: Rollout): Promise<WhyRollout> {
 async function notReady(
   backend: ServingBackend,
   service: string,
-): Promise<{ version: number; reason: string }[]> {
+): Promise<{ version: number; reason: string; code?: string }[]> {
   const state = await backend.state().catch(() => undefined);
   const variants = state?.variants.filter((variant) => variant.service === service) ?? [];
-  return variants.flatMap(({ version, workers }) => {
-    const ill = workers.find((worker) => worker.state !== "ready");
+  return variants.flatMap(({ version, workers, obstacle }) => {
+    if (obstacle) return [{ version, reason: obstacle.message, code: obstacle.code }];
+    // One that ends was asked to.
+    const ill = workers.find(({ state }) => state !== "ready" && state !== "stopping");
     if (!ill) return [];
     return [{ version, reason: `its worker is ${ill.state}${ill.lastExit ? `: ${ill.lastExit}` : ""}` }];
   });

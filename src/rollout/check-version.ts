@@ -1,3 +1,4 @@
+import { eitherSignal } from "../base/either-signal.ts";
 import { SlipwayError } from "../http/errors.ts";
 import type { Compile, Contract } from "../serving/model-store.ts";
 import { copyOf } from "./checked-model.ts";
@@ -5,6 +6,7 @@ import { recordContract } from "./commands/requests.ts";
 import type { RolloutDeps } from "./deps.ts";
 import { rehearse } from "./rehearsal.ts";
 import { ranAs, runTags } from "./run-as.ts";
+import { tellObstacles } from "./tell-obstacles.ts";
 import { isAboutVersion } from "./traffic.ts";
 import type { VariantSettings } from "./variant-settings.ts";
 
@@ -39,9 +41,10 @@ export async function checkVersion(
 
 async function examine(
   deps: RolloutDeps,
-  { service, version, settings, compile, isCompared }: VersionToCheck,
+  what: VersionToCheck,
   signal: AbortSignal,
 ): Promise<{ passed: boolean; message: string; sha256: string }> {
+  const { service, version, settings, compile, isCompared } = what;
   const { registry, models, backend, contract } = deps;
   const known = await registry.getVersion(service, version);
   if (!known) {
@@ -57,7 +60,9 @@ async function examine(
     sha256 = copy.sha256;
     await registry.setVersionTags(service, version, runTags(copy, compile));
     const example = await contract.read(copy.modelDir);
-    await backend.prepare({ service, version, ...copyOf(copy), ...settings }, signal);
+    await told(deps, what, signal, () =>
+      backend.prepare({ service, version, ...copyOf(copy), ...settings }, signal),
+    );
     const request = JSON.stringify(example.request);
     const answer = await backend.probe({ service, version }, request, signal);
     const difference = contract.compare(example, answer.status, answer.body);
@@ -76,6 +81,28 @@ async function examine(
     const message =
       error instanceof SlipwayError ? `${error.message} (${error.code}). ${error.hint}` : String(error);
     return { passed: false, message, sha256 };
+  }
+}
+
+/** Says, as long as it takes, what it waits for. */
+async function told(
+  deps: RolloutDeps,
+  what: VersionToCheck,
+  signal: AbortSignal,
+  prepare: () => Promise<void>,
+): Promise<void> {
+  const over = new AbortController();
+  const either = eitherSignal(signal, over.signal);
+  const prepared = prepare();
+  const telling = tellObstacles(deps, what, either.signal).catch((error: unknown) => {
+    if (!either.signal.aborted) deps.log(`what version ${what.version} of ${what.service} waits for`, error);
+  });
+  try {
+    await prepared;
+  } finally {
+    over.abort(new Error("it waits no more"));
+    await telling;
+    either.release();
   }
 }
 

@@ -1,3 +1,4 @@
+import type { PodReport } from "../base/pod-report.ts";
 import type { OutcomeReport, PredictionPage } from "./outcomes.ts";
 
 /** One model version serving inside a service. The service has the model's name. */
@@ -122,6 +123,8 @@ export interface ServingBackend {
   predictions(cursor: string, limit: number, services: readonly string[]): Promise<PredictionPage>;
   /** Last lines of a variant's workers. */
   logs(ref: VariantRef, lines: number): Promise<string[]>;
+  /** Where they are pods: those of a variant that aren't ready, and what the cluster says of them; absent elsewhere. */
+  pods?(ref: VariantRef, lines: number): Promise<PodReport[]>;
 }
 
 export interface VariantState extends VariantRef {
@@ -129,6 +132,8 @@ export interface VariantState extends VariantRef {
   workers: WorkerState[];
   /** The latest end of a worker that nobody asked for. */
   lastEnd?: { at: number; reason: string };
+  /** What keeps it from having as many workers as it should, where that isn't just the time they take to begin. */
+  obstacle?: { code: string; message: string };
 }
 
 export interface WorkerState {

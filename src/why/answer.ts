@@ -2,8 +2,11 @@ import type { WhyOrigin, WhyRequest } from "./sources.ts";
 
 /** One step on the way from a symptom to its root cause. */
 export interface WhyLink {
-  kind: "service" | "rollout" | "version" | "run" | "step" | "request" | "tracking-run" | "data";
-  /** As `slipway why KIND/NAME` takes it; a step's is `<pipeline run>/<step>`. Tracking runs and data aren't asked for. */
+  kind: "service" | "rollout" | "version" | "run" | "step" | "request" | "tracking-run" | "data" | "pod";
+  /**
+   * As `slipway why KIND/NAME` takes it; a step's is `<pipeline run>/<step>`, a pod's `<namespace>/<pod>`. Steps, tracking
+   * runs, data and pods aren't asked for.
+   */
   name: string;
   state: string;
   /** One line for a person: why it is in this state. */

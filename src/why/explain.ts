@@ -1,6 +1,7 @@
 import type { WhyAnswer, WhyLink } from "./answer.ts";
-import { firstFailedStep } from "./gather.ts";
+import { troubledStep } from "./gather.ts";
 import type { WhyFacts, WhySubject } from "./gather.ts";
+import { podLinks } from "./pod-links.ts";
 import type { WhyPipelineRun, WhyRollout, WhyService, WhyVersion } from "./sources.ts";
 
 /** Longest message and log line: evidence must fit, and the whole chain onto one screen. */
@@ -20,15 +21,27 @@ export function explain(subject: WhySubject, facts: WhyFacts): WhyAnswer {
     if (link !== undefined) links.push({ link: shorten(link), isWell });
   };
   const { service, rollout, version, run } = facts;
+  // What the cluster says of pods goes with what they are of, which names the cause.
+  const addPods = (pods: WhyFacts["variantPods"]): void => {
+    for (const link of podLinks(pods)) add(link, true);
+  };
   if (service !== undefined) add(serviceLink(service, facts), isServiceWell(service, facts));
+  if (isServiceIll(facts)) addPods(facts.variantPods);
   const rolloutShown = rollout !== undefined && subject.kind !== "run";
   const rolloutFirst = rolloutShown && subject.kind !== "version";
-  if (rolloutFirst) add(rolloutLink(rollout, facts), isRolloutWell(rollout));
+  if (rolloutFirst) {
+    add(rolloutLink(rollout, facts), isRolloutWell(rollout));
+    if (!isServiceIll(facts)) addPods(facts.variantPods);
+  }
   if (version !== undefined && subject.kind !== "run") add(versionLink(version, facts), true);
-  if (rolloutShown && !rolloutFirst) add(rolloutLink(rollout, facts), isRolloutWell(rollout));
+  if (rolloutShown && !rolloutFirst) {
+    add(rolloutLink(rollout, facts), isRolloutWell(rollout));
+    addPods(facts.variantPods);
+  }
   if (run !== undefined) {
     add(runLink(run, facts), isRunWell(run));
     add(stepLink(run, facts), false);
+    addPods(facts.stepPods);
   }
   return {
     subject: nameOf(subject),
@@ -39,7 +52,7 @@ export function explain(subject: WhySubject, facts: WhyFacts): WhyAnswer {
 
 /** The links of what made a version, without judging them: its own, and its pipeline run's. */
 export function explainMade(version: WhyVersion | undefined, run: WhyPipelineRun | undefined): WhyLink[] {
-  const facts: WhyFacts = { trouble: {}, stepLog: [], variantLog: [] };
+  const facts: WhyFacts = { trouble: {}, stepLog: [], stepPods: [], variantLog: [], variantPods: [] };
   return [
     ...(version === undefined ? [] : [versionLink(version, facts)]),
     ...(run === undefined ? [] : [runLink(run, facts)]),
@@ -63,6 +76,15 @@ function isServiceWell(service: WhyService, facts: WhyFacts): boolean {
   return service.champion !== null && service.notReady.length === 0 && !isUnjudged;
 }
 
+function isServiceIll({ service }: WhyFacts): boolean {
+  return (service?.notReady.length ?? 0) > 0;
+}
+
+/** Pods are told of each with its own. */
+function isLogTold({ variantLog, variantPods }: WhyFacts): boolean {
+  return variantLog.length > 0 && variantPods.length === 0;
+}
+
 function isRolloutWell(rollout: WhyRollout): boolean {
   return rollout.state !== "rolledback" && rollout.state !== "held";
 }
@@ -81,7 +103,7 @@ function serviceLink(service: WhyService, facts: WhyFacts): WhyLink {
   const message =
     notReady === undefined
       ? champion + challenger + (facts.rollout === undefined ? trouble(facts, "service") : "")
-      : `version ${notReady.version} isn't ready: ${notReady.reason}`;
+      : `version ${notReady.version} isn't ready: ${withCode(notReady.reason, notReady.code)}`;
   return {
     kind: "service",
     name: service.name,
@@ -91,7 +113,7 @@ function serviceLink(service: WhyService, facts: WhyFacts): WhyLink {
     message,
     at: service.changedAt,
     ...(service.commit !== null && { commit: service.commit }),
-    ...(notReady !== undefined && facts.variantLog.length > 0 && { log: facts.variantLog }),
+    ...(notReady !== undefined && isLogTold(facts) && { log: facts.variantLog }),
   };
 }
 
@@ -104,8 +126,7 @@ function rolloutLink(rollout: WhyRollout, facts: WhyFacts): WhyLink {
   const subject = `version ${rollout.version}`;
   const isReasonShort = rollout.reason !== null && rollout.reason.length <= SHORT_REASON;
   const isReasonNew = isReasonShort && !said.includes(rollout.reason ?? "");
-  const isLogShown =
-    rollout.failedCheck && facts.variantLog.length > 0 && (facts.service?.notReady.length ?? 0) === 0;
+  const isLogShown = rollout.failedCheck && isLogTold(facts) && !isServiceIll(facts);
   return {
     kind: "rollout",
     name: rollout.id,
@@ -139,12 +160,13 @@ function versionLink(version: WhyVersion, facts: WhyFacts): WhyLink {
 function runLink(run: WhyPipelineRun, facts: WhyFacts): WhyLink {
   const made =
     run.model === null || run.version === null ? "" : `made version ${run.version} of ${run.model}`;
-  const failed = firstFailedStep(run);
+  const step = troubledStep(run);
   const fallback = isRunWell(run)
     ? made || stepsDone(run)
     : (newsOf(run, facts.trouble.run?.message) ?? `ended as ${run.state}`);
   // The reason is told by the step's own link, with its log.
-  const said = failed === undefined ? (run.reason ?? fallback) : `step ${failed.name} failed`;
+  const trouble = step?.state === "failed" ? "failed" : "can't begin";
+  const said = step === undefined ? (run.reason ?? fallback) : `step ${step.name} ${trouble}`;
   return {
     kind: "run",
     name: run.id,
@@ -167,15 +189,16 @@ function newsOf({ id, state }: WhyPipelineRun, message: string | undefined): str
 }
 
 function stepLink(run: WhyPipelineRun, facts: WhyFacts): WhyLink | undefined {
-  const step = firstFailedStep(run);
+  const step = troubledStep(run);
   if (step === undefined) return undefined;
   return {
     kind: "step",
     name: `${run.id}/${step.name}`,
     state: step.state,
-    message: step.reason ?? "it gave no reason",
+    message: withCode(step.reason ?? "it gave no reason", step.code === "STEP_FAILED" ? null : step.code),
     at: step.finishedAt,
     commit: run.commit,
+    // Its pod has what hasn't been left with the platform.
     ...(facts.stepLog.length > 0 && { log: facts.stepLog }),
   };
 }
@@ -183,6 +206,10 @@ function stepLink(run: WhyPipelineRun, facts: WhyFacts): WhyLink | undefined {
 function stepsDone(run: WhyPipelineRun): string {
   const done = run.steps.filter((step) => step.state === "succeeded" || step.state === "cached").length;
   return `${done} of ${run.steps.length} steps done`;
+}
+
+function withCode(text: string, code: string | null | undefined): string {
+  return code && !text.includes(code) ? `${text} (${code})` : text;
 }
 
 function trouble(facts: WhyFacts, kind: keyof WhyFacts["trouble"]): string {

@@ -1,3 +1,4 @@
+import type { PodReport } from "../base/pod-report.ts";
 import type { WhyEvent, WhyPipelineRun, WhyRollout, WhyService, WhySources, WhyVersion } from "./sources.ts";
 
 /** What `slipway why` was asked about. */
@@ -19,9 +20,15 @@ export interface WhyFacts {
   stepLog: string[];
   /** Of the variant that isn't ready or failed its contract check. */
   variantLog: string[];
+  /** Of that variant, in a cluster. */
+  variantPods: PodReport[];
+  /** Of the step that failed first, or can't begin, in a cluster. */
+  stepPods: PodReport[];
 }
 
 const LOG_LINES = 8;
+/** Beside what the cluster says of a pod. */
+const POD_LINES = 4;
 const EVENTS = 20;
 
 /** Follows the references from the subject towards where it came from. Empty facts: there is no such subject. */
@@ -31,18 +38,27 @@ export async function gather(subject: WhySubject, sources: WhySources): Promise<
   const version = await findVersion(subject, service, rollout, sources);
   const runId = subject.kind === "run" ? subject.id : (rollout?.pipelineRunId ?? version?.pipelineRunId);
   const run = runId === null || runId === undefined ? undefined : await sources.pipelineRun(runId);
-  const failed = run && firstFailedStep(run);
+  const failed = run && troubledStep(run);
   const broken = brokenVariant(service, rollout);
-  const [serviceTrouble, rolloutTrouble, versionTrouble, runTrouble, stepLog, variantLog] = await Promise.all(
-    [
-      service && newestTrouble(sources, `service/${service.name}`),
-      rollout && newestTrouble(sources, `rollout/${rollout.id}`),
-      version && newestTrouble(sources, `version/${version.model}/${version.version}`),
-      run && newestTrouble(sources, `pipeline-run/${run.id}`),
-      run && failed ? sources.stepLog(run.id, failed.name, LOG_LINES) : [],
-      broken ? sources.variantLog(broken.model, broken.version, LOG_LINES) : [],
-    ],
-  );
+  const [
+    serviceTrouble,
+    rolloutTrouble,
+    versionTrouble,
+    runTrouble,
+    stepLog,
+    stepPods,
+    variantLog,
+    variantPods,
+  ] = await Promise.all([
+    service && newestTrouble(sources, `service/${service.name}`),
+    rollout && newestTrouble(sources, `rollout/${rollout.id}`),
+    version && newestTrouble(sources, `version/${version.model}/${version.version}`),
+    run && newestTrouble(sources, `pipeline-run/${run.id}`),
+    run && failed ? sources.stepLog(run.id, failed.name, LOG_LINES) : [],
+    run && failed ? sources.stepPods(run.id, failed.name, POD_LINES) : [],
+    broken ? sources.variantLog(broken.model, broken.version, LOG_LINES) : [],
+    broken ? sources.variantPods(broken.model, broken.version, POD_LINES) : [],
+  ]);
   return {
     ...(service && { service }),
     ...(rollout && { rollout }),
@@ -55,17 +71,26 @@ export async function gather(subject: WhySubject, sources: WhySources): Promise<
       ...(runTrouble && { run: runTrouble }),
     },
     stepLog,
+    stepPods,
     variantLog,
+    variantPods,
   };
 }
 
 /** The step that failed first: later ones often fail, or are skipped, because of it. */
-export function firstFailedStep(run: WhyPipelineRun): WhyPipelineRun["steps"][number] | undefined {
+function firstFailedStep(run: WhyPipelineRun): WhyPipelineRun["steps"][number] | undefined {
   return run.steps
     .filter((step) => step.state === "failed")
     .sort(
       (a, b) => (a.finishedAt ?? Number.POSITIVE_INFINITY) - (b.finishedAt ?? Number.POSITIVE_INFINITY),
     )[0];
+}
+
+/** What `why` is about: the step that failed first, else one that can't begin. */
+export function troubledStep(run: WhyPipelineRun): WhyPipelineRun["steps"][number] | undefined {
+  const isKept = ({ state, code }: WhyPipelineRun["steps"][number]): boolean =>
+    code !== null && (state === "waiting" || state === "preparing");
+  return firstFailedStep(run) ?? run.steps.find(isKept);
 }
 
 function findRollout(

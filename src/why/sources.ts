@@ -1,3 +1,5 @@
+import type { PodReport } from "../base/pod-report.ts";
+
 /**
  * What the explanation reads. Undefined: there is no such thing. Times are milliseconds since the epoch; a `reason`
  * is one line for a person, null when the feature has none. The composition root fills this from the features.
@@ -19,6 +21,10 @@ export interface WhySources {
   stepLog(pipelineRunId: string, step: string, lines: number): Promise<string[]>;
   /** Last lines of a variant's workers; empty when it has none. */
   variantLog(model: string, version: number, lines: number): Promise<string[]>;
+  /** In a cluster: pods of a variant that aren't ready; empty elsewhere. */
+  variantPods(model: string, version: number, lines: number): Promise<PodReport[]>;
+  /** In a cluster: the last pod of a step; empty elsewhere. */
+  stepPods(pipelineRunId: string, step: string, lines: number): Promise<PodReport[]>;
 }
 
 interface WhyStep {
@@ -26,6 +32,8 @@ interface WhyStep {
   /** A `StepState` of the pipeline engine. */
   state: string;
   reason: string | null;
+  /** Of a failure, or of what keeps it from beginning. */
+  code: string | null;
   finishedAt: number | null;
   /** Paths that it declares to read. */
   inputs: string[];
@@ -94,7 +102,7 @@ export interface WhyService {
   commit: string | null;
   changedAt: number | null;
   /** Variants that aren't ready, with the reason their workers gave. */
-  notReady: { version: number; reason: string }[];
+  notReady: { version: number; reason: string; code?: string }[];
 }
 
 export interface WhyEvent {

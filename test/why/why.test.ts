@@ -1,5 +1,6 @@
 import Fastify from "fastify";
 import { expect, test } from "vitest";
+import type { PodReport } from "../../src/base/pod-report.ts";
 import { toSlipwayError } from "../../src/http/errors.ts";
 import type { WhyAnswer } from "../../src/why/answer.ts";
 import { asLocalCaller } from "../support/as-local-caller.ts";
@@ -23,6 +24,7 @@ interface World {
   events?: Record<string, WhyEvent[]>;
   stepLogs?: Record<string, string[]>;
   variantLogs?: Record<string, string[]>;
+  pods?: Record<string, PodReport[]>;
   requests?: WhyRequest[];
   origin?: WhyOrigin;
 }
@@ -46,6 +48,8 @@ function sources(world: World): WhySources {
     stepLog: async (run, step, lines) => (world.stepLogs?.[`${run}/${step}`] ?? []).slice(-lines),
     variantLog: async (model, version, lines) =>
       (world.variantLogs?.[`${model}/${version}`] ?? []).slice(-lines),
+    variantPods: async (model, version) => world.pods?.[`${model}/${version}`] ?? [],
+    stepPods: async (run, step) => world.pods?.[`${run}/${step}`] ?? [],
   };
 }
 
@@ -71,7 +75,7 @@ const RUN: WhyPipelineRun = {
   reason: null,
   createdAt: 100,
   finishedAt: 200,
-  steps: [{ name: "train", state: "succeeded", reason: null, finishedAt: 150, inputs: [] }],
+  steps: [{ name: "train", state: "succeeded", reason: null, code: null, finishedAt: 150, inputs: [] }],
   model: "digits",
   version: 2,
 };
@@ -121,9 +125,23 @@ test("a failed pipeline run is led to the step that failed first, with its log a
     model: null,
     version: null,
     steps: [
-      { name: "check", state: "failed", reason: "exit code 2", finishedAt: 180, inputs: [] },
-      { name: "train", state: "failed", reason: "exit code 1", finishedAt: 150, inputs: [] },
-      { name: "last", state: "skipped", reason: null, finishedAt: null, inputs: [] },
+      {
+        name: "check",
+        state: "failed",
+        reason: "exit code 2",
+        code: "STEP_FAILED",
+        finishedAt: 180,
+        inputs: [],
+      },
+      {
+        name: "train",
+        state: "failed",
+        reason: "exit code 1",
+        code: "STEP_FAILED",
+        finishedAt: 150,
+        inputs: [],
+      },
+      { name: "last", state: "skipped", reason: null, code: null, finishedAt: null, inputs: [] },
     ],
   };
   const log = [...Array.from({ length: 50 }, (_, index) => `line ${index}`), "KeyError: 'age'"];
@@ -138,6 +156,40 @@ test("a failed pipeline run is led to the step that failed first, with its log a
   expect(body.chain[1]?.log?.at(-1)).toBe("KeyError: 'age'");
   expect(body.chain[1]?.log).toHaveLength(8);
   expect(body.rootCause).toBe("step/pr-1/train is failed: exit code 1");
+});
+
+const POD: PodReport = {
+  name: "red/digits-v2-1",
+  state: "Pending",
+  at: 90,
+  message: "on no node yet; PodScheduled: 0/1 nodes are available",
+  events: ["FailedScheduling (3 times): 0/1 nodes are available"],
+  log: [],
+};
+
+test("a step that can't begin is told with its cause and its pod, while its pipeline run goes on", async () => {
+  const step = { name: "train", state: "preparing", finishedAt: null, inputs: [] };
+  const kept = { ...step, reason: "no node has room for it", code: "STEP_UNSCHEDULABLE" };
+  const run = { ...RUN, state: "running", steps: [kept], model: null, version: null };
+  const { body } = await ask({ runs: [run], pods: { "pr-1/train": [POD] } }, "run/pr-1");
+  expect(names(body)).toEqual(["run/pr-1", "step/pr-1/train", "pod/red/digits-v2-1"]);
+  expect(body.chain[0]?.message).toBe("project digits: step train can't begin");
+  expect(body.chain[2]).toMatchObject({ state: "Pending", log: POD.events });
+  expect(body.rootCause).toBe("step/pr-1/train is preparing: no node has room for it (STEP_UNSCHEDULABLE)");
+});
+
+test("a variant that isn't ready is told with its pods, whose logs are told once", async () => {
+  const notReady = [{ version: 2, reason: "exceeded quota", code: "QUOTA_EXCEEDED" }];
+  const world = {
+    services: [{ ...SERVICE, rolloutId: null, notReady }],
+    variantLogs: { "digits/2": ["printed"] },
+    pods: { "digits/2": [{ ...POD, log: ["printed"] }] },
+  };
+  const { body } = await ask(world, "service/digits");
+  expect(names(body).slice(0, 2)).toEqual(["service/digits", "pod/red/digits-v2-1"]);
+  expect(body.chain[0]?.log).toBeUndefined();
+  expect(body.chain[1]?.log).toEqual([...POD.events, "printed"]);
+  expect(body.rootCause).toContain("version 2 isn't ready: exceeded quota (QUOTA_EXCEEDED)");
 });
 
 test("a failed gate is the pipeline run's own reason", async () => {

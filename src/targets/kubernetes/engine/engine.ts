@@ -1,4 +1,5 @@
 import type { Clock } from "../../../base/clock.ts";
+import type { PodReport } from "../../../base/pod-report.ts";
 import { SlipwayError } from "../../../http/errors.ts";
 import { DEFAULT_TENANT } from "../../../http/identity.ts";
 import type { PipelineEngine, PipelineRunSpec, PipelineRunStatus } from "../../../pipelines/engine.ts";
@@ -10,6 +11,7 @@ import { followLogs } from "./follow-logs.ts";
 import { podsOfRun } from "./pods.ts";
 import { renderWorkflow, TOKEN_SECRET, type StepPodSettings } from "./render.ts";
 import { GAVE_UP, hasEnded } from "./status.ts";
+import { reportStepPod } from "./step-pods.ts";
 import { WORKFLOW_API, RUN_LABEL, type Workflow } from "./workflow.ts";
 import { WorkflowWatches } from "./workflow-watches.ts";
 
@@ -147,6 +149,12 @@ class Engine implements ArgoEngine {
       isLive: live !== undefined,
       signal: options.signal,
     });
+  }
+
+  async pods(id: string, step: string, lines: number): Promise<PodReport[]> {
+    const tenant = this.#live.get(id)?.tenant ?? (await this.#deps.find(id))?.tenant;
+    if (tenant === undefined) return [];
+    return reportStepPod(this.#deps, { namespace: this.#deps.namespaceOf(tenant), run: id, step }, lines);
   }
 
   async close(): Promise<void> {

@@ -38,7 +38,7 @@ const MAX_LINE = 64 * 1024;
 const MAX_WAITING = 10_000;
 
 /** Said by Argo's executor in the step's own output. */
-const EXECUTORS = /^time="[^"]*" level=\w+ .*\bargo=true\b|^\{.*"argo":\s*true/;
+export const EXECUTORS = /^time="[^"]*" level=\w+ .*\bargo=true\b|^\{.*"argo":\s*true/;
 
 /** The executor's very last ones, after a command that failed; only there are they its. */
 const LAST_WORDS = /^Error: exit status \d+$/;
@@ -74,7 +74,11 @@ async function* linesOf(deps: LogDeps, wanted: Wanted, step: string): AsyncGener
         skip = 0;
       }
     }
-    const pods = isLive ? await podsOfRun(deps.client, namespace, id, step) : [];
+    // A step that the kernel ended left no log: of one that is over its pod has it as long as there is one.
+    const pods = await podsOfRun(deps.client, namespace, id, step).catch((error: unknown) => {
+      if (isLive) throw error;
+      return [];
+    });
     const pod = pods.findLast(({ tryNumber, hasBegun }) => tryNumber > shown && hasBegun);
     if (pod !== undefined && pod.tryNumber > shown + 1) {
       // A try before it left no log: its pod was lost.

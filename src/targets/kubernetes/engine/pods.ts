@@ -64,17 +64,22 @@ export async function podsOfRun(
   const labelSelector = `${RUN_LABEL}=${run}${step === undefined ? "" : `,${STEP_LABEL}=${step}`}`;
   const found = await client.listKind("v1", "Pod", { namespace, labelSelector });
   return found
-    .map(({ metadata, status }) => {
+    .map((pod) => {
+      const { metadata, status } = pod;
       const { phase, containerStatuses = [] } = (status ?? {}) as PodStatus;
       const main = containerStatuses.find(({ name }) => name === MAIN)?.state;
-      const nodeName = metadata.annotations?.[NODE_NAME] ?? "";
       return {
         name: metadata.name,
         uid: String(metadata["uid"]),
-        tryNumber: Number(/\((\d+)\)$/.exec(nodeName)?.[1] ?? 0),
+        tryNumber: tryOfPod(pod),
         isOver: phase === "Succeeded" || phase === "Failed",
         hasBegun: main?.running !== undefined || main?.terminated !== undefined,
       };
     })
     .sort((a, b) => a.tryNumber - b.tryNumber);
+}
+
+/** 0 for its step's first. */
+export function tryOfPod({ metadata }: KubernetesObject): number {
+  return Number(/\((\d+)\)$/.exec(metadata.annotations?.[NODE_NAME] ?? "")?.[1] ?? 0);
 }

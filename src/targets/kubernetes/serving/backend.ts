@@ -1,3 +1,4 @@
+import type { PodReport } from "../../../base/pod-report.ts";
 import { SlipwayError } from "../../../http/errors.ts";
 import type { ServingControl } from "../../../serving/admin/serving-control.ts";
 import type {
@@ -21,25 +22,23 @@ import {
   trafficRecord,
   variantPath,
 } from "./branch-state.ts";
-import { causeOf, notCarriedOut } from "./causes.ts";
-import type { Cause, ClusterEvent } from "./causes.ts";
+import { notCarriedOut } from "./causes.ts";
+import type { Cause } from "./causes.ts";
 import type { KubernetesServingDeps } from "./deps.ts";
 import { KnownCallers } from "./known-callers.ts";
 import type { Callers } from "./known-callers.ts";
 import { mergeFigures } from "./merge-figures.ts";
 import { OutcomeMerge } from "./merge-outcomes.ts";
 import { namespaceOf } from "./names.ts";
-import { joinedLogs } from "./pod-log.ts";
 import { endpointsToAsk } from "./pods.ts";
-import { podsOf, podsReady } from "./pods-ready.ts";
-import type { PodsReadyDeps } from "./pods-ready.ts";
+import { podsOf } from "./pods-ready.ts";
 import { readPages } from "./prediction-pages.ts";
 import { renderVariant } from "./render-variant.ts";
 import { renewVariants } from "./renew.ts";
 import { ServeFleet, nobody } from "./serve-fleet.ts";
 import { specOf, variantKey, variantOf } from "./variant.ts";
 import type { PodVariant } from "./variant.ts";
-import { variantStateOf } from "./variant-state.ts";
+import { VariantHealth } from "./variant-health.ts";
 import { within } from "./within.ts";
 
 const TELL_MS = 5_000;
@@ -65,8 +64,7 @@ export class KubernetesServing implements ServingControl {
   readonly #fleet: ServeFleet;
   /** By variant: the endpoints that serve pods were told last. */
   readonly #told = new Map<string, string>();
-  /** What keeps pods of a variant that is prepared from being ready. */
-  readonly #causes = new Map<string, Cause>();
+  readonly #health: VariantHealth;
   readonly #callers = new KnownCallers();
   #stopWatching: () => void = () => undefined;
 
@@ -80,6 +78,7 @@ export class KubernetesServing implements ServingControl {
     this.#variants = new Map(variants.map((variant) => [variantKey(variant), variant]));
     this.#rules = rules;
     this.#merge = merge;
+    this.#health = new VariantHealth(deps);
     this.#fleet = new ServeFleet({
       ...deps,
       labels: deps.serveLabels,
@@ -108,7 +107,7 @@ export class KubernetesServing implements ServingControl {
     const { signal, image, branch } = this.#deps;
     const { files } = await branch.read();
     await renewVariants([...this.#variants.values()], {
-      ...this.#waiting(signal),
+      ...this.#health.waiting(signal),
       image,
       // Whatever has gone or was prepared anew in the meantime is as it should be.
       isOld: (variant) =>
@@ -144,13 +143,15 @@ export class KubernetesServing implements ServingControl {
     try {
       await this.#deps.ensureTenant(tenant);
       await this.#write(variant, `Prepare version ${variant.version} of ${variant.service}`, signal);
-      const endpoints = await this.#podsReady(variant, signal);
+      const endpoints = await this.#health.ready(variant, signal);
       await this.#fleet.all((control) => control.prepare(specOf(variant, endpoints), signal));
       this.#told.set(variantKey(variant), endpoints.join());
     } catch (error) {
       // Whoever made it takes it away again, unless a rule names it by now.
-      if (before === undefined && !this.#rules.names(spec.service, spec.version))
+      if (before === undefined && !this.#rules.names(spec.service, spec.version)) {
+        await this.#health.keepLastWords(variant);
         await this.#drop(variant).catch((other: unknown) => this.#deps.log(other, "taking a variant away"));
+      }
       signal.throwIfAborted();
       throw error;
     }
@@ -222,7 +223,7 @@ export class KubernetesServing implements ServingControl {
 
   async state(): Promise<{ rules: TrafficRule[]; variants: VariantState[] }> {
     const rules = this.#rules.state().rules.map(ruleInForce);
-    return { rules, variants: [...this.#variants.values()].map((variant) => this.#stateOf(variant)) };
+    return { rules, variants: this.variants().map((variant) => this.#health.state(variant)) };
   }
 
   /** Of a pod that doesn't answer, what it said last. SERVE_UNREACHABLE when none does. */
@@ -248,7 +249,11 @@ export class KubernetesServing implements ServingControl {
   }
 
   logs(ref: VariantRef, lines: number): Promise<string[]> {
-    return joinedLogs(podsOf(this.#deps.pods, ref), lines, this.#deps.podLog);
+    return this.#health.logs(ref, lines);
+  }
+
+  pods(ref: VariantRef, lines: number): Promise<PodReport[]> {
+    return this.#health.reports(ref, lines);
   }
 
   async admit(callers: Callers): Promise<{ used: string[] }> {
@@ -319,28 +324,6 @@ export class KubernetesServing implements ServingControl {
           this.#deps.log(error, `telling where version ${variant.version} of ${variant.service} is`);
         });
     }
-  }
-
-  async #podsReady(variant: PodVariant, signal: AbortSignal): Promise<string[]> {
-    const waits = (cause: Cause) => void this.#causes.set(variantKey(variant), cause);
-    try {
-      return await podsReady(variant, { ...this.#waiting(signal), waits });
-    } finally {
-      this.#causes.delete(variantKey(variant));
-    }
-  }
-
-  #waiting(signal: AbortSignal): PodsReadyDeps {
-    const { pods, clock, prepareMs } = this.#deps;
-    const events = ({ tenant }: PodVariant): Promise<ClusterEvent[]> =>
-      this.#deps.events(this.#namespace(tenant));
-    return { pods, clock, events, signal, ...(prepareMs && { prepareMs }) };
-  }
-
-  #stateOf(variant: PodVariant): VariantState {
-    const pods = podsOf(this.#deps.pods, variant);
-    const cause = this.#causes.get(variantKey(variant)) ?? causeOf(pods, [], pods.length);
-    return variantStateOf(variant, pods, cause);
   }
 
   #endpoints(variant: PodVariant): string[] {

@@ -12,6 +12,7 @@ export type CauseCode =
   | "VOLUME_PENDING"
   | "QUOTA_EXCEEDED"
   | "OBJECT_REFUSED"
+  | "OBJECT_NOT_OURS"
   | "DELIVERY_BLOCKED"
   | "POD_STARTING"
   | "NO_PODS";
@@ -31,6 +32,17 @@ export interface ClusterEvent {
   reason?: string;
   message?: string;
   involvedObject: { kind?: string; name?: string };
+  metadata?: { creationTimestamp?: string };
+  count?: number;
+  lastTimestamp?: string | null;
+  eventTime?: string | null;
+  series?: { count?: number; lastObservedTime?: string };
+}
+
+/** Newer writers tell it of the series, older ones by `lastTimestamp`; of one that came once `eventTime` says it. */
+export function timeOf({ series, lastTimestamp, eventTime, metadata }: ClusterEvent): number {
+  const text = series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata?.creationTimestamp;
+  return Date.parse(text ?? "") || 0;
 }
 
 const PULL = new Set(["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"]);
@@ -48,7 +60,7 @@ export function causeOf(
   if (pods.filter(isReady).length >= wanted) return undefined;
   const ofPods = pods.filter((pod) => !isReady(pod)).flatMap((pod) => causeOfPod(pod, events) ?? []);
   const [telling] = ofPods.toSorted((a, b) => Number(b.isFinal) - Number(a.isFinal));
-  return telling ?? causeOfNone(events) ?? starting(pods.length, wanted);
+  return telling ?? causeOfNone(pods, events) ?? starting(pods.length, wanted);
 }
 
 function causeOfPod(pod: Pod, events: readonly ClusterEvent[]): Cause | undefined {
@@ -108,12 +120,13 @@ function causeOfMount({ metadata }: Pod, events: readonly ClusterEvent[]): Cause
   return { code, message: `pod ${metadata.name}: ${failed.message ?? failed.reason}`, isFinal: false };
 }
 
-/** Pods that were never made: said of their ReplicaSet. */
-function causeOfNone(events: readonly ClusterEvent[]): Cause | undefined {
-  const failed = events.findLast(
-    ({ reason, involvedObject }) => reason === "FailedCreate" && involvedObject.kind !== "Pod",
-  );
-  if (failed === undefined) return undefined;
+/** Pods that were never made: said of their ReplicaSet. What was said before the newest pod came is over. */
+function causeOfNone(pods: readonly Pod[], events: readonly ClusterEvent[]): Cause | undefined {
+  const made = pods.map(({ metadata }) => Date.parse(String(metadata["creationTimestamp"])) || 0);
+  const failed = events
+    .toSorted((a, b) => timeOf(a) - timeOf(b))
+    .findLast(({ reason, involvedObject }) => reason === "FailedCreate" && involvedObject.kind !== "Pod");
+  if (failed === undefined || timeOf(failed) < Math.max(0, ...made)) return undefined;
   const said = failed.message ?? "";
   return { code: codeOfRefusal(said), message: `its pods aren't let in: ${said}`, isFinal: false };
 }
@@ -131,6 +144,11 @@ function starting(pods: number, wanted: number): Cause {
   if (pods === 0)
     return { code: "NO_PODS", message: "the cluster has made no pod of it yet", isFinal: false };
   return { code: "POD_STARTING", message: `${pods} of ${wanted} pods are starting`, isFinal: false };
+}
+
+/** Pods take their time to begin. */
+export function isOrdinary({ code }: Cause): boolean {
+  return code === "POD_STARTING" || code === "NO_PODS";
 }
 
 /** What the cluster makes of a variant's objects, as an error: of what isn't about the variant itself GITOPS_STALLED. */

@@ -5,14 +5,35 @@ import type { Pod } from "./pods.ts";
 const MAX_BYTES = 1024 * 1024;
 const QUIET_MS = 10_000;
 
-/** Last lines of a pod's only container; none of one that hasn't begun. */
+/**
+ * Last lines of a pod's container, which needs a name where there are several; with those of the one before it, where that
+ * ended and this one has only begun. None of one that hasn't begun.
+ */
 export async function readPodLog(
   open: OpenStream,
-  { metadata: { namespace = "", name } }: Pod,
+  pod: Pod,
   lines: number,
+  container?: string,
+): Promise<string[]> {
+  const read = (query: Record<string, string>): Promise<string[]> =>
+    readLines(open, pod, { ...query, ...(container !== undefined && { container }) });
+  const tail = { tailLines: String(lines), limitBytes: String(MAX_BYTES) };
+  const now = await read(tail);
+  const status = pod.status?.containerStatuses?.find(
+    ({ name }) => container === undefined || name === container,
+  );
+  // While it waits to be started again, its log is that of the one before.
+  const hasFormer = (status?.restartCount ?? 0) > 0 && status?.state?.running !== undefined;
+  if (!hasFormer || now.length >= lines) return now;
+  return [...(await read({ ...tail, previous: "true" })), ...now].slice(-lines);
+}
+
+async function readLines(
+  open: OpenStream,
+  { metadata: { namespace = "", name } }: Pod,
+  query: Record<string, string>,
 ): Promise<string[]> {
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/log`;
-  const query = { tailLines: String(lines), limitBytes: String(MAX_BYTES) };
   const signal = AbortSignal.timeout(QUIET_MS);
   const { status, body } = await open({ method: "GET", path, query, signal, quietMs: QUIET_MS });
   let text = "";

@@ -68,5 +68,10 @@ async function isQuiet({ pods, clock, signal }: PodsReadyDeps): Promise<boolean>
 async function eventsOf(variant: PodVariant, { events }: PodsReadyDeps): Promise<ClusterEvent[]> {
   const name = variantName(variant);
   const all = await events(variant).catch(() => []);
-  return all.filter(({ involvedObject }) => involvedObject.name?.startsWith(name) === true);
+  return all.filter((event) => isOfVariant(event, name));
+}
+
+/** Of its Deployment, of what that made, or of their pods; not of another one whose name begins with this one's. */
+export function isOfVariant({ involvedObject: { name = "" } }: ClusterEvent, variant: string): boolean {
+  return name === variant || name.startsWith(`${variant}-`);
 }

@@ -15,9 +15,18 @@ export interface Pod extends KubernetesObject {
   status?: {
     phase?: string;
     podIP?: string;
-    conditions?: { type: string; status: string; reason?: string; message?: string }[];
+    conditions?: PodCondition[];
+    initContainerStatuses?: ContainerStatus[];
     containerStatuses?: ContainerStatus[];
   };
+}
+
+interface PodCondition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+  lastTransitionTime?: string;
 }
 
 export interface ContainerStatus {
@@ -28,6 +37,7 @@ export interface ContainerStatus {
 }
 
 interface ContainerState {
+  running?: object;
   waiting?: { reason?: string; message?: string };
   terminated?: { reason?: string; exitCode: number; message?: string; finishedAt?: string };
 }

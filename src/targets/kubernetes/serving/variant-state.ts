@@ -1,4 +1,5 @@
 import type { VariantRef, VariantState, WorkerState } from "../../../serving/backend.ts";
+import { isOrdinary } from "./causes.ts";
 import type { Cause } from "./causes.ts";
 import { lastEnd, workerOf } from "./pods.ts";
 import type { Pod } from "./pods.ts";
@@ -24,6 +25,7 @@ export function variantStateOf(
     service,
     version,
     workers: workers.length === 0 ? none : workers,
+    ...(cause && !isOrdinary(cause) && { obstacle: { code: cause.code, message: cause.message } }),
     ...(ends[0] && { lastEnd: { at: ends[0].at, reason: ends[0].reason } }),
   };
 }

@@ -157,6 +157,7 @@ export class GatewayServing implements ServingControl {
     this.#pods.predictions(cursor, limit, services);
 
   logs: ServingControl["logs"] = (ref, lines) => this.#pods.logs(ref, lines);
+  pods: KubernetesServing["pods"] = (ref, lines) => this.#pods.pods(ref, lines);
 
   async admit(callers: AdminCalls["callers"]["request"]): Promise<{ used: string[] }> {
     const [used, { used: others }] = await Promise.all([

@@ -275,7 +275,7 @@ function isRefusal({ code, message }: ApiStatus): boolean {
   // 404: it names something, such as a Role, that isn't there.
   if (code === 400 || code === 404 || code === 422) return true;
   if (code === 403)
-    return /exceeded quota|denied the request|violates PodSecurity|is being terminated/.test(message);
+    return /exceeded quota|denied (?:the )?request|violates PodSecurity|is being terminated/.test(message);
   return (
     code === 500 && /failed calling webhook|conversion webhook|failed to create typed patch/.test(message)
   );

@@ -44,7 +44,7 @@ const RULES: Rule[] = [
     (said) => `its pod was taken away: ${said}`,
   ],
   [
-    /violates PodSecurity|is forbidden|denied the request|serviceaccount "[^"]*" not found/,
+    /violates PodSecurity|is forbidden|denied (?:the )?request|serviceaccount "[^"]*" not found/,
     "STEP_NOT_STARTED",
     (said) => `the cluster refused its pod: ${said}`,
   ],

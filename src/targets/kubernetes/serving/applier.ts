@@ -7,6 +7,7 @@ import { objectsIn } from "./branch-state.ts";
 import { applyByForce } from "./apply-by-force.ts";
 import type { Cause } from "./causes.ts";
 import { MANAGED_BY, MANAGER } from "./names.ts";
+import { strangerOf } from "./stranger.ts";
 import type { CarriedKind } from "./variant-kinds.ts";
 
 export interface ApplierDeps {
@@ -36,6 +37,8 @@ export class Applier implements Carrier {
   readonly #deps: ApplierDeps;
   /** Text of each object as it was applied last, by identity. */
   readonly #applied = new Map<string, { identity: ObjectIdentity; text: string }>();
+  /** Keys of those that are known to be ours: one of somebody else's is neither changed nor deleted. */
+  readonly #ours = new Set<string>();
   readonly #swept = new Set<string>();
   /** By path: what comes before the branch, and what the branch said then. */
   readonly #ahead = new Map<string, { text: string; before: string | undefined }>();
@@ -56,7 +59,7 @@ export class Applier implements Carrier {
   async first(path: string, text: string): Promise<Cause | undefined> {
     this.#ahead.set(path, { text, before: this.#latest?.files.get(path) });
     const objects = objectsIn(text);
-    const causes = await Promise.all(objects.map((object) => applyByForce(this.#deps.client, object)));
+    const causes = await Promise.all(objects.map((object) => this.#put(object)));
     for (const object of objects) this.#applied.delete(identityKey(identityOf(object)));
     const { commit, files } = this.#latest ?? {};
     if (commit !== undefined && files !== undefined)
@@ -98,7 +101,7 @@ export class Applier implements Carrier {
       // Said to come first while this was under way.
       const ahead = this.#ahead.get(path);
       if (ahead !== undefined && !objectsIn(ahead.text).some((one) => JSON.stringify(one) === text)) continue;
-      const cause = await applyByForce(this.#deps.client, object);
+      const cause = await this.#put(object);
       if (cause === undefined) this.#applied.set(key, { identity: identityOf(object), text });
       else refused.set(path, cause);
     }
@@ -110,8 +113,19 @@ export class Applier implements Carrier {
       if (!wanted.has(key)) {
         await this.#deps.client.delete(identity);
         this.#applied.delete(key);
+        this.#ours.delete(key);
       }
     return refused;
+  }
+
+  /** Answers why it can't be. */
+  async #put(object: KubernetesObject): Promise<Cause | undefined> {
+    const { client } = this.#deps;
+    const key = identityKey(identityOf(object));
+    const stranger = this.#ours.has(key) ? undefined : await strangerOf(client, object);
+    const cause = stranger ?? (await applyByForce(client, object));
+    if (cause === undefined) this.#ours.add(key);
+    return cause;
   }
 
   /** Finds what a former leader left behind: it is ours, and is known from now on. */
@@ -123,6 +137,7 @@ export class Applier implements Carrier {
       for (const found of await this.#deps.client.listKind(apiVersion, kind, selection)) {
         const identity = identityOf(found);
         const key = identityKey(identity);
+        this.#ours.add(key);
         if (!this.#applied.has(key)) this.#applied.set(key, { identity, text: "" });
       }
     }

@@ -43,6 +43,9 @@ export function gatewayLimits({ rollout, serving, model }: Project): SpecLimit[]
       ? [limit(["rollout", "fallback"], "the champion answers what the challenger fails", "true")]
       : []),
     ...labels,
+    ...(serving.scale.min > 0
+      ? []
+      : [limit(["serving", "scale", "min"], "the first request waits for a pod", "0")]),
     ...(serving.sticky === undefined
       ? []
       : [limit(["serving", "sticky"], "callers stay with one variant", serving.sticky.header)]),

@@ -48,7 +48,7 @@ test("the same project changes nothing; another deadline is named with both valu
 test("what a gateway's weights can't do is said, each at its setting", () => {
   const plain = project();
   const asked = project(
-    "serving: { sticky: { header: x-user }, log: { sample: 10% } }",
+    "serving: { sticky: { header: x-user }, log: { sample: 10% }, scale: { min: 0 } }",
     "fallback: true, shadow: { share: 5 }, metrics: [{ name: errors, worseBy: 1pp }, { name: accuracy, from: labels, worseBy: 1pp }]",
   );
   const facts = { service: null, traffic: undefined };
@@ -61,6 +61,7 @@ test("what a gateway's weights can't do is said, each at its setting", () => {
     "rollout.shadow",
     "rollout.fallback",
     "rollout.metrics.1",
+    "serving.scale.min",
     "serving.sticky",
     "serving.log",
   ]);

@@ -22,6 +22,7 @@ import { MANAGED_BY, MANAGER, WORKER_SECRET, namespaceOf } from "../../targets/k
 import { isRoutePath } from "../../targets/kubernetes/serving/gateway/route.ts";
 import { openGatewayServing } from "../../targets/kubernetes/serving/gateway/gateway-serving.ts";
 import { readPodLog } from "../../targets/kubernetes/serving/pod-log.ts";
+import { clusterReplicas } from "../../targets/kubernetes/serving/replicas.ts";
 import { SplitCarrier } from "../../targets/kubernetes/serving/split-carrier.ts";
 import { KSERVE_KIND, ROUTE_KIND, VARIANT_KINDS } from "../../targets/kubernetes/serving/variant-kinds.ts";
 import { WatchedPods } from "../../targets/kubernetes/serving/watched-pods.ts";
@@ -72,6 +73,8 @@ export async function openServing(
       mirror: deps.mirror,
     }),
     carrier,
+    // KServe keeps the number of its own, and a gateway keeps no request until there is one.
+    ...(isKserve || gateway !== undefined ? {} : { replicas: clusterReplicas(client) }),
     archives,
     gone: createGoneCounts(db),
     tenantOf: async (service) => (await db.read((tx) => ownerOfService(tx, service))) ?? DEFAULT_TENANT,

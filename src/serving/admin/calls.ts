@@ -24,6 +24,11 @@ export interface AdminCalls {
   prediction: { request: { requestId: string }; answer: FoundPrediction };
   /** Hands what the prediction log has over, for its files. */
   "roll-log": { request: null; answer: null };
+  /** Which variants that may have no pod are asked for; answers as soon as one that isn't named `waking` lacks a pod. */
+  demand: {
+    request: { waking: readonly VariantRef[]; waitMs: number };
+    answer: { variants: VariantDemand[] };
+  };
   /** Every rule and variant that there is has been told: from now on it may be sent requests. */
   complete: { request: null; answer: null };
   callers: { request: PredictionCallers; answer: { used: string[] } };
@@ -37,6 +42,14 @@ export interface SettledInterval {
   to: string;
   /** 0 to 1, of the challenger. */
   share: number;
+}
+
+/** How much a variant is asked for that has no pods while nobody asks. */
+export interface VariantDemand extends VariantRef {
+  /** Requests wait, and it has no pod. */
+  lacksPods: boolean;
+  /** Milliseconds since the last request ended; 0 while one is under way. */
+  idleMs: number;
 }
 
 export type AdminCall = keyof AdminCalls;

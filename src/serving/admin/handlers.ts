@@ -4,6 +4,7 @@ import { FRAME_KIND } from "../frames.ts";
 import { ruleInForce } from "../router/assign.ts";
 import type { Router } from "../router/router.ts";
 import type { AdminCall, AdminCalls } from "./calls.ts";
+import { demandOf } from "./demand.ts";
 import { servingFigures } from "./figures.ts";
 import { workerLogLines } from "./worker-logs.ts";
 
@@ -83,6 +84,7 @@ export function adminHandlers(router: Router): AdminHandlers {
       await router.samples.roll();
       return null;
     },
+    demand: (request, signal) => demandOf(router, request, signal),
     async complete() {
       router.told.isComplete = true;
       await snapshot.save();

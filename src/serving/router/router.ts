@@ -16,6 +16,7 @@ import { handleInfo } from "./model-info.ts";
 import { OutcomeCounters } from "./outcome-counters.ts";
 import { SeenCallers } from "./seen-callers.ts";
 import { handleInfer } from "./prediction-handler.ts";
+import { Demand } from "./demand.ts";
 import type { PredictionDeps } from "./prediction-deps.ts";
 import { Placement } from "./placement.ts";
 import { PredictionLog } from "./prediction-log.ts";
@@ -64,6 +65,8 @@ export interface Router extends PredictionDeps {
   readonly snapshot: SnapshotFile;
   readonly clock: Clock;
   readonly callers: CallerBook;
+  /** Who waits for a pod. */
+  readonly demand: Demand;
   /** What control has told so far is all that there is. */
   readonly told: { isComplete: boolean };
 }
@@ -82,7 +85,9 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
   const rules = new RuleBook(before);
   const newWorkerId = () => randomBytes(5).toString("hex");
   const placement = new Placement(newWorkerId, () => clock.now());
+  const demand = new Demand();
   const variants = new Variants({
+    wanted: () => demand.tell(),
     runDir,
     host,
     clock,
@@ -101,6 +106,7 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     clock,
     told,
     callers: deps.callers,
+    demand,
     logsDir: deps.logsDir,
     outcomes: new OutcomeCounters(incarnation, () => performance.now()),
     requests: new RequestCounts(),

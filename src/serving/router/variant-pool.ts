@@ -31,6 +31,9 @@ export class VariantPool {
   #maxRequests = 0;
   #requests = 0;
   #bytes = 0;
+  /** When somebody last asked, was answered, or could be again. */
+  #usedAt: number;
+  readonly #onWanted: (() => void) | undefined;
   #isDraining = false;
   #onDrained: (() => void) | undefined;
   #metadata: WorkerMetadata | undefined;
@@ -38,6 +41,8 @@ export class VariantPool {
   constructor(spec: VariantSpec, deps: WorkforceDeps) {
     this.#spec = spec;
     this.#clock = deps.clock;
+    this.#usedAt = deps.clock.now();
+    this.#onWanted = deps.wanted;
     this.#limit();
     const { clock, addressOf } = deps;
     const events: WorkforceEvents = {
@@ -68,6 +73,8 @@ export class VariantPool {
   /** Takes over what may change while it serves: how many workers, or which pods, and its limits. */
   adjust(spec: VariantSpec): void {
     const { workers, scale, limits, endpoints } = spec;
+    // Idle time begins when it could be asked.
+    if (this.#spec.endpoints?.length === 0 && endpoints?.length !== 0) this.#usedAt = this.#clock.now();
     this.#spec = {
       ...withoutAdjustable(this.#spec),
       workers,
@@ -102,6 +109,16 @@ export class VariantPool {
     return this.refusal(bodyBytes) !== undefined;
   }
 
+  /** True when requests wait and it has no pod that could answer them. */
+  get lacksPods(): boolean {
+    return this.#spec.endpoints?.length === 0 && this.#waiting.some(({ isDone }) => !isDone);
+  }
+
+  /** Milliseconds since somebody last asked; 0 while somebody does. */
+  idleMs(now: number): number {
+    return this.#requests > 0 ? 0 : Math.max(0, now - this.#usedAt);
+  }
+
   /** Why another request can't be taken now, as the end of a sentence about the version; undefined when it can. */
   refusal(bodyBytes: number): string | undefined {
     if (this.#isDraining) return "is being removed";
@@ -132,6 +149,7 @@ export class VariantPool {
     this.#bytes += body.length;
     this.#workforce.came(now);
     const ticket = new Ticket(this, kind, body, timeoutMs, now, done);
+    this.#usedAt = now;
     this.#send(ticket, now);
     return ticket;
   }
@@ -144,7 +162,8 @@ export class VariantPool {
   settled({ body }: Ticket): void {
     this.#requests -= 1;
     this.#bytes -= body.length;
-    this.#workforce.went(this.#clock.now());
+    this.#usedAt = this.#clock.now();
+    this.#workforce.went(this.#usedAt);
     if (this.#requests === 0) this.#onDrained?.();
   }
 
@@ -192,6 +211,7 @@ export class VariantPool {
     if (connection !== undefined) return ticket.sendTo(connection, now);
     if (!ticket.isWaiting) this.#waiting.push(ticket);
     ticket.isWaiting = true;
+    if (this.#spec.endpoints?.length === 0) this.#onWanted?.();
     return undefined;
   }
 

@@ -15,6 +15,8 @@ export interface WorkforceDeps extends SlotDeps {
   modelBytes(modelDir: string): number;
   /** How pods are reached; undefined where there are none, on a laptop. */
   addressOf?: EndpointAddress;
+  /** Called when a request came to a variant that has no pod. */
+  wanted?: () => void;
 }
 
 export interface WorkforceEvents {

@@ -22,6 +22,8 @@ import { openKubernetesServing } from "../../../src/targets/kubernetes/serving/b
 import type { KubernetesServing } from "../../../src/targets/kubernetes/serving/backend.ts";
 import type { ClusterEvent } from "../../../src/targets/kubernetes/serving/causes.ts";
 import { readPodLog } from "../../../src/targets/kubernetes/serving/pod-log.ts";
+import { clusterReplicas } from "../../../src/targets/kubernetes/serving/replicas.ts";
+import { variantName } from "../../../src/targets/kubernetes/serving/names.ts";
 import { VARIANT_KINDS } from "../../../src/targets/kubernetes/serving/variant-kinds.ts";
 import { WatchedPods } from "../../../src/targets/kubernetes/serving/watched-pods.ts";
 import { tenantOfWorker, workerToken } from "../../../src/tenancy/worker-tokens.ts";
@@ -46,6 +48,8 @@ let root: string;
 let platform: FastifyInstance;
 let backend: KubernetesServing;
 let open: (other?: { image: string; branch: string }) => Promise<KubernetesServing>;
+/** Applies everything as it stands in Git, as is done to put back what somebody changed. */
+let applyAll: () => Promise<void>;
 let good: string;
 const stop = new AbortController();
 const kept = new Map<string, OutcomeReport>();
@@ -86,12 +90,23 @@ beforeAll(async () => {
   const git = await openGit({ path: process.env["PATH"] ?? "" });
   const repository = join(root, "environment.git");
   await git.run(["init", "--bare", "--quiet", repository]);
+  applyAll = async () => {
+    const branch = openRenderedBranch({
+      path: repository,
+      git,
+      clock: systemClock,
+      branch: "refs/heads/kubernetes",
+    });
+    const { commit, files } = await branch.read();
+    await new Applier({ ...deps, kinds: VARIANT_KINDS }).carryOut(commit ?? "", files);
+  };
   let leaders = 0;
   open = async ({ image, branch } = { image: testImage(), branch: "kubernetes" }) => {
     const one = await openKubernetesServing({
       ...deps,
       pods,
       carrier: new Applier({ ...deps, kinds: VARIANT_KINDS }),
+      replicas: clusterReplicas(client),
       serveLabels: SERVE,
       portName: "admin",
       token: adminToken(SECRET),
@@ -279,6 +294,39 @@ it("takes away what isn't named any more", async () => {
     path: `/apis/apps/v1/namespaces/${PLACE}/deployments`,
   });
   expect((body as { items: unknown[] }).items).toEqual([]);
+  expect(logged).toEqual([]);
+});
+
+it("has no pods while nobody asks, and answers the first request from the one that it brings", async () => {
+  const idle = { max: 1, concurrency: 4, idleMs: 5_000 };
+  const pods = async () => (await podsBy(cluster, PLACE, { "slipway.dev/version": "7" })).length;
+  const none = () =>
+    eventually(
+      "no pods",
+      async () => (await backend.state()).variants.find(({ version }) => version === 7)?.workers.length === 0,
+      60_000,
+    );
+  const replicas = async () => {
+    const path = `/apis/apps/v1/namespaces/${PLACE}/deployments/${variantName({ service: "iris", version: 7 })}`;
+    const { body } = await cluster.send({ method: "GET", path });
+    return (body as { spec: { replicas: number } }).spec.replicas;
+  };
+  await backend.prepare(spec(7, { workers: 0, scale: idle }), NEVER);
+  await backend.route(rule({ commit: "g", order: 7, champion: 7, timeoutMs: 60_000 }));
+  const [first, second] = await servePods();
+  for (const serve of [first!, second!, first!]) {
+    await none();
+    const began = performance.now();
+    const answers = await Promise.all([ask(serve), ask(serve)]);
+    console.log(`cold request answered after ${((performance.now() - began) / 1_000).toFixed(1)} s`);
+    expect(answers).toEqual(answers.map(() => ({ status: 200, version: "7" })));
+    expect(await pods()).toBe(1);
+  }
+  await none();
+  await applyAll();
+  expect(await replicas()).toBe(0);
+  await backend.unroute("iris", 8);
+  await backend.remove({ service: "iris", version: 7 });
   expect(logged).toEqual([]);
 });
 

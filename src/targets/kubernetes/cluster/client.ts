@@ -77,16 +77,18 @@ export class ClusterClient {
     return this.read(resource, identity.namespace, identity.name);
   }
 
-  /** undefined when it doesn't exist. */
+  /** undefined when it doesn't exist. @param subresource such as `scale`, in place of the object */
   async read(
     resource: ApiResource,
     namespace: string | undefined,
     name: string,
+    subresource?: string,
   ): Promise<LiveObject | undefined> {
-    const path = addressOf(resource, namespace, name);
+    const path = addressOf(resource, namespace, name, subresource);
     const { status, body } = await this.#send({ method: "GET", path });
     if (status === 404) return undefined;
-    if (status !== 200) throw apiError(statusOf(status, body), attemptOf("get", resource, namespace, name));
+    if (status !== 200)
+      throw apiError(statusOf(status, body), attemptOf("get", resource, namespace, name, subresource));
     return body as LiveObject;
   }
 
@@ -191,16 +193,17 @@ export class ClusterClient {
     namespace: string | undefined,
     name: string,
     patch: unknown,
+    { subresource, manager = FIELD_MANAGER }: { subresource?: string; manager?: string } = {},
   ): Promise<void> {
     await this.#ask(
       {
         method: "PATCH",
-        path: addressOf(resource, namespace, name),
+        path: addressOf(resource, namespace, name, subresource),
         contentType: "application/merge-patch+json",
-        query: { fieldManager: FIELD_MANAGER },
+        query: { fieldManager: manager },
         body: patch,
       },
-      attemptOf("patch", resource, namespace, name),
+      attemptOf("patch", resource, namespace, name, subresource),
     );
   }
 
@@ -281,15 +284,17 @@ function isRefusal({ code, message }: ApiStatus): boolean {
   );
 }
 
-/** Path of a kind, or of one object, from the server's root. */
+/** Path of a kind, of one object, or of a part of it, from the server's root. */
 export function addressOf(
   { group, version, plural, isNamespaced }: ApiResource,
   namespace?: string,
   name?: string,
+  subresource?: string,
 ): string {
   const root = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
   const place = isNamespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : "";
-  return `${root}${place}/${plural}${name === undefined ? "" : `/${encodeURIComponent(name)}`}`;
+  const part = subresource === undefined ? "" : `/${subresource}`;
+  return `${root}${place}/${plural}${name === undefined ? "" : `/${encodeURIComponent(name)}${part}`}`;
 }
 
 export function attemptOf(
@@ -297,8 +302,10 @@ export function attemptOf(
   { group, plural }: ApiResource,
   namespace?: string,
   name?: string,
+  subresource?: string,
 ): Attempt {
-  return { verb, resource: group === "" ? plural : `${plural}.${group}`, namespace, name };
+  const kind = group === "" ? plural : `${plural}.${group}`;
+  return { verb, resource: subresource === undefined ? kind : `${kind}/${subresource}`, namespace, name };
 }
 
 function noKind(apiVersion: string, kind: string): SlipwayError {

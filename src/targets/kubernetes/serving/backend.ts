@@ -1,5 +1,4 @@
 import type { PodReport } from "../../../base/pod-report.ts";
-import { SlipwayError } from "../../../http/errors.ts";
 import type { ServingControl } from "../../../serving/admin/serving-control.ts";
 import type {
   ProbeAnswer,
@@ -35,6 +34,8 @@ import { podsOf } from "./pods-ready.ts";
 import { readPages } from "./prediction-pages.ts";
 import { renderVariant } from "./render-variant.ts";
 import { renewVariants } from "./renew.ts";
+import { inUse, notPrepared, otherFiles } from "./refusals.ts";
+import { ScaleToZero } from "./scale-to-zero.ts";
 import { ServeFleet, nobody } from "./serve-fleet.ts";
 import { specOf, variantKey, variantOf } from "./variant.ts";
 import type { PodVariant } from "./variant.ts";
@@ -62,6 +63,7 @@ export class KubernetesServing implements ServingControl {
   readonly #rules: RuleBook;
   readonly #merge: OutcomeMerge;
   readonly #fleet: ServeFleet;
+  readonly #zero: ScaleToZero;
   /** By variant: the endpoints that serve pods were told last. */
   readonly #told = new Map<string, string>();
   readonly #health: VariantHealth;
@@ -78,13 +80,15 @@ export class KubernetesServing implements ServingControl {
     this.#variants = new Map(variants.map((variant) => [variantKey(variant), variant]));
     this.#rules = rules;
     this.#merge = merge;
-    this.#health = new VariantHealth(deps);
+    this.#health = new VariantHealth({ ...deps, isAsleep: (variant) => this.#zero.isAsleep(variant) });
     this.#fleet = new ServeFleet({
       ...deps,
       labels: deps.serveLabels,
       welcome: (control, signal) => this.#welcome(control, signal),
       left: (pod) => this.#left(pod),
     });
+    const members = () => this.#fleet.members();
+    this.#zero = new ScaleToZero({ ...deps, rules, members, variants: () => this.#variants.values() });
   }
 
   /** Begins to follow pods and to carry out what the branch says. What pods there are should be known by then. */
@@ -94,6 +98,7 @@ export class KubernetesServing implements ServingControl {
         this.#told.set(variantKey(variant), this.#endpoints(variant).join());
     this.#stopWatching = this.#deps.pods.onChange(() => this.#look());
     this.#fleet.start();
+    void this.#zero.run();
     void this.#carryOut()
       .catch((error: unknown) => this.#deps.log(error, "carrying out the branch"))
       .then(() => this.#renew())
@@ -114,6 +119,7 @@ export class KubernetesServing implements ServingControl {
         this.#variants.get(variantKey(variant)) === variant &&
         this.#rules.names(variant.service, variant.version) &&
         files.get(this.#pathOf(variant)) !== this.#fileOf(variant),
+      mayHaveNone: (variant) => this.#zero.mayHaveNone(variant),
       renew: (variant) =>
         this.#write(variant, `Render version ${variant.version} of ${variant.service} for ${image}`, signal),
     });
@@ -133,16 +139,12 @@ export class KubernetesServing implements ServingControl {
     signal.throwIfAborted();
     const variant = variantOf(spec, tenant, digest);
     const before = this.#variants.get(variantKey(spec));
-    if (before !== undefined && before.digest !== digest)
-      throw new SlipwayError(
-        "CONFLICT",
-        `version ${spec.version} of ${spec.service} is prepared from other files`,
-        { where: `version/${spec.service}/${spec.version}` },
-      );
+    if (before !== undefined && before.digest !== digest) throw otherFiles(spec);
     this.#variants.set(variantKey(spec), variant);
     try {
       await this.#deps.ensureTenant(tenant);
       await this.#write(variant, `Prepare version ${variant.version} of ${variant.service}`, signal);
+      await this.#zero.wake(variant);
       const endpoints = await this.#health.ready(variant, signal);
       await this.#fleet.all((control) => control.prepare(specOf(variant, endpoints), signal));
       this.#told.set(variantKey(variant), endpoints.join());
@@ -164,10 +166,7 @@ export class KubernetesServing implements ServingControl {
   }
 
   async remove(ref: VariantRef): Promise<void> {
-    if (this.#rules.names(ref.service, ref.version))
-      throw new SlipwayError("VARIANT_IN_USE", `traffic of ${ref.service} goes to version ${ref.version}`, {
-        where: `version/${ref.service}/${ref.version}`,
-      });
+    if (this.#rules.names(ref.service, ref.version)) throw inUse(ref);
     const variant = this.#variants.get(variantKey(ref));
     if (variant === undefined) return;
     await this.#fleet.all((control) => control.remove(ref));
@@ -177,7 +176,7 @@ export class KubernetesServing implements ServingControl {
   async route(rule: TrafficRule): Promise<void> {
     for (const version of [rule.champion, rule.challenger])
       if (version !== undefined && !this.#variants.has(variantKey({ service: rule.service, version })))
-        throw new SlipwayError("VARIANT_NOT_READY", `version ${version} of ${rule.service} isn't prepared`);
+        throw notPrepared({ service: rule.service, version });
     this.#rules.put(rule);
     await this.#saveTraffic(
       rule.service,
@@ -340,7 +339,8 @@ export class KubernetesServing implements ServingControl {
 
   #fileOf(variant: PodVariant): string {
     const namespace = this.#namespace(variant.tenant);
-    return fileOf(renderVariant(variant, { ...this.#deps, namespace }));
+    const mayHaveNone = this.#zero.mayHaveNone(variant);
+    return fileOf(renderVariant(variant, { ...this.#deps, namespace, mayHaveNone }));
   }
 
   async #drop(variant: PodVariant): Promise<void> {

@@ -3,6 +3,7 @@ import type { ArchiveStore } from "../../../serving/archive/archive-store.ts";
 import type { GoneCounts } from "../../../serving/gone-counts.ts";
 import type { Cause, ClusterEvent } from "./causes.ts";
 import type { Pod } from "./pods.ts";
+import type { Replicas } from "./replicas.ts";
 import type { ServeFleetDeps } from "./serve-fleet.ts";
 
 /** Makes the cluster be as a commit of the branch says. */
@@ -37,6 +38,8 @@ export interface KubernetesServingDeps extends Pick<
   isBehindGateway?: boolean;
   branch: RenderedBranch;
   carrier: Carrier;
+  /** Absent: a variant keeps one pod, whatever its least: nobody holds requests for it. */
+  replicas?: Replicas;
   archives: Pick<ArchiveStore, "keep" | "drop">;
   gone: GoneCounts;
   /** Whose service it is. */

@@ -28,6 +28,8 @@ export interface VariantPlace {
   isKserve: boolean;
   /** A gateway sends callers' requests to its pods. */
   isBehindGateway?: boolean;
+  /** It has no pods while nobody asks: control says when. */
+  mayHaveNone?: boolean;
   /** Default: the cluster's own, by the image's tag. */
   pullPolicy?: string;
 }
@@ -49,6 +51,7 @@ export function renderVariant(variant: PodVariant, place: VariantPlace): Kuberne
   const { namespace } = place;
   const labels = labelsOf(variant);
   const isScaled = mostPods(variant) > fewestPods(variant);
+  const isCounted = isScaled || place.mayHaveNone === true;
   const record = { [RECORD]: JSON.stringify(variant) };
   if (place.isKserve) return [inferenceService(variant, place, record)];
   return [
@@ -57,8 +60,8 @@ export function renderVariant(variant: PodVariant, place: VariantPlace): Kuberne
       kind: "Deployment",
       metadata: { name, namespace, labels, annotations: record },
       spec: {
-        // How many is the autoscaler's to say: a number here would undo it with every apply.
-        ...(isScaled ? {} : { replicas: fewestPods(variant) }),
+        // How many is the autoscaler's to say, or control's: a number here would undo it with every apply.
+        ...(isCounted ? {} : { replicas: fewestPods(variant) }),
         revisionHistoryLimit: 1,
         // The stand-in for a pod is ready before that pod goes.
         strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },

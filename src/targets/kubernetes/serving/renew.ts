@@ -1,4 +1,4 @@
-import { podsReady } from "./pods-ready.ts";
+import { podsOf, podsReady } from "./pods-ready.ts";
 import type { PodsReadyDeps } from "./pods-ready.ts";
 import type { PodVariant } from "./variant.ts";
 
@@ -7,6 +7,8 @@ interface RenewDeps extends PodsReadyDeps {
   image: string;
   /** Whether its file isn't what this version would write. */
   isOld(variant: PodVariant): boolean;
+  /** It has no pods while nobody asks: none are waited for then. */
+  mayHaveNone?(variant: PodVariant): boolean;
   /** Writes that file and has it carried out; rejects with what was refused. */
   renew(variant: PodVariant): Promise<void>;
 }
@@ -17,7 +19,7 @@ interface RenewDeps extends PodsReadyDeps {
  * and so do the variants behind it.
  */
 export async function renewVariants(variants: Iterable<PodVariant>, deps: RenewDeps): Promise<void> {
-  const { image, isOld, renew, pods } = deps;
+  const { image, isOld, renew, pods, mayHaveNone = () => false } = deps;
   const isNew = ({ spec }: { spec: { containers: { image?: string }[] } }): boolean =>
     spec.containers.some((container) => container.image === image);
   const newPods = {
@@ -27,7 +29,8 @@ export async function renewVariants(variants: Iterable<PodVariant>, deps: RenewD
   for (const variant of variants) {
     deps.signal.throwIfAborted();
     if (!isOld(variant)) continue;
+    const isAsleep = mayHaveNone(variant) && podsOf(pods, variant).length === 0;
     await renew(variant);
-    await podsReady(variant, { ...deps, pods: newPods });
+    if (!isAsleep) await podsReady(variant, { ...deps, pods: newPods });
   }
 }

@@ -19,7 +19,10 @@ import { within } from "./within.ts";
 type HealthDeps = Pick<
   KubernetesServingDeps,
   "pods" | "clock" | "events" | "podLog" | "namespace" | "prepareMs"
->;
+> & {
+  /** It has no pods because nobody asks it. */
+  isAsleep(variant: PodVariant): boolean;
+};
 
 /** Between looks at a namespace's events while a variant there has too few pods. */
 const EVENTS_MS = 5_000;
@@ -102,6 +105,7 @@ export class VariantHealth {
 
   #causeOf(variant: PodVariant, pods: readonly Pod[]): Cause | undefined {
     const staying = pods.filter((pod) => !isLeaving(pod));
+    if (staying.length === 0 && this.#deps.isAsleep(variant)) return undefined;
     const wanted = fewestPods(variant);
     if (staying.filter(isReady).length >= wanted) return undefined;
     const namespace = this.#namespace(variant.tenant);

@@ -40,7 +40,7 @@ export function variantOf(spec: VariantSpec, tenant: string, digest: string): Po
   };
 }
 
-/** A pod at least: what nobody asks is brought down by nobody here, and the first request would wait for an image. */
+/** A pod at least, while it is asked or prepared. */
 export function fewestPods({ workers }: PodVariant): number {
   return Math.max(1, workers);
 }

@@ -68,6 +68,9 @@ export function controlInTenant({ name, services }: Workplace, facts: Partial<Fa
   // Where Argo CD carries models out, control may not.
   if (facts.modelDelivery === undefined) rights.push(...variantRights(change, facts));
   const isRouted = facts.tracking?.isGatewayRouted === true;
+  // The number of pods alone: what runs in them stays Git's to say.
+  if (facts.inference === undefined && !isRouted)
+    rights.push(["get patch", "apps", "deployments/scale", "end the pods of a variant that nobody asks"]);
   if (facts.gateway !== undefined && (isRouted || services.length > 0))
     rights.push([
       isRouted ? change : "get list watch patch",

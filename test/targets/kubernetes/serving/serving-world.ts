@@ -80,6 +80,7 @@ export async function startWorld<Kind extends Backend>(
     const deps: KubernetesServingDeps = {
       pods: cluster,
       carrier: cluster,
+      replicas: cluster,
       clock: systemClock,
       signal: stop.signal,
       log: (error, where) => void errors.push(`${where}: ${String(error)}`),

@@ -7,6 +7,7 @@ import type { Carrier } from "../../../../src/targets/kubernetes/serving/deps.ts
 import { objectsIn } from "../../../../src/targets/kubernetes/serving/branch-state.ts";
 import type { Cause } from "../../../../src/targets/kubernetes/serving/causes.ts";
 import type { Pod, PodSource } from "../../../../src/targets/kubernetes/serving/pods.ts";
+import type { Replicas } from "../../../../src/targets/kubernetes/serving/replicas.ts";
 import { freePorts, startPod } from "../../../support/pod-process.ts";
 import type { PodProcess } from "../../../support/pod-process.ts";
 
@@ -27,7 +28,7 @@ interface Running {
 const LOOK_MS = 20;
 const BACK_OFF_MS = 50;
 
-export class StandInCluster implements PodSource, Carrier {
+export class StandInCluster implements PodSource, Carrier, Replicas {
   readonly commits: string[] = [];
   /** No container that ended is started again before this resolves. */
   holdUp: Promise<void> | undefined;
@@ -37,6 +38,8 @@ export class StandInCluster implements PodSource, Carrier {
   readonly #secrets: Record<string, string>;
   readonly #running = new Map<string, Running>();
   readonly #listeners = new Set<() => void>();
+  /** By Deployment: how many pods it has where its object doesn't say so, and what they are made of. */
+  readonly #scaled = new Map<string, { replicas: number; template: Template }>();
   #made = 0;
 
   /** @param secrets variables whose values would come from Secrets */
@@ -65,7 +68,9 @@ export class StandInCluster implements PodSource, Carrier {
     for (const object of [...files.values()].flatMap(objectsIn)) {
       if (object.kind !== "Deployment") continue;
       const { name } = object.metadata;
-      const { replicas = 1, template } = object["spec"] as { replicas?: number; template: Template };
+      const { replicas: said, template } = object["spec"] as { replicas?: number; template: Template };
+      const replicas = said ?? this.#scaled.get(name)?.replicas ?? 1;
+      if (said === undefined) this.#scaled.set(name, { replicas, template });
       for (let i = 0; i < replicas; i++) {
         const key = `${name}-${i}`;
         wanted.add(key);
@@ -75,6 +80,21 @@ export class StandInCluster implements PodSource, Carrier {
     for (const [key, { pod }] of this.#running)
       if (pod.metadata.labels?.["slipway.dev/variant"] !== undefined && !wanted.has(key)) void this.end(key);
     return new Map<string, Cause>();
+  }
+
+  async wake(_namespace: string, name: string): Promise<void> {
+    const scaled = this.#scaled.get(name);
+    if (scaled?.replicas !== 0) return;
+    scaled.replicas = 1;
+    await this.#worker(`${name}-0`, scaled.template);
+  }
+
+  async sleep(_namespace: string, name: string): Promise<void> {
+    const scaled = this.#scaled.get(name);
+    if (scaled === undefined) return;
+    scaled.replicas = 0;
+    const own = [...this.#running.keys()].filter((key) => key.startsWith(`${name}-`));
+    await Promise.all(own.map((key) => this.end(key)));
   }
 
   async first(_path: string, text: string): Promise<undefined> {

@@ -35,7 +35,9 @@ const FIGURES_MS = 3_000;
 
 /** Opens it with what the branch says is to run. */
 export async function openGatewayServing(deps: GatewayServingDeps): Promise<GatewayServing> {
-  return new GatewayServing(deps, await openKubernetesServing({ ...deps, isBehindGateway: true }));
+  // A gateway holds no request for a pod that isn't there.
+  const { replicas: _, ...own } = deps;
+  return new GatewayServing(deps, await openKubernetesServing({ ...own, isBehindGateway: true }));
 }
 
 /**

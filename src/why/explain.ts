@@ -41,7 +41,9 @@ export function explain(subject: WhySubject, facts: WhyFacts): WhyAnswer {
   if (run !== undefined) {
     add(runLink(run, facts), isRunWell(run));
     add(stepLink(run, facts), false);
-    addPods(facts.stepPods);
+    // What it left with the platform is told by the step's own link.
+    const isToldTwice = facts.stepLog.length > 0;
+    addPods(isToldTwice ? facts.stepPods.map((pod) => ({ ...pod, log: [] })) : facts.stepPods);
   }
   return {
     subject: nameOf(subject),
@@ -198,7 +200,6 @@ function stepLink(run: WhyPipelineRun, facts: WhyFacts): WhyLink | undefined {
     message: withCode(step.reason ?? "it gave no reason", step.code === "STEP_FAILED" ? null : step.code),
     at: step.finishedAt,
     commit: run.commit,
-    // Its pod has what hasn't been left with the platform.
     ...(facts.stepLog.length > 0 && { log: facts.stepLog }),
   };
 }

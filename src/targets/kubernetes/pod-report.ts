@@ -81,11 +81,17 @@ function containersOf({ status }: Pod): ContainerStatus[] {
   return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
 }
 
-/** The last of them in the order of time, each with how often it came. */
+/**
+ * The last warnings in the order of time, each with how often it came; where there are none, what was said last. A probe that
+ * fails while the program begins is no news.
+ */
 export function eventLines(events: readonly ClusterEvent[]): string[] {
-  return events
+  const warnings = events.filter(
+    ({ type, message = "" }) => type === "Warning" && !message.startsWith("Startup probe failed"),
+  );
+  return (warnings.length > 0 ? warnings : events.filter(({ type }) => type !== "Warning"))
     .toSorted((a, b) => timeOf(a) - timeOf(b))
-    .slice(-EVENTS)
+    .slice(warnings.length > 0 ? -EVENTS : -1)
     .map((event) => {
       const count = event.series?.count ?? event.count ?? 1;
       const often = count > 1 ? ` (${count} times)` : "";

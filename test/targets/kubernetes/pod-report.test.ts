@@ -13,6 +13,7 @@ const pod = (status: Pod["status"], nodeName?: string): Pod => ({
 });
 const unready = { type: "Ready", status: "False", lastTransitionTime: "2026-11-20T10:05:00Z" };
 const event = (more: Partial<ClusterEvent>): ClusterEvent => ({
+  type: "Warning",
   reason: "Failed",
   involvedObject: { kind: "Pod", name: "digits-v2-1" },
   ...more,
@@ -53,6 +54,11 @@ test("tells the last events in the order of time, whoever wrote them, and how of
     event({ reason: "Between", count: 2, message: "x", lastTimestamp: "2026-11-20T10:01:00Z" }),
   ];
   expect(eventLines(events)).toEqual(["Between (2 times): x", "Second: b b", "Third (7 times): c"]);
+  const pulling = event({ type: "Normal", reason: "Pulling", message: "image", lastTimestamp: SINCE });
+  const probed = event({ reason: "Unhealthy", message: "Startup probe failed: 503" });
+  expect(eventLines([event({ type: "Normal", reason: "Scheduled" }), pulling, probed])).toEqual([
+    "Pulling: image",
+  ]);
 });
 
 test("says where a pod is, what it ended with and what doesn't hold, also where nothing else can be read", async () => {

@@ -16,8 +16,8 @@ export interface ArgoRunDeps {
   workflow: Workflow;
   clock: Clock;
   reports: () => ReadonlyMap<string, LatestReport>;
-  /** Milliseconds for which a step may be kept from beginning by this cause. */
-  patienceOf: (code: ErrorCode) => number;
+  /** Milliseconds for which a step may be kept from beginning by what its status says. */
+  patienceOf: (kept: StepStatus & { code: ErrorCode }, step: Step) => number;
   /** Ends the workflow with the step as its cause; durable when it resolves. */
   giveUp: (stuck: StepStatus) => Promise<void>;
   /** Called once, when it has ended; what it does is tried again until it succeeds. */
@@ -152,14 +152,16 @@ export class ArgoRun {
     const now = this.#deps.clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const step of steps) {
-      if ((step.state !== "preparing" && step.state !== "waiting") || step.code === undefined) {
-        this.#stuck.delete(step.name);
+      const { name, state, code } = step;
+      const declared = this.steps.find((one) => one.name === name);
+      if ((state !== "preparing" && state !== "waiting") || code === undefined || declared === undefined) {
+        this.#stuck.delete(name);
         continue;
       }
-      const known = this.#stuck.get(step.name);
-      const since = known?.code === step.code ? known.since : now;
-      this.#stuck.set(step.name, { code: step.code, since });
-      const left = since + this.#deps.patienceOf(step.code) - now;
+      const known = this.#stuck.get(name);
+      const since = known?.code === code ? known.since : now;
+      this.#stuck.set(name, { code, since });
+      const left = since + this.#deps.patienceOf({ ...step, code }, declared) - now;
       if (left <= 0) return void this.#giveUp({ ...step, state: "failed", finishedAt: now });
       next = Math.min(next, left);
     }

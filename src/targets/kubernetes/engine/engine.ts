@@ -8,6 +8,7 @@ import type { ClusterClient } from "../cluster/client.ts";
 import type { OpenStream } from "../cluster/stream.ts";
 import { ArgoRun } from "./argo-run.ts";
 import { followLogs } from "./follow-logs.ts";
+import { patienceFor, type ArgoPatience } from "./patience.ts";
 import { podsOfRun } from "./pods.ts";
 import { renderWorkflow, TOKEN_SECRET, type StepPodSettings } from "./render.ts";
 import { GAVE_UP, hasEnded } from "./status.ts";
@@ -29,15 +30,6 @@ export interface ArgoEngineDeps {
   find: (id: string) => Promise<{ tenant: string; steps: string[] } | undefined>;
   logDefect: (error: unknown, where: string) => void;
   patience?: Partial<ArgoPatience>;
-}
-
-export interface ArgoPatience {
-  /** A step whose container can't be made, such as for its image, is failed after so long; default 10 minutes. */
-  brokenMs: number;
-  /** One that waits for room, quota or a volume, after so long; default an hour. */
-  roomMs: number;
-  /** Argo is given so long to end a cancelled run's pods; then they are deleted here. Default 10 s. */
-  cancelMs: number;
 }
 
 const PATIENCE: ArgoPatience = { brokenMs: 600_000, roomMs: 3_600_000, cancelMs: 10_000 };
@@ -181,10 +173,7 @@ class Engine implements ArgoEngine {
       workflow,
       clock: this.#deps.clock,
       reports: () => desk.reports(spec.id),
-      patienceOf: (code) =>
-        code === "STEP_IMAGE_UNAVAILABLE" || code === "STEP_NOT_STARTED"
-          ? this.#patience.brokenMs
-          : this.#patience.roomMs,
+      patienceOf: (kept, step) => patienceFor(kept, step, this.#patience),
       giveUp: (stuck) =>
         this.#change(client, namespace, spec.id, {
           metadata: { annotations: { [GAVE_UP]: JSON.stringify(stuck) } },

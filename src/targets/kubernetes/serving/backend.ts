@@ -141,6 +141,7 @@ export class KubernetesServing implements ServingControl {
     const before = this.#variants.get(variantKey(spec));
     if (before !== undefined && before.digest !== digest) throw otherFiles(spec);
     this.#variants.set(variantKey(spec), variant);
+    this.#health.beginAnew(spec);
     try {
       await this.#deps.ensureTenant(tenant);
       await this.#write(variant, `Prepare version ${variant.version} of ${variant.service}`, signal);

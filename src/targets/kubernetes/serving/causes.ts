@@ -1,5 +1,6 @@
 import { SlipwayError } from "../../../http/errors.ts";
 import type { ErrorBody } from "../../../http/errors.ts";
+import { isBeyondQuota } from "../quota-words.ts";
 import { isReady, lastEnd } from "./pods.ts";
 import type { Pod } from "./pods.ts";
 
@@ -127,8 +128,13 @@ function causeOfNone(pods: readonly Pod[], events: readonly ClusterEvent[]): Cau
     .toSorted((a, b) => timeOf(a) - timeOf(b))
     .findLast(({ reason, involvedObject }) => reason === "FailedCreate" && involvedObject.kind !== "Pod");
   if (failed === undefined || timeOf(failed) < Math.max(0, ...made)) return undefined;
-  const said = failed.message ?? "";
-  return { code: codeOfRefusal(said), message: `its pods aren't let in: ${said}`, isFinal: false };
+  // Where several were like it, and in the words of who tried.
+  const said = (failed.message ?? "").replace(
+    /^(?:\(combined from similar events\): )?(?:Error creating: )?/,
+    "",
+  );
+  const message = `its pods aren't let in: ${said}`;
+  return { code: codeOfRefusal(said), message, isFinal: isBeyondQuota(said) };
 }
 
 /** An object that the API server, or a webhook of the cluster, doesn't take. */
@@ -156,14 +162,26 @@ export function notCarriedOut(variant: { service: string; version: number }, cau
   return cause.isFinal ? notReady(variant, cause) : new SlipwayError("GITOPS_STALLED", cause.message);
 }
 
+/** What to do about each; of one that isn't here the worker's own lines say more. */
+const HINTS: Partial<Record<CauseCode, string>> = {
+  IMAGE_NOT_PULLED: "Check the image's name and that its node may pull it, and ask again.",
+  POD_UNSCHEDULABLE: "Ask for less in `serving.resources`, or add a node that has as much.",
+  VOLUME_PENDING: "`kubectl describe pvc` in the tenant's namespace says why the volume isn't there.",
+  QUOTA_EXCEEDED: "Ask for less in `serving`, or raise the tenant's quota in platform.yaml.",
+  OBJECT_REFUSED: "Do what the policy or webhook asks for, and ask again.",
+  OBJECT_NOT_OURS: "Remove or rename that object, and ask again.",
+};
+
 /** VARIANT_NOT_READY with its cause; what the model itself is to blame for keeps its own code. */
 export function notReady(
   { service, version }: { service: string; version: number },
   { code, message, error }: Cause,
 ): SlipwayError {
-  return new SlipwayError("VARIANT_NOT_READY", `version ${version} of ${service} isn't ready: ${message}`, {
+  const hint = error === undefined ? HINTS[code] : error.hint;
+  const said = error === undefined ? `${message} (${code})` : message;
+  return new SlipwayError("VARIANT_NOT_READY", `version ${version} of ${service} isn't ready: ${said}`, {
     where: `version/${service}/${version}`,
     details: { cause: code, ...(error && { error }) },
-    ...(error?.hint === undefined ? {} : { hint: error.hint }),
+    ...(hint !== undefined && { hint }),
   });
 }

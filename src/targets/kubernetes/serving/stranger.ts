@@ -7,6 +7,8 @@ import { MANAGED_BY, MANAGER } from "./names.ts";
 
 interface ManagedField {
   manager?: string;
+  /** `status`, which a controller writes of everybody's objects. */
+  subresource?: string;
 }
 
 /**
@@ -20,7 +22,8 @@ export async function strangerOf(
   const version = object.apiVersion.slice(object.apiVersion.indexOf("/") + 1);
   const live = await client.get(identityOf(object), version);
   if (live === undefined || isOurs(live)) return undefined;
-  const owner = ownerOf(live, "");
+  const managedFields = fieldsOf(live).filter(({ subresource }) => subresource === undefined);
+  const owner = ownerOf({ ...live, metadata: { ...live.metadata, managedFields } }, "");
   const by =
     owner.kind === "foreign" ? owner.by : owner.kind === "platform" ? `the platform ${owner.name}` : "";
   const { kind, metadata } = object;
@@ -32,7 +35,11 @@ export async function strangerOf(
 }
 
 /** Its label may have been taken off by hand: who wrote its fields stays known. */
-function isOurs({ metadata }: KubernetesObject): boolean {
-  const fields = (metadata["managedFields"] ?? []) as ManagedField[];
-  return metadata.labels?.[MANAGED_BY] === MANAGER || fields.some(({ manager }) => manager === MANAGER);
+function isOurs(live: KubernetesObject): boolean {
+  const isWritten = fieldsOf(live).some(({ manager }) => manager === MANAGER);
+  return isWritten || live.metadata.labels?.[MANAGED_BY] === MANAGER;
+}
+
+function fieldsOf({ metadata }: KubernetesObject): ManagedField[] {
+  return (metadata["managedFields"] ?? []) as ManagedField[];
 }

@@ -45,10 +45,14 @@ export class VariantHealth {
     this.#deps = deps;
   }
 
+  /** What its pods said when it was tried before is over. */
+  beginAnew(ref: VariantRef): void {
+    this.#lastSeen.forget(ref);
+  }
+
   /** Resolves with the endpoints of as many pods as it has at least; see `podsReady`. */
   async ready(variant: PodVariant, signal: AbortSignal): Promise<string[]> {
     const waits = (cause: Cause) => void this.#causes.set(variantKey(variant), cause);
-    this.#lastSeen.forget(variant);
     try {
       return await podsReady(variant, { ...this.waiting(signal), waits });
     } finally {
@@ -75,19 +79,19 @@ export class VariantHealth {
 
   /** Of pods that were taken away because they couldn't become ready, what they said last. */
   async logs(ref: VariantRef, lines: number): Promise<string[]> {
-    const pods = podsOf(this.#deps.pods, ref);
-    if (pods.length > 0) return joinedLogs(pods, lines, this.#deps.podLog);
-    return this.#lastSeen
-      .of(ref)
-      .flatMap(({ log }) => log)
-      .slice(-lines);
+    const kept = this.#lastSeen.of(ref).flatMap(({ log }) => log);
+    if (kept.length > 0) return kept.slice(-lines);
+    return joinedLogs(podsOf(this.#deps.pods, ref), lines, this.#deps.podLog);
   }
 
   /** Of those that aren't ready, or weren't when they were taken away. */
   async reports(ref: VariantRef, lines: number): Promise<PodReport[]> {
-    const pods = podsOf(this.#deps.pods, ref).filter((pod) => !isReady(pod));
-    if (pods.length === 0) return podsOf(this.#deps.pods, ref).length > 0 ? [] : this.#lastSeen.of(ref);
-    const told = pods.toSorted((a, b) => Number(isLeaving(a)) - Number(isLeaving(b))).slice(0, TOLD);
+    const pods = podsOf(this.#deps.pods, ref);
+    // What those that go by now say is how they were ended.
+    const staying = pods.filter((pod) => !isLeaving(pod));
+    const kept = this.#lastSeen.of(ref);
+    if (staying.length === 0 && kept.length > 0) return kept;
+    const told = (staying.length === 0 ? pods : staying.filter((pod) => !isReady(pod))).slice(0, TOLD);
     const { events, podLog } = this.#deps;
     const deps = {
       log: podLog,

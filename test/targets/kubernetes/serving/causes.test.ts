@@ -6,6 +6,7 @@ import {
   refusalOf,
   type ClusterEvent,
 } from "../../../../src/targets/kubernetes/serving/causes.ts";
+import { isBeyondQuota } from "../../../../src/targets/kubernetes/quota-words.ts";
 import { isOfVariant } from "../../../../src/targets/kubernetes/serving/pods-ready.ts";
 import type { ContainerStatus, Pod } from "../../../../src/targets/kubernetes/serving/pods.ts";
 
@@ -156,6 +157,20 @@ describe("what keeps a variant from being ready", () => {
     expect(cause && isOrdinary(cause)).toBe(true);
     expect(causeOf([], before, 1)).toMatchObject({ code: "QUOTA_EXCEEDED" });
     expect(causeOf([], [], 1)).toMatchObject({ code: "NO_PODS" });
+  });
+
+  test("a quota that leaves no room at all is final", () => {
+    const quota = (asked: string): ClusterEvent[] => [
+      refused(
+        `(combined from similar events): Error creating: pods "x" is forbidden: exceeded quota: few, requested: pods=1,requests.cpu=${asked}, used: pods=0,requests.cpu=3500m, limited: pods=4,requests.cpu=4`,
+      ),
+    ];
+    expect(causeOf([], quota("64"), 1)).toMatchObject({ code: "QUOTA_EXCEEDED", isFinal: true });
+    expect(causeOf([], quota("1500m"), 1)).toMatchObject({
+      isFinal: false,
+      message: expect.stringMatching(/^its pods aren't let in: pods "x" is forbidden/) as string,
+    });
+    expect(isBeyondQuota("exceeded quota: few")).toBe(false);
   });
 
   test("what the server itself refuses is final, and says which object", () => {

@@ -522,6 +522,10 @@ export const CATALOGUE = {
     status: 409,
     hint: "Name it under given, give ours another name, or take it over with --adopt.",
   },
+  KUBERNETES_UNFIT: {
+    status: 409,
+    hint: "Upgrade the cluster or take what doesn't support it out of the file; `slipway platform doctor` says what fits.",
+  },
   PLATFORM_OLDER: {
     status: 409,
     hint: "Read `slipway platform plan`, then apply with --upgrade; what has been applied stays until then.",

@@ -11,6 +11,7 @@ import { refuseOtherVersion, refusePaused } from "../inventory/versions.ts";
 import { identityKey, identityOf } from "../object.ts";
 import type { KubernetesObject } from "../object.ts";
 import type { PlannedObject } from "../plan/object-plan.ts";
+import { refuseKubernetes } from "../plan/kubernetes-version.ts";
 import { planObjects, refuseBlocked } from "../plan/plan.ts";
 import type { Rendered } from "../render/rendered.ts";
 import type { Report } from "./progress.ts";
@@ -64,6 +65,7 @@ export async function applyPlatform(
 ): Promise<Applied> {
   const { client } = deps;
   const { name, namespace } = rendered.platform;
+  refuseKubernetes(await client.version(), rendered);
   const before = await readInventory(client, { platform: name, namespace });
   refusePaused(before);
   refuseOtherVersion(before, deps.slipway, options.upgrade === true);

@@ -7,6 +7,7 @@ import { ownerOf } from "../inventory/owner.ts";
 import { groupOf } from "../object.ts";
 import type { KubernetesObject } from "../object.ts";
 import { askedFor, lacksOf, readNodes } from "../plan/capacity.ts";
+import { isOlderThan, servedVersion, unfitFor } from "../plan/kubernetes-version.ts";
 import { asksText } from "../plan/words.ts";
 import type { Rendered } from "../render/rendered.ts";
 import { failed, passed } from "../verify/checks.ts";
@@ -39,28 +40,20 @@ function asCheck(error: unknown): Check {
 }
 
 function checkVersion(
-  { major, minor, gitVersion }: { major: string; minor: string; gitVersion: string },
-  { platform, locked }: Rendered,
+  version: { major: string; minor: string; gitVersion: string },
+  rendered: Rendered,
 ): Check {
-  const served = `${major}.${Number.parseInt(minor, 10)}`;
+  const served = servedVersion(version);
+  const { gitVersion } = version;
+  const { platform } = rendered;
   const name = "Kubernetes version";
-  const unfit = locked.filter(
-    ({ kubernetes }) => kubernetes !== undefined && !isWithin(served, kubernetes.from, kubernetes.to),
-  );
-  if (unfit.length > 0)
-    return failed(
-      name,
-      `${gitVersion} isn't supported by ${unfit.map(({ row, kubernetes }) => `${row} (${kubernetes?.from} to ${kubernetes?.to})`).join(", ")}`,
-    );
+  const unfit = unfitFor(served, rendered);
+  if (unfit.length > 0) return failed(name, `${gitVersion} isn't supported by ${unfit.join(", ")}`);
   if (served === platform.kubernetes.version) return passed(name, gitVersion);
   const says = `${gitVersion}; the file is written for ${platform.kubernetes.version}`;
-  return { name, result: "warning", says, hint: `Set kubernetes.version to "${served}" and plan again.` };
-}
-
-/** Minor versions of the same major. */
-function isWithin(version: string, from: string, to: string): boolean {
-  const minor = (text: string) => Number(text.split(".")[1]);
-  return minor(version) >= minor(from) && minor(version) <= minor(to);
+  const hint = `Set kubernetes.version to "${served}" and plan again.`;
+  if (isOlderThan(served, platform.kubernetes.version)) return failed(name, says, hint);
+  return { name, result: "warning", says, hint };
 }
 
 async function checkNodes(client: ClusterClient, rendered: Rendered): Promise<Check[]> {

@@ -9,6 +9,7 @@ import type { KubernetesObject } from "../object.ts";
 import type { Rendered } from "../render/rendered.ts";
 import { askedFor, lacksOf, readNodes } from "./capacity.ts";
 import type { Capacity } from "./capacity.ts";
+import { refuseKubernetes, servedVersion } from "./kubernetes-version.ts";
 import { contestedModels } from "./models.ts";
 import { lossesOf } from "./losses.ts";
 import { planObject, planRemoval } from "./object-plan.ts";
@@ -51,6 +52,7 @@ export async function planPlatform(
 ): Promise<Plan> {
   const { platform, environment } = rendered;
   const version = await client.version();
+  refuseKubernetes(version, rendered);
   const inventory = await readInventory(client, { platform: platform.name, namespace: platform.namespace });
   const objects = await planObjects(client, rendered, inventory, options);
   const nodes = await readNodes(client, platform.name);
@@ -135,12 +137,12 @@ export function definitionsIn(objects: readonly KubernetesObject[]): Set<string>
 
 function warningsOf(
   { platform }: Rendered,
-  { major, minor }: { major: string; minor: string },
+  version: { major: string; minor: string },
   inventory: KeptInventory | undefined,
   slipway: string,
 ): string[] {
   const warnings: string[] = [];
-  const served = `${major}.${Number.parseInt(minor, 10)}`;
+  const served = servedVersion(version);
   if (served !== platform.kubernetes.version)
     warnings.push(
       `the cluster is Kubernetes ${served}; the file is written for ${platform.kubernetes.version} (kubernetes.version)`,

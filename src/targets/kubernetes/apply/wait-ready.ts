@@ -6,6 +6,7 @@ import type { HealthCheck } from "../component.ts";
 import { groupOf, identityKey, identityOf } from "../object.ts";
 import type { KubernetesObject, ObjectIdentity } from "../object.ts";
 import type { Rendered } from "../render/rendered.ts";
+import { causeOfWorkload } from "../status/workload-cause.ts";
 import type { Report } from "./progress.ts";
 import { readinessOf } from "./readiness.ts";
 import type { Readiness } from "./readiness.ts";
@@ -72,12 +73,22 @@ export function versionOf(apiVersion: string): string {
   return apiVersion.slice(apiVersion.indexOf("/") + 1);
 }
 
-/** Looks once; answers what doesn't work. */
-export async function lookReady(client: ClusterClient, watched: readonly Watched[]): Promise<NotReady[]> {
+/** Looks once; answers what doesn't work. `isThorough`: for people, with what the pods of a workload say. */
+export async function lookReady(
+  client: ClusterClient,
+  watched: readonly Watched[],
+  isThorough = false,
+): Promise<NotReady[]> {
   const looked = await mapLimited(watched, AT_ONCE, async (one) => {
     const live = await client.get(one.identity, one.version);
     const readiness = live === undefined ? undefined : judge(live, one.condition);
-    return { one, readiness };
+    if (!isThorough || live === undefined || readiness === undefined || readiness.state === "ready")
+      return { one, readiness };
+    const cause = await causeOfWorkload(client, live);
+    return {
+      one,
+      readiness: cause === undefined ? readiness : { ...readiness, why: `${readiness.why}: ${cause}` },
+    };
   });
   return looked.flatMap(({ one: { key, component }, readiness }): NotReady[] => {
     if (readiness === undefined) return [{ key, component, state: "missing", why: "isn't there" }];
@@ -116,7 +127,10 @@ export async function waitReady(
       said.set(key, why);
     }
     const hasFailed = unready.some(({ state }) => state === "failed");
-    if (hasFailed || clock.now() >= until) throw notReady(unready, hasFailed);
+    if (hasFailed || clock.now() >= until) {
+      const last = await lookReady(client, left, true);
+      throw notReady(last.length === 0 ? unready : last, hasFailed);
+    }
     const keys = new Set(unready.map(({ key }) => key));
     left = left.filter(({ key }) => keys.has(key));
     await clock.sleep(Math.min(pause, Math.max(0, until - clock.now())));

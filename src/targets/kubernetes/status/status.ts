@@ -39,7 +39,7 @@ export async function inventoryOf(client: ClusterClient, { platform }: Rendered)
 export async function statusOf(client: ClusterClient, rendered: Rendered): Promise<PlatformStatus> {
   const { platform, environment, state, slipway, at, paused } = await inventoryOf(client, rendered);
   const watched = watchedOf(rendered);
-  const unready = await lookReady(client, watched);
+  const unready = await lookReady(client, watched, true);
   const names = [...new Set(watched.map(({ component }) => component))];
   return {
     platform,

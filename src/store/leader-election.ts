@@ -3,14 +3,16 @@ import type { Leader, LeaderRow } from "./leader.ts";
 
 /** In milliseconds. A leader that was cut off is followed after a lease; one that was killed, after its session's end. */
 const LEASE_MS = 6_000;
+/** While it begins to lead: on a machine that is too busy, reading what is there may keep a renewal waiting. */
+const STARTING_LEASE_MS = 30_000;
 const RENEW_EVERY_MS = 1_000;
 const LOOK_EVERY_MS = 300;
 
 export interface ElectionDeps {
   row: LeaderRow;
   clock: Clock;
-  /** This process leads from now on. Called once: who loses the lead doesn't get it back. */
-  onLead(epoch: number): void;
+  /** This process leads from now on; resolves when it does a leader's work. Called once: who loses the lead doesn't get it back. */
+  onLead(epoch: number): Promise<void>;
   /** Another leads by now. */
   onLost(): void;
   /** The database can't be asked; said once until it can. */
@@ -26,6 +28,7 @@ export class Election {
   #ending = new AbortController();
   #isCandidate = true;
   #epoch: number | undefined;
+  #leaseMs = STARTING_LEASE_MS;
   /** By this process's ticks: until when its lease, or what it knows of another's, is good. */
   #goodUntil = 0;
   #leader: Leader | undefined;
@@ -99,19 +102,20 @@ export class Election {
     this.#leader = undefined;
     if (!this.#isCandidate) return;
     const from = this.#ticks();
-    const epoch = await row.claim(leader, LEASE_MS);
+    const epoch = await row.claim(leader, this.#leaseMs);
     if (epoch === undefined) return;
     this.#epoch = epoch;
-    this.#goodUntil = from + LEASE_MS;
-    onLead(epoch);
+    this.#goodUntil = from + this.#leaseMs;
+    void onLead(epoch).then(() => (this.#leaseMs = LEASE_MS));
   }
 
   /** A lease that has run out is still renewed where nobody has taken it, as after an outage of the database. */
   async #renew(epoch: number): Promise<void> {
     const { row, onLost } = this.#deps;
     const from = this.#ticks();
-    if (await row.renew(epoch, LEASE_MS)) {
-      this.#goodUntil = from + LEASE_MS;
+    const leaseMs = this.#leaseMs;
+    if (await row.renew(epoch, leaseMs)) {
+      this.#goodUntil = from + leaseMs;
       return;
     }
     this.#goodUntil = 0;

@@ -86,7 +86,7 @@ class Member {
     this.#election = new Election({
       row: openLeaderRow({ address: postgres, clock: systemClock, holder: identity, reachedAt: address }),
       clock: systemClock,
-      onLead: (epoch) => void this.#lead(epoch),
+      onLead: (epoch) => this.#lead(epoch),
       onLost: () => this.#lost(),
       log: (error) => logDefect(error, "the election"),
     });

@@ -21,6 +21,11 @@ export function namespaceOf(platform: string, tenant: string = DEFAULT_TENANT): 
   return tenant === DEFAULT_TENANT ? `${platform}-default` : tenant;
 }
 
+/** Whose workloads run there. */
+export function tenantIn(platform: string, namespace: string): string {
+  return namespace === namespaceOf(platform) ? DEFAULT_TENANT : namespace;
+}
+
 /** Name of all objects of a variant: a DNS label that tells services apart whose names differ in case only. */
 export function variantName({ service, version }: VariantRef): string {
   return `${slug(service, 30)}-v${version}`;

@@ -4,6 +4,7 @@ import type { TrafficRule, VariantSpec } from "../../../../src/serving/backend.t
 import type { OutcomeCounter } from "../../../../src/serving/outcomes.ts";
 import { openGatewayServing } from "../../../../src/targets/kubernetes/serving/gateway/gateway-serving.ts";
 import type { GatewayServing } from "../../../../src/targets/kubernetes/serving/gateway/gateway-serving.ts";
+import { isReady } from "../../../../src/targets/kubernetes/serving/pods.ts";
 import { workerToken } from "../../../../src/tenancy/worker-tokens.ts";
 import { linearSoftmax } from "../../../support/onnx.ts";
 import { eventually } from "../../../support/serving-platform.ts";
@@ -166,6 +167,24 @@ it("stops a challenger at once", async () => {
   await backend.stopChallenger("iris", 2);
   expect(await send(12)).toEqual(new Map([[1, 12]]));
   expect(await counted({ epoch: "b!", arm: "champion" })).toBeGreaterThan(0);
+});
+
+it("takes pods that it had given up for a version that is prepared again", async () => {
+  const third = { "slipway.dev/version": "3" };
+  await backend.prepare(spec(3), NEVER);
+  world.cluster.isHoldingOn = true;
+  await backend.remove({ service: "iris", version: 3 });
+  const [before] = world.cluster.pids(third);
+  let release = (): void => undefined;
+  world.cluster.holdUp = new Promise((resolve) => (release = resolve));
+  process.kill(before ?? 0, "SIGKILL");
+  await eventually("its end", () => !world.cluster.find(third).some(isReady));
+  await world.cluster.empty("iris-v3-0");
+  release();
+  await backend.prepare(spec(3), NEVER);
+  expect((await ask({ "x-slipway-variant": "3" })).status).toBe(200);
+  world.cluster.isHoldingOn = false;
+  await backend.remove({ service: "iris", version: 3 });
 });
 
 it("refuses what a gateway can't do", async () => {

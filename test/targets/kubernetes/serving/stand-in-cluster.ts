@@ -32,6 +32,8 @@ export class StandInCluster implements PodSource, Carrier, Replicas {
   readonly commits: string[] = [];
   /** No container that ended is started again before this resolves. */
   holdUp: Promise<void> | undefined;
+  /** What leaves the branch stays for now, as where a GitOps engine is slow. */
+  isHoldingOn = false;
   /** HTTPRoutes that are in force. */
   routes: KubernetesObject[] = [];
   readonly #root: string;
@@ -78,7 +80,8 @@ export class StandInCluster implements PodSource, Carrier, Replicas {
       }
     }
     for (const [key, { pod }] of this.#running)
-      if (pod.metadata.labels?.["slipway.dev/variant"] !== undefined && !wanted.has(key)) void this.end(key);
+      if (!this.isHoldingOn && pod.metadata.labels?.["slipway.dev/variant"] !== undefined && !wanted.has(key))
+        void this.end(key);
     return new Map<string, Cause>();
   }
 
@@ -153,6 +156,11 @@ export class StandInCluster implements PodSource, Carrier, Replicas {
 
   output(key: string): string {
     return this.#running.get(key)?.process.output() ?? "";
+  }
+
+  /** What a pod keeps on its own volume is gone. */
+  async empty(key: string): Promise<void> {
+    await rm(join(this.#root, "cache", key), { recursive: true, force: true });
   }
 
   async end(key: string): Promise<void> {

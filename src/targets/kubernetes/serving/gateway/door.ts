@@ -5,7 +5,7 @@ import type { RuleInForce } from "../../../../serving/router/assign.ts";
 import type { KubernetesServingDeps } from "../deps.ts";
 import { KnownCallers } from "../known-callers.ts";
 import type { Callers } from "../known-callers.ts";
-import { MANAGED_BY, MANAGER, VARIANT_LABEL, variantName } from "../names.ts";
+import { MANAGED_BY, MANAGER, VARIANT_LABEL, tenantIn, variantName } from "../names.ts";
 import { ServeFleet } from "../serve-fleet.ts";
 import type { Member } from "../serve-fleet.ts";
 import type { PodVariant } from "../variant.ts";
@@ -19,7 +19,7 @@ import { isIntervalOver } from "./observed-share.ts";
 
 export interface DoorDeps extends Pick<
   KubernetesServingDeps,
-  "pods" | "portName" | "signal" | "log" | "gone" | "incarnation"
+  "pods" | "portName" | "signal" | "log" | "gone" | "incarnation" | "namespace"
 > {
   clock: Clock;
   /** Shown to the pods of a tenant. */
@@ -47,7 +47,7 @@ export class Door {
     this.#fleet = new ServeFleet({
       ...deps,
       labels: { [MANAGED_BY]: MANAGER },
-      token: (pod) => deps.tokenOf(this.#variant(pod.metadata.labels ?? {})?.tenant ?? ""),
+      token: ({ metadata }) => deps.tokenOf(tenantIn(deps.namespace, metadata.namespace ?? "")),
       welcome: (control, signal, member) => this.#welcome(control, signal, member),
       left: (pod) => this.#keep(this.#counts.leave(pod)),
     });
@@ -175,9 +175,7 @@ export class Door {
   /** All that a process must know before requests come to it; what an earlier leader had begun is brought to its end. */
   async #welcome(control: ServingControl, signal: AbortSignal, member: Member): Promise<void> {
     const callers = await this.#callers.latest(signal);
-    const variant = this.#variant(member.labels);
-    // It is being removed.
-    if (variant === undefined) return;
+    const variant = await this.#known(member, signal);
     await control.admit(callersOf(callers, variant.tenant));
     const { rules } = await control.state();
     const order = Math.max(0, ...rules.map((rule) => rule.order));
@@ -215,6 +213,15 @@ export class Door {
 
   #variant(labels: Readonly<Record<string, string>>): PodVariant | undefined {
     return this.#deps.variants().find((variant) => variantName(variant) === labels[VARIANT_LABEL]);
+  }
+
+  /** It is being removed, and may be made again before its pods are gone: until then they aren't told anything, nor ready. */
+  async #known({ labels }: Member, signal: AbortSignal): Promise<PodVariant> {
+    for (;;) {
+      const variant = this.#variant(labels);
+      if (variant !== undefined) return variant;
+      await this.#deps.clock.sleep(TICK_MS, signal);
+    }
   }
 
   #isOf(service: string, { labels }: Member): boolean {

@@ -21,6 +21,7 @@ import type { Carrier, KubernetesServingDeps } from "../../targets/kubernetes/se
 import { MANAGED_BY, MANAGER, WORKER_SECRET, namespaceOf } from "../../targets/kubernetes/serving/names.ts";
 import { isRoutePath } from "../../targets/kubernetes/serving/gateway/route.ts";
 import { openGatewayServing } from "../../targets/kubernetes/serving/gateway/gateway-serving.ts";
+import { withdrawRoutes } from "../../targets/kubernetes/serving/gateway/withdraw-routes.ts";
 import { readPodLog } from "../../targets/kubernetes/serving/pod-log.ts";
 import { clusterReplicas } from "../../targets/kubernetes/serving/replicas.ts";
 import { SplitCarrier } from "../../targets/kubernetes/serving/split-carrier.ts";
@@ -101,9 +102,14 @@ export async function openServing(
     start() {
       const places = [namespace, ...backend.tenants().map(placeOf)];
       // Until they are known serve goes on with what it was told before.
-      void Promise.all(places.map((place) => pods.follow(place))).then(() => {
-        if (!signal.aborted) backend.start();
-      });
+      void Promise.all(places.map((place) => pods.follow(place)))
+        .then(() => (gateway === undefined ? withdrawRoutes({ branch: serving.branch, client }) : undefined))
+        .catch((error: unknown) =>
+          log(error, "taking away the routes of a gateway that divided traffic before"),
+        )
+        .then(() => {
+          if (!signal.aborted) backend.start();
+        });
       void keep();
     },
   };

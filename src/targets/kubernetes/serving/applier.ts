@@ -1,6 +1,6 @@
 import type { Clock } from "../../../base/clock.ts";
 import type { ClusterClient } from "../cluster/client.ts";
-import { identityKey, identityOf } from "../object.ts";
+import { groupOf, identityKey, identityOf } from "../object.ts";
 import type { KubernetesObject, ObjectIdentity } from "../object.ts";
 import type { Carrier } from "./deps.ts";
 import { objectsIn } from "./branch-state.ts";
@@ -94,7 +94,7 @@ export class Applier implements Carrier {
     const refused = new Map<string, Cause>();
     const wanted = new Map<string, Wanted>();
     for (const [path, said] of files)
-      for (const object of objectsIn(this.#ahead.get(path)?.text ?? said))
+      for (const object of objectsIn(this.#ahead.get(path)?.text ?? said).filter((one) => this.#isMine(one)))
         wanted.set(identityKey(identityOf(object)), { path, object, text: JSON.stringify(object) });
     for (const [key, { path, object, text }] of wanted) {
       if (this.#applied.get(key)?.text === text) continue;
@@ -126,6 +126,10 @@ export class Applier implements Carrier {
     const cause = stranger ?? (await applyByForce(client, object));
     if (cause === undefined) this.#ours.add(key);
     return cause;
+  }
+
+  #isMine({ apiVersion, kind }: KubernetesObject): boolean {
+    return this.#deps.kinds.some((one) => one.kind === kind && one.group === groupOf(apiVersion));
   }
 
   /** Finds what a former leader left behind: it is ours, and is known from now on. */

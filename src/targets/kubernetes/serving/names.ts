@@ -15,6 +15,9 @@ export const WORKER_SECRET = "slipway-worker";
 
 export const FRAMES_PORT = 4620;
 export const HTTP_PORT = 4621;
+export const HTTP_PORT_NAME = "http";
+/** The same port of a pod that asks callers for a token, as those behind a gateway do: no route leads to another pod's. */
+export const DOOR_PORT_NAME = "door";
 
 /** Where a tenant's workloads run: in the namespace of its name. */
 export function namespaceOf(platform: string, tenant: string = DEFAULT_TENANT): string {

@@ -3,8 +3,10 @@ import { ADMIN_PORT, ADMIN_PORT_NAME } from "../components/slipway/roles.ts";
 import type { KubernetesObject } from "../object.ts";
 import { SERVING } from "../tenants/accounts.ts";
 import {
+  DOOR_PORT_NAME,
   FRAMES_PORT,
   HTTP_PORT,
+  HTTP_PORT_NAME,
   MANAGED_BY,
   MANAGER,
   RECORD,
@@ -77,7 +79,7 @@ export function renderVariant(variant: PodVariant, place: VariantPlace): Kuberne
         clusterIP: "None",
         selector: { [VARIANT_LABEL]: name },
         ports: [
-          { name: "http", port: HTTP_PORT, targetPort: "http" },
+          { name: HTTP_PORT_NAME, port: HTTP_PORT, targetPort: httpPortOf(place) },
           { name: "frames", port: FRAMES_PORT, targetPort: "frames" },
         ],
       },
@@ -93,6 +95,10 @@ export function labelsOf(variant: PodVariant): Record<string, string> {
     [SERVICE_LABEL]: serviceLabel(variant.service),
     [VERSION_LABEL]: String(variant.version),
   };
+}
+
+function httpPortOf({ isBehindGateway = false }: Pick<VariantPlace, "isBehindGateway">): string {
+  return isBehindGateway ? DOOR_PORT_NAME : HTTP_PORT_NAME;
 }
 
 /** Without `scaleTarget`: KServe's own default; its autoscaler is an HPA in Standard mode. */
@@ -164,12 +170,13 @@ function serverOf(variant: PodVariant, { url, isBehindGateway = false }: Variant
   const { service, version, tenant, format, digest, cpu = DEFAULT_CPU } = variant;
   const memoryBytes = variant.memoryBytes ?? DEFAULT_MEMORY_BYTES;
   const value = (name: string, text: string | number) => ({ name, value: String(text) });
-  const probe = (path: string) => ({ httpGet: { path, port: "http" } });
+  const http = httpPortOf({ isBehindGateway });
+  const probe = (path: string) => ({ httpGet: { path, port: http } });
   const memory = String(memoryBytes + OVERHEAD_BYTES);
   return {
     args: ["--role=worker"],
     ports: [
-      { name: "http", containerPort: HTTP_PORT },
+      { name: http, containerPort: HTTP_PORT },
       { name: "frames", containerPort: FRAMES_PORT },
       ...(isBehindGateway ? [{ name: ADMIN_PORT_NAME, containerPort: ADMIN_PORT }] : []),
     ],

@@ -71,12 +71,12 @@ export function controlInTenant({ name, services }: Workplace, facts: Partial<Fa
   // The number of pods alone: what runs in them stays Git's to say.
   if (facts.inference === undefined && !isRouted)
     rights.push(["get patch", "apps", "deployments/scale", "end the pods of a variant that nobody asks"]);
-  if (facts.gateway !== undefined && (isRouted || services.length > 0))
+  if (facts.gateway !== undefined)
     rights.push([
-      isRouted ? change : "get list watch patch",
+      isRouted ? change : services.length > 0 ? "get list watch patch delete" : "delete",
       "gateway.networking.k8s.io",
       "httproutes",
-      "set the weights of a rollout",
+      isRouted || services.length > 0 ? "set the weights of a rollout" : "take routes of services away",
     ]);
   const token = localAccess(
     account,

@@ -78,8 +78,15 @@ describe("models, where Argo CD is a component", () => {
       ({ serviceAccount, where }) => serviceAccount.name === account.name && where.includes("team-a"),
     );
     const changed = own.filter(({ verbs }) => verbs.some((verb) => /create|patch|delete/.test(verb)));
-    // How many pods a variant has, between none and one, is no commit.
-    expect([...new Set(changed.map(({ resource }) => resource))]).toEqual(["secrets", "deployments/scale"]);
+    const changes = changed.map(({ resource, verbs }) => `${resource}: ${verbs.join(" ")}`);
+    // The Secret that no file has; how many pods a variant has, between none and one, which is no commit; and routes of a
+    // platform whose gateway divided traffic before.
+    expect([...new Set(changes)]).toEqual([
+      "secrets: create",
+      "deployments/scale: get patch",
+      "httproutes: delete",
+      "secrets: get patch",
+    ]);
     expect(spec("ValidatingAdmissionPolicy").at("matchConditions").items[0]?.at("expression").text).toContain(
       "system:serviceaccount:slipway:slipway-control",
     );

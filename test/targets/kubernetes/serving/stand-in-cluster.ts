@@ -139,7 +139,7 @@ export class StandInCluster implements PodSource, Carrier, Replicas {
       start: async () => {
         running.process = startPod(role, variables);
         void running.process.ended.then((code) => this.#ended(key, running, code, variables));
-        void this.#watch(running, running.process, ports["http"] ?? 0);
+        void this.#watch(running, running.process, ports["door"] ?? ports["http"] ?? 0);
       },
     };
     this.#running.set(key, running);
@@ -187,7 +187,7 @@ export class StandInCluster implements PodSource, Carrier, Replicas {
       key,
       "worker",
       metadata.labels,
-      { frames, http, ...(isDoor ? { admin } : {}) },
+      isDoor ? { frames, door: http, admin } : { frames, http },
       {
         ...Object.fromEntries(given),
         SLIPWAY_HOST: "127.0.0.1",

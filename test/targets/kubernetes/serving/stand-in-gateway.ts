@@ -52,7 +52,7 @@ function pass(
   const rule = rules.find(({ matches }) => matches.some((match) => fits(match, req)));
   const backend = rule && choose(rule);
   if (backend === undefined) return void res.writeHead(rule === undefined ? 404 : 503).end();
-  const [endpoint] = endpointsOf(cluster.find({ "slipway.dev/variant": backend.name }), "http");
+  const [endpoint] = endpointsOf(cluster.find({ "slipway.dev/variant": backend.name }), "door");
   if (endpoint === undefined) return void res.writeHead(503).end("no pod");
   const [host = "", port] = endpoint.split(":");
   const { method, headers, url: path } = req;

@@ -4,8 +4,8 @@ import { shareInForce } from "../../../../serving/router/assign.ts";
 import { fileOf } from "../branch-state.ts";
 import type { Cause } from "../causes.ts";
 import type { KubernetesServingDeps } from "../deps.ts";
-import { namespaceOf } from "../names.ts";
-import { isReady } from "../pods.ts";
+import { DOOR_PORT_NAME, namespaceOf } from "../names.ts";
+import { endpointsOf } from "../pods.ts";
 import { podsOf } from "../pods-ready.ts";
 import type { PodVariant } from "../variant.ts";
 import { renderRoute, routePath } from "./route.ts";
@@ -20,6 +20,8 @@ export interface RoutesDeps extends Pick<KubernetesServingDeps, "branch" | "carr
 /** The HTTPRoutes of services: what they are to say, and how it comes to be so. */
 export class Routes {
   readonly #deps: RoutesDeps;
+  /** Services whose champion's pods were ready for callers: others are left to serve, as before there was a gateway. */
+  readonly #open = new Set<string>();
   /** By service: the weights that the gateway was given last. */
   readonly #weights = new Map<string, string>();
 
@@ -71,14 +73,20 @@ export class Routes {
     };
     if (inForce === undefined || rule === undefined) return route;
     const { champion, challenger } = rule;
+    if (!this.#isOpen(service, champion)) return route;
     if (challenger === undefined) return { ...route, champion };
     // What a gateway would send to nobody's pods it answers itself, and nobody counts that.
     const share = this.#isThere(service, challenger) ? shareInForce(inForce) : 0;
     return { ...route, champion, challenger, share };
   }
 
+  #isOpen(service: string, champion: number): boolean {
+    if (this.#isThere(service, champion)) this.#open.add(service);
+    return this.#open.has(service);
+  }
+
   #isThere(service: string, version: number): boolean {
-    return podsOf(this.#deps.pods, { service, version }).some(isReady);
+    return endpointsOf(podsOf(this.#deps.pods, { service, version }), DOOR_PORT_NAME).length > 0;
   }
 }
 

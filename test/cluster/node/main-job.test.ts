@@ -3,12 +3,16 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually } from "../../e2e/platform.ts";
 import { table } from "../../e2e/verdict.ts";
 import { testCluster, type TestCluster } from "../support/cluster.ts";
+import { environmentUrl } from "../../../src/targets/kubernetes/components/argo-cd/models.ts";
+import { installArgoCd, repositorySecret, type InstalledArgoCd } from "./support/argo-cd.ts";
 import { installArgoWorkflows } from "./support/argo.ts";
 import { Figures, failuresOf, harmOf, memoryOf, seconds, splitBand } from "./support/figures.ts";
 import { Labelling } from "./support/labelling.ts";
 import { tenantNamespace } from "./support/platform-objects.ts";
 import { startClusterPlatform, type ClusterPlatform } from "./support/platform.ts";
-import { testImage } from "./support/pods.ts";
+import { gatewayAddress } from "./support/gateway.ts";
+import { GATEWAY_HOST } from "./support/platform-file.ts";
+import { make, testImage } from "./support/pods.ts";
 import { ClusterService } from "./support/service.ts";
 import { Traffic, type Call } from "./support/traffic.ts";
 
@@ -22,13 +26,18 @@ const SILENCE_MS = 2_000;
 /** For all serve pods to have heard of a promotion. */
 const PROMOTION_MS = 1_000;
 /** What a laptop takes as it is. */
-const SPEC = `serving: { scale: { min: 2, max: 2 }, resources: { cpu: 0.1 } }
+const BY_WEIGHTS = `serving: { scale: { min: 2, max: 2 }, resources: { cpu: 0.1 } }
 rollout:
   steps: [10]
   metrics:
     - { name: errors, worseBy: 5pp }
-    - { name: accuracy, from: labels, worseBy: 10pp, within: 1s }
 `;
+const SPEC = `${BY_WEIGHTS}    - { name: accuracy, from: labels, worseBy: 10pp, within: 1s }
+`;
+
+const ROUTES = `/apis/gateway.networking.k8s.io/v1/namespaces/${tenantNamespace(NAMESPACE)}/httproutes`;
+const FAILS_ON_HALF = table({ size: QUESTIONS / 2 });
+const isFailure = ({ status }: Call): boolean => status !== 200;
 
 interface Pods {
   items: { metadata: { name: string }; spec: { containers: { name: string; image: string }[] } }[];
@@ -36,6 +45,7 @@ interface Pods {
 
 let cluster: TestCluster;
 let argo: { remove: () => Promise<void> };
+let argoCd: InstalledArgoCd;
 let platform: ClusterPlatform;
 let service: ClusterService;
 let traffic: Traffic;
@@ -44,9 +54,13 @@ const figures = new Figures();
 
 beforeAll(async () => {
   cluster = testCluster();
-  argo = await installArgoWorkflows(cluster);
-  platform = await startClusterPlatform(cluster, NAMESPACE);
+  [argo, argoCd] = await Promise.all([installArgoWorkflows(cluster), installArgoCd(cluster)]);
+  const replicas = { control: 2, serve: 2 };
+  platform = await startClusterPlatform(cluster, NAMESPACE, replicas, { hasArgoCd: true, hasGateway: true });
   service = await ClusterService.create(platform, "digits", table(), SPEC);
+  const reader = { name: "argocd", tenant: "default", role: "viewer", scopes: ["git"] };
+  const { token } = await service.call<{ token: string }>("/tokens", reader);
+  await make(cluster, repositorySecret(environmentUrl(`http://slipway.${NAMESPACE}.svc:4600`), token));
 });
 
 afterAll(async () => {
@@ -54,12 +68,15 @@ afterAll(async () => {
   await traffic?.stop();
   figures.print();
   await platform?.remove();
+  await argoCd?.remove();
   await argo?.remove();
   service?.remove();
 });
 
 it("trains what is pushed in pods, and answers with it from others", async () => {
-  traffic = new Traffic({ ...platform, model: "digits", rate: RATE, questions: QUESTIONS });
+  const { token } = platform;
+  const outside = { url: await gatewayAddress(cluster), host: GATEWAY_HOST, token };
+  traffic = new Traffic({ ...outside, model: "digits", rate: RATE, questions: QUESTIONS });
   const pushedAt = Date.now();
   expect(await service.push()).toContain("first champion");
   await service.until("a champion", ({ champion }) => champion?.version === 1);
@@ -74,35 +91,57 @@ it("trains what is pushed in pods, and answers with it from others", async () =>
 });
 
 it("shares as it was told, and promotes without losing a request", async () => {
-  const from = Date.now();
-  await service.change(table({ size: QUESTIONS + 2 }), SPEC);
-  const now = await service.ended(2);
-  expect(now).toMatchObject({ champion: { version: 2 }, rollout: { state: "promoted" } });
-  await answered(({ variant, sentAt }) => variant === "2" && sentAt > lastOf("1") + SILENCE_MS);
-  const [first = 0, last = 0] = [firstOf("2"), lastOf("1")];
-  figures.add("first request of the second version to its last of the first", seconds(last - first));
-  const trial = traffic.since(first + SETTLE_MS).filter(({ sentAt }) => sentAt < last - PROMOTION_MS);
-  const had = trial.filter(({ variant }) => variant === "2").length / trial.length;
-  const [least, most] = splitBand(SHARE, trial.length);
-  const band = `${percent(least)} to ${percent(most)}`;
-  figures.add("split at 10 %", `${percent(had)} of ${trial.length} (99.9 % of fair ones: ${band})`);
-  expect(had).toBeGreaterThan(least);
-  expect(had).toBeLessThan(most);
-  figures.add("failed during canary and promotion", failuresOf(traffic.since(from)));
-  expect(failuresOf(traffic.since(from))).toMatch(/^0 of/);
+  await promotes("router", { version: 2, champion: 1, spec: SPEC });
 });
 
 it("takes out a version that fails on half of its inputs", async () => {
-  await takesOut("errors", 3, table({ size: QUESTIONS / 2 }), ({ status }) => status !== 200);
+  await takesOut("errors", { version: 3, champion: 2, spec: SPEC }, FAILS_ON_HALF, isFailure);
 });
 
 it("takes out a version that is wrong by its labels", async () => {
   const wrong = ({ question, value }: Call): boolean => value !== question * 10;
-  await takesOut("labels", 4, table({ step: 11 }), wrong);
+  await takesOut("labels", { version: 4, champion: 2, spec: SPEC }, table({ step: 11 }), wrong);
   const memory = await memoryOf(cluster, [NAMESPACE, tenantNamespace(NAMESPACE)]);
   for (const { pod, workingSet, rss } of memory) {
     figures.add("memory", `${pod}: ${workingSet.toFixed(0)} MiB working set, ${rss.toFixed(0)} MiB rss`);
   }
+});
+
+it("turns to the gateway's weights without losing a request", async () => {
+  await labelling.stop();
+  const from = Date.now();
+  platform.change({ routing: "gateway" });
+  await platform.json("apply");
+  await platform.ready();
+  await eventually("the service's route", async () => {
+    const routes = await cluster.get<{ items: object[] }>(ROUTES);
+    return routes?.items.length === 1 ? true : undefined;
+  });
+  await sleep(SILENCE_MS);
+  figures.add("failed when the gateway took over", failuresOf(traffic.since(from)));
+  expect(failuresOf(traffic.since(from))).toMatch(/^0 of/);
+});
+
+it("shares by the gateway's weights as it was told, and promotes without losing a request", async () => {
+  await promotes("gateway", { version: 5, champion: 2, spec: BY_WEIGHTS });
+});
+
+it("takes out of the gateway a version that fails on half of its inputs", async () => {
+  await takesOut("errors, gateway", { version: 6, champion: 5, spec: BY_WEIGHTS }, FAILS_ON_HALF, isFailure);
+});
+
+it("turns back to serve without losing a request", async () => {
+  const from = Date.now();
+  platform.change({ routing: "router" });
+  await platform.json("apply");
+  await platform.ready();
+  await eventually("no route of a service", async () => {
+    const routes = await cluster.get<{ items: object[] }>(ROUTES);
+    return routes?.items.length === 0 ? true : undefined;
+  });
+  await sleep(SILENCE_MS);
+  figures.add("failed when serve took over again", failuresOf(traffic.since(from)));
+  expect(failuresOf(traffic.since(from))).toMatch(/^0 of/);
 });
 
 /** Waits for a request that went so, and answers the first such. */
@@ -137,16 +176,43 @@ async function containers(): Promise<string[]> {
     });
 }
 
+interface Trial {
+  version: number;
+  champion: number;
+  spec: string;
+}
+
+async function promotes(how: string, { version, champion, spec }: Trial): Promise<void> {
+  const from = Date.now();
+  const [next, before] = [String(version), String(champion)];
+  await service.change(table({ size: QUESTIONS + version }), spec);
+  const now = await service.ended(version);
+  expect(now).toMatchObject({ champion: { version }, rollout: { state: "promoted" } });
+  await answered(({ variant, sentAt }) => variant === next && sentAt > lastOf(before) + SILENCE_MS);
+  const calls = traffic.since(from);
+  const [first, last] = [firstOf(next), lastOf(before)];
+  figures.add(`${how}: first request of a version to the last of the one before`, seconds(last - first));
+  const trial = calls.filter(({ sentAt }) => sentAt >= first + SETTLE_MS && sentAt < last - PROMOTION_MS);
+  const had = trial.filter(({ variant }) => variant === next).length / trial.length;
+  const [least, most] = splitBand(SHARE, trial.length);
+  const band = `${percent(least)} to ${percent(most)}`;
+  figures.add(`${how}: split at 10 %`, `${percent(had)} of ${trial.length} (99.9 % of fair ones: ${band})`);
+  expect(had).toBeGreaterThan(least);
+  expect(had).toBeLessThan(most);
+  figures.add(`${how}: failed during canary and promotion`, failuresOf(calls));
+  expect(failuresOf(calls)).toMatch(/^0 of/);
+}
+
 async function takesOut(
   what: string,
-  version: number,
+  { version, champion, spec }: Trial,
   model: ReturnType<typeof table>,
   isBad: (call: Call) => boolean,
 ): Promise<void> {
   const from = Date.now();
-  await service.change(model, SPEC);
+  await service.change(model, spec);
   const now = await service.ended(version);
-  expect(now).toMatchObject({ champion: { version: 2 }, rollout: { version, state: "rolledback" } });
+  expect(now).toMatchObject({ champion: { version: champion }, rollout: { version, state: "rolledback" } });
   await sleep(SILENCE_MS);
   const harm = harmOf(traffic.since(from), String(version), isBad);
   figures.add(`${what}: first bad answer to zero traffic`, seconds(harm.ms));

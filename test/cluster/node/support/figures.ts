@@ -1,12 +1,13 @@
 import type { TestCluster } from "../../support/cluster.ts";
 import type { Call } from "./traffic.ts";
 
-/** What a test measured, told in one table at its end. */
+/** What a test measured: each figure as it comes, for whoever waits, and all in one table at its end. */
 export class Figures {
   readonly #rows: [what: string, figure: string][] = [];
 
   add(what: string, figure: string): void {
     this.#rows.push([what, figure]);
+    process.stdout.write(`${new Date().toISOString()} ${what}: ${figure}\n`);
   }
 
   print(): void {

@@ -1,14 +1,48 @@
+import { spawnSync } from "node:child_process";
+import { cpSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { KubernetesObject } from "../../../../src/targets/kubernetes/object.ts";
 import { traefik, TRAEFIK } from "../../../../src/targets/kubernetes/components/gateway/traefik.ts";
+import { VERSIONS } from "../../../../src/targets/kubernetes/versions.ts";
 import type { TestCluster } from "../../support/cluster.ts";
 import { definitions, installDefinitions, removeDefinitions } from "../../support/definitions.ts";
 import { removeNamespaces } from "../../support/objects.ts";
+import { testNode } from "./node.ts";
 import { becomes, make } from "./pods.ts";
 
 const API = "gateway.networking.k8s.io";
 const NAME = "platform";
 /** Traefik serves a listener on an entry point of the same port. */
 const LISTENER = { name: "http", protocol: "HTTP", port: TRAEFIK.ports.http };
+
+const CHARTS = new URL("../../../../examples/platforms/charts", import.meta.url);
+const BUILT = "slipway.local/traefik:test";
+
+/**
+ * What a platform's component `gateway` takes: the definitions beside its file, as `platform lock` keeps them, and an image by
+ * the name that the component gives it.
+ */
+export function haveGatewayIn(folder: string): void {
+  cpSync(fileURLToPath(CHARTS), join(folder, "charts"), {
+    recursive: true,
+    filter: (path) => path.endsWith("charts") || path.includes("/gateway-api-"),
+  });
+  const { ctr, socket } = testNode();
+  const locked = VERSIONS.find(({ row }) => row === "traefik");
+  if (ctr === undefined || socket === undefined || locked === undefined)
+    throw new Error("there is no node to give Traefik's image to: npm run test:cluster");
+  const tag = ["-a", socket, "-n", "k8s.io", "images", "tag", "--force", BUILT];
+  const { status, stderr } = spawnSync(ctr, [...tag, `${locked.source}:${locked.version}`]);
+  if (status !== 0) throw new Error(`Traefik's image: ${stderr.toString().slice(-500)}`);
+}
+
+/** Where this machine reaches the gateway, past its Service. */
+export async function gatewayAddress(cluster: TestCluster): Promise<string> {
+  const path = `/api/v1/namespaces/${TRAEFIK.namespace}/services/traefik`;
+  const service = await cluster.get<{ spec: { clusterIP: string } }>(path);
+  return `http://${service?.spec.clusterIP ?? ""}`;
+}
 
 /** A real gateway: the Gateway API, Traefik as the platform's component renders it, and one Gateway. */
 export interface InstalledGateway {
@@ -62,14 +96,11 @@ export async function installGateway(cluster: TestCluster, hostname: string): Pr
     ({ status }) =>
       status?.conditions?.some((one) => one.type === "Programmed" && one.status === "True") === true,
   );
-  const service = await cluster.get<{ spec: { clusterIP: string } }>(
-    `/api/v1/namespaces/${namespace}/services/traefik`,
-  );
   return {
     name: NAME,
     namespace,
     listener: LISTENER.name,
-    url: new URL(`http://${service?.spec.clusterIP ?? ""}`),
+    url: new URL(await gatewayAddress(cluster)),
     async remove() {
       await removeNamespaces(cluster, [namespace]);
       for (const { kind, metadata } of objects)

@@ -20,6 +20,9 @@ export interface PlatformChoice {
   kubernetes: string;
   /** Argo CD, which the cluster has, carries out which models run. */
   hasArgoCd?: true;
+  /** Traefik as a component, and so a way in that isn't the test's own. */
+  hasGateway?: true;
+  routing?: "router" | "gateway";
   /** Beside the default one. */
   tenants?: PlatformInput["tenants"];
 }
@@ -27,6 +30,9 @@ export interface PlatformChoice {
 /** Where the tests' Argo CD is. */
 export const ARGO_CD = "argocd";
 export const BUCKET = "slipway-test";
+const DOMAIN = "ml.example.com";
+/** By which callers know the platform at its gateway. */
+export const GATEWAY_HOST = `slipway.${DOMAIN}`;
 
 /** The text of its platform.yaml. */
 export function platformFile(choice: PlatformChoice): string {
@@ -39,7 +45,7 @@ export function platformFile(choice: PlatformChoice): string {
     name: namespace,
     namespace,
     kubernetes: { version: kubernetes },
-    domain: "ml.example.com",
+    domain: DOMAIN,
     images: { slipway: image },
     given: {
       ...(choice.hasArgoCd && { namespaces: [ARGO_CD] }),
@@ -64,9 +70,11 @@ export function platformFile(choice: PlatformChoice): string {
         network: `${host}/32`,
       },
       argoWorkflows: { installed: {} },
+      ...(choice.hasGateway && { gateway: { replicas: 1, service: "ClusterIP" } }),
       ...(choice.hasArgoCd && { argoCd: { installed: {} } }),
       slipway: {
         url,
+        ...(choice.routing && { routing: choice.routing }),
         replicas: replicas.control,
         control: { storage: "1Gi", ...(memory && { memory: memory.control }) },
         serve: { min: replicas.serve, max: replicas.serve, ...(memory && { memory: memory.serve }) },

@@ -7,6 +7,8 @@ import { startPostgres } from "../../../support/postgres.ts";
 import { startS3 } from "../../../support/s3.ts";
 import type { TestCluster } from "../../support/cluster.ts";
 import { slipway, slipwayJson, type Ran } from "../../support/command.ts";
+import { TRAEFIK } from "../../../../src/targets/kubernetes/components/gateway/traefik.ts";
+import { haveGatewayIn } from "./gateway.ts";
 import { removeNamespaces } from "../../support/objects.ts";
 import { platformFile, type PlatformChoice } from "./platform-file.ts";
 import { door, givenObjects, tenantNamespace } from "./platform-objects.ts";
@@ -43,7 +45,7 @@ export async function startClusterPlatform(
   cluster: TestCluster,
   namespace: string,
   replicas = { control: 2, serve: 2 },
-  more: Pick<PlatformChoice, "hasArgoCd" | "tenants"> = {},
+  more: Pick<PlatformChoice, "hasArgoCd" | "hasGateway" | "tenants"> = {},
 ): Promise<ClusterPlatform> {
   const host = hostAddress();
   const [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
@@ -56,7 +58,8 @@ export async function startClusterPlatform(
   const command = (args: readonly string[]): string[] => ["platform", ...args, "-f", file];
   const remove = async (): Promise<void> => {
     const tenants = (more.tenants ?? []).map(({ name }) => name);
-    await removeNamespaces(cluster, [...tenants, tenantNamespace(namespace), namespace]);
+    const made = [...tenants, tenantNamespace(namespace), ...(more.hasGateway ? [TRAEFIK.namespace] : [])];
+    await removeNamespaces(cluster, [...made, namespace]);
     await Promise.all([database.close(), store.close()]);
     await Promise.all([postgres.stop(), s3.close()]);
     rmSync(folder, { recursive: true, force: true });
@@ -103,6 +106,7 @@ export async function startClusterPlatform(
       ready: () => ready(cluster, choice),
       remove,
     };
+    if (more.hasGateway) haveGatewayIn(folder);
     platform.change({});
     await platform.json("apply");
     await platform.ready();

@@ -21,6 +21,8 @@ export interface Call {
 
 interface TrafficOptions {
   url: string;
+  /** By which the platform is known there; default: its address. */
+  host?: string;
   model: string;
   token: string;
   /** Requests per second, whether or not answers keep up. */
@@ -96,13 +98,14 @@ export class Traffic {
     id: string,
     agent?: Agent,
   ): Promise<Pick<Call, "status" | "failure" | "isReused" | "variant" | "value">> {
-    const { url, model, token } = this.#options;
+    const { url, host, model, token } = this.#options;
     const inputs = [{ name: "index", shape: [1], datatype: "INT64", data: [question] }];
     const body = JSON.stringify({ inputs });
     const asked = request(`${url}/v2/models/${model}/infer`, {
       method: "POST",
       agent: agent ?? false,
       headers: {
+        ...(host === undefined ? {} : { host }),
         authorization: `Bearer ${token}`,
         "content-type": "application/json",
         "content-length": Buffer.byteLength(body),

@@ -1,5 +1,6 @@
 import type { Clock } from "../../../base/clock.ts";
 import type { AdminCalls, VariantDemand } from "../../../serving/admin/calls.ts";
+import type { VariantRef } from "../../../serving/backend.ts";
 import type { RuleBook } from "../../../serving/router/rule-book.ts";
 import { namespaceOf, variantName } from "./names.ts";
 import { isLeaving, isReady } from "./pods.ts";
@@ -72,6 +73,7 @@ export class ScaleToZero {
       if (this.#sleepers().length > 0) {
         for (const member of this.#deps.members())
           if (!this.#listening.has(member)) void this.#listen(member);
+        for (const variant of this.#sleepers()) if (this.#isInTrial(variant)) this.#wake(variant);
         await this.#endIdle(replicas).catch((error: unknown) => log(error, "ending pods that nobody asks"));
       }
       await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
@@ -93,9 +95,9 @@ export class ScaleToZero {
     this.#listening.delete(member);
   }
 
-  #wake(said: VariantDemand): void {
+  #wake(ref: VariantRef): void {
     const { clock, log, pods } = this.#deps;
-    const variant = this.#sleepers().find((one) => variantKey(one) === variantKey(said));
+    const variant = this.#sleepers().find((one) => variantKey(one) === variantKey(ref));
     if (variant === undefined || this.#isWaking(variant)) return;
     this.#waking.set(variantKey(variant), clock.now() + WAKING_MS);
     // They begin, or serve pods will be told of them.
@@ -119,14 +121,19 @@ export class ScaleToZero {
     }
   }
 
-  /** Its pods answer and nothing but requests needs them: one that begins is waited for, and in a trial a cold start would count. */
+  /** Its pods answer and nothing but requests needs them: one that begins is waited for. */
   #mayBeIdle(variant: PodVariant): boolean {
     const { pods, rules } = this.#deps;
     const own = podsOf(pods, variant).filter((pod) => !isLeaving(pod));
     if (own.length === 0 || !own.every(isReady)) return false;
-    const { rule, stopped } = rules.find(variant.service) ?? { stopped: false };
-    const isTrial = rule?.challenger !== undefined && !stopped;
-    return rules.names(variant.service, variant.version) && !isTrial;
+    return rules.names(variant.service, variant.version) && !this.#isInTrial(variant);
+  }
+
+  /** Its pods stay, and it is given one: a cold start would count in the trial. */
+  #isInTrial({ service, version }: PodVariant): boolean {
+    const { rules } = this.#deps;
+    const { rule, stopped } = rules.find(service) ?? { stopped: false };
+    return rule?.challenger !== undefined && !stopped && rules.names(service, version);
   }
 
   #sleepers(): PodVariant[] {

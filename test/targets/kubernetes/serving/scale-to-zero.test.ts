@@ -87,7 +87,8 @@ it("lets nobody wait beyond the service's own deadline", async () => {
   await eventually("a pod", () => pods(1).length === 1);
 });
 
-it("keeps both versions of a trial, and lets them go when it has ended", async () => {
+it("gives both versions of a trial a pod and keeps it, and lets them go when it has ended", async () => {
+  await none(1);
   await backend.prepare(spec(2), NEVER);
   await backend.route(rule({ commit: "d", order: 4, challenger: 2, share: 0.5 }));
   await eventually("both", async () => {

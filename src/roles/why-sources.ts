@@ -7,6 +7,7 @@ import { ofTenant } from "../rollout/service-owners.ts";
 import type { Rollout } from "../rollout/state.ts";
 import type { ServingBackend } from "../serving/backend.ts";
 import type { Database, ReadTx } from "../store/database.ts";
+import { within } from "../base/within.ts";
 import type { WhyRollout, WhySources } from "../why/sources.ts";
 
 export interface WhySourcesDeps {
@@ -20,7 +21,7 @@ export interface WhySourcesDeps {
 
 type RequestSources = Pick<WhySources, "request" | "origin">;
 
-/** Longest that reading a finished step's log may take, in milliseconds. */
+/** Longest that reading a log, or asking for pods, may take, in milliseconds: the rest is told without it. */
 const LOG_MS = 5_000;
 /** Events of one subject among which the newest are looked for. */
 const EVENTS_READ = 1_000;
@@ -107,10 +108,12 @@ function tenantSources(deps: WhySourcesDeps, tenant: string): WhySources {
       }
       return kept;
     },
-    variantLog: (model, version, lines) => backend.logs({ service: model, version }, lines).catch(() => []),
+    variantLog: async (model, version, lines) =>
+      (await within(backend.logs({ service: model, version }, lines), LOG_MS)) ?? [],
     variantPods: async (model, version, lines) =>
-      (await backend.pods?.({ service: model, version }, lines).catch(() => undefined)) ?? [],
-    stepPods: (pipelineRunId, step, lines) => pipelines.pods(pipelineRunId, step, lines).catch(() => []),
+      (backend.pods && (await within(backend.pods({ service: model, version }, lines), LOG_MS))) ?? [],
+    stepPods: async (pipelineRunId, step, lines) =>
+      (await within(pipelines.pods(pipelineRunId, step, lines), LOG_MS)) ?? [],
   };
 }
 

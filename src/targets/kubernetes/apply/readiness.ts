@@ -78,11 +78,13 @@ export function readinessOf(live: KubernetesObject, condition?: string): Readine
     const known = byKind(kind, spec, status);
     if (known !== undefined) return known;
   }
-  const wanted =
-    condition === undefined || condition === "rolledOut"
-      ? (CONDITIONS[kind] ?? (SAYS_READY.has(kind) ? "Ready" : undefined))
-      : condition;
+  const wanted = condition === undefined || condition === "rolledOut" ? usualCondition(kind) : condition;
   return wanted === undefined ? READY : byCondition(status, wanted, generation);
+}
+
+/** By which a kind, as in `Gateway.gateway.networking.k8s.io`, says that it works; undefined: by nothing. */
+export function usualCondition(kind: string): string | undefined {
+  return CONDITIONS[kind] ?? (SAYS_READY.has(kind) ? "Ready" : undefined);
 }
 
 function byKind(kind: string, spec: Spec, status: Status): Readiness | undefined {
@@ -154,5 +156,8 @@ function byCondition({ conditions = [] }: Status, type: string, generation: numb
   if (found.observedGeneration !== undefined && found.observedGeneration < generation)
     return waiting("its controller hasn't seen the change yet");
   if (found.status === "True") return READY;
+  // What a definition of the Gateway API says until somebody has looked at the object.
+  if (found.message === "Waiting for controller")
+    return waiting(`isn't ${type.toLowerCase()}: no controller has taken it yet (NO_CONTROLLER)`);
   return waiting(found.message || found.reason || `${type} is ${found.status}`);
 }

@@ -8,7 +8,7 @@ import type { KubernetesObject, ObjectIdentity } from "../object.ts";
 import type { Rendered } from "../render/rendered.ts";
 import { causeOfWorkload } from "../status/workload-cause.ts";
 import type { Report } from "./progress.ts";
-import { readinessOf } from "./readiness.ts";
+import { readinessOf, usualCondition } from "./readiness.ts";
 import type { Readiness } from "./readiness.ts";
 
 /** An object, and by what it says that it works. */
@@ -43,7 +43,8 @@ export function watchedOf({ objects, health }: Rendered): Watched[] {
     const identity = identityOfCheck(check);
     const key = identityKey(identity);
     // The rule of its kind says the same.
-    if (check.condition === "rolledOut" && found.has(key)) continue;
+    const usual = ["rolledOut", usualCondition(`${identity.kind}.${identity.group}`)];
+    if (usual.includes(check.condition) && found.has(key)) continue;
     found.set(`${key}#${check.condition}`, {
       key,
       identity,

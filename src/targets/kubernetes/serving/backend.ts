@@ -40,7 +40,7 @@ import { ServeFleet, nobody } from "./serve-fleet.ts";
 import { specOf, variantKey, variantOf } from "./variant.ts";
 import type { PodVariant } from "./variant.ts";
 import { VariantHealth } from "./variant-health.ts";
-import { within } from "./within.ts";
+import { within } from "../../../base/within.ts";
 
 const TELL_MS = 5_000;
 const OUTCOMES_MS = 3_000;

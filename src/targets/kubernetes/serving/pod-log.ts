@@ -56,17 +56,22 @@ async function readLines(
   return all;
 }
 
-/** The last lines of several pods, each with its pod's name where there is more than one. */
+/**
+ * The last lines of several pods, each with its pod's name where there is more than one. Of a pod whose log can't be read that is
+ * said, unless it is the same with all.
+ */
 export async function joinedLogs(
   pods: readonly Pod[],
   lines: number,
   read: (pod: Pod, lines: number) => Promise<string[]>,
 ): Promise<string[]> {
-  const all = await Promise.all(
-    pods.map(async (pod) => {
-      const own = await read(pod, lines);
-      return pods.length === 1 ? own : own.map((line) => `${pod.metadata.name}: ${line}`);
-    }),
-  );
-  return all.flat().slice(-lines);
+  const all = await Promise.allSettled(pods.map((pod) => read(pod, lines)));
+  const [first] = all;
+  if (first?.status === "rejected" && all.every(({ status }) => status === "rejected")) throw first.reason;
+  return all
+    .flatMap((one, index) => {
+      const own = one.status === "fulfilled" ? one.value : [`(its log can't be read: ${String(one.reason)})`];
+      return pods.length === 1 ? own : own.map((line) => `${pods[index]?.metadata.name}: ${line}`);
+    })
+    .slice(-lines);
 }

@@ -14,7 +14,7 @@ import type { PodsReadyDeps } from "./pods-ready.ts";
 import { fewestPods, variantKey } from "./variant.ts";
 import type { PodVariant } from "./variant.ts";
 import { variantStateOf } from "./variant-state.ts";
-import { within } from "./within.ts";
+import { within } from "../../../base/within.ts";
 
 type HealthDeps = Pick<
   KubernetesServingDeps,
@@ -29,6 +29,7 @@ const EVENTS_MS = 5_000;
 /** Pods of a variant that are told of: the others most likely say the same. */
 const TOLD = 2;
 const LAST_LINES = 20;
+const READ_MS = 4_000;
 /** What is said of pods that are about to be taken away holds nothing up. */
 const LAST_WORDS_MS = 3_000;
 
@@ -93,10 +94,13 @@ export class VariantHealth {
     if (staying.length === 0 && kept.length > 0) return kept;
     const told = (staying.length === 0 ? pods : staying.filter((pod) => !isReady(pod))).slice(0, TOLD);
     const { events, podLog } = this.#deps;
+    // A node that is away answers late, or never.
     const deps = {
-      log: podLog,
+      log: async (pod: Pod, most: number) => (await within(podLog(pod, most), READ_MS)) ?? [],
       events: async ({ metadata: { namespace = "", name } }: Pod) =>
-        (await events(namespace)).filter(({ involvedObject }) => involvedObject.name === name),
+        ((await within(events(namespace), READ_MS)) ?? []).filter(
+          ({ involvedObject }) => involvedObject.name === name,
+        ),
     };
     return Promise.all(told.map((pod) => reportPod(pod, deps, lines)));
   }

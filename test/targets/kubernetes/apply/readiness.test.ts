@@ -73,3 +73,22 @@ test("a Job is ready when it is complete, and failed when it failed", () => {
   expect(readinessOf(job("Complete"))).toEqual({ state: "ready" });
   expect(readinessOf(job("Failed"))).toEqual({ state: "failed", why: "m" });
 });
+
+test("a Gateway that nobody serves says so", () => {
+  const conditions = ["Accepted", "Programmed"].map((type) => ({
+    type,
+    status: "Unknown",
+    reason: "Pending",
+    message: "Waiting for controller",
+  }));
+  const gateway = {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "Gateway",
+    metadata: { name: "platform", namespace: "gateway", generation: 1 },
+    status: { conditions },
+  };
+  expect(readinessOf(gateway)).toEqual({
+    state: "waiting",
+    why: "isn't programmed: no controller has taken it yet (NO_CONTROLLER)",
+  });
+});

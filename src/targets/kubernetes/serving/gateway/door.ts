@@ -9,7 +9,7 @@ import { MANAGED_BY, MANAGER, VARIANT_LABEL, tenantIn, variantName } from "../na
 import { ServeFleet } from "../serve-fleet.ts";
 import type { Member } from "../serve-fleet.ts";
 import type { PodVariant } from "../variant.ts";
-import { within } from "../within.ts";
+import { within } from "../../../../base/within.ts";
 import { callersOf, ruleOf } from "./door-rule.ts";
 import { DoorCounts } from "./door-counts.ts";
 import { Division } from "./division.ts";

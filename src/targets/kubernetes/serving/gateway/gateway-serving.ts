@@ -9,7 +9,7 @@ import { openKubernetesServing } from "../backend.ts";
 import type { KubernetesServing } from "../backend.ts";
 import type { KubernetesServingDeps } from "../deps.ts";
 import { mergeFigures } from "../merge-figures.ts";
-import { within } from "../within.ts";
+import { within } from "../../../../base/within.ts";
 import { Door } from "./door.ts";
 import { withoutShare } from "./door-counts.ts";
 import { createGatewayClient } from "./gateway-client.ts";

@@ -16,8 +16,8 @@ import { Applier } from "../../targets/kubernetes/serving/applier.ts";
 import { ArgoCdCarrier } from "../../targets/kubernetes/serving/argo-cd/carrier.ts";
 import type { ArgoCdCarrierDeps } from "../../targets/kubernetes/serving/argo-cd/carrier.ts";
 import { openKubernetesServing } from "../../targets/kubernetes/serving/backend.ts";
-import type { ClusterEvent } from "../../targets/kubernetes/serving/causes.ts";
 import type { Carrier, KubernetesServingDeps } from "../../targets/kubernetes/serving/deps.ts";
+import { eventsIn } from "../../targets/kubernetes/serving/events.ts";
 import { MANAGED_BY, MANAGER, WORKER_SECRET, namespaceOf } from "../../targets/kubernetes/serving/names.ts";
 import { isRoutePath } from "../../targets/kubernetes/serving/gateway/route.ts";
 import { openGatewayServing } from "../../targets/kubernetes/serving/gateway/gateway-serving.ts";
@@ -83,8 +83,7 @@ export async function openServing(
       await ensureSecret(client, placeOf(tenant), workerToken(config.internalToken, tenant));
       await pods.follow(placeOf(tenant));
     },
-    events: async (place) =>
-      (await client.listKind("v1", "Event", { namespace: place })) as unknown as ClusterEvent[],
+    events: (place) => eventsIn(client, place, isKserve),
     podLog: (pod, lines) => readPodLog(open, pod, lines),
     incarnation: ids.sortable("sum"),
   };

@@ -4,8 +4,8 @@ import { groupOf, identityKey, identityOf } from "../object.ts";
 import type { KubernetesObject, ObjectIdentity } from "../object.ts";
 import type { Carrier } from "./deps.ts";
 import { objectsIn } from "./branch-state.ts";
-import { applyByForce } from "./apply-by-force.ts";
 import type { Cause } from "./causes.ts";
+import { applyWithPods } from "./first-pods.ts";
 import { MANAGED_BY, MANAGER } from "./names.ts";
 import { strangerOf } from "./stranger.ts";
 import type { CarriedKind } from "./variant-kinds.ts";
@@ -23,6 +23,8 @@ interface Wanted {
   path: string;
   object: KubernetesObject;
   text: string;
+  /** All of its file. */
+  beside: readonly KubernetesObject[];
 }
 
 /** Whatever somebody changed by hand is put back within this. */
@@ -59,7 +61,7 @@ export class Applier implements Carrier {
   async first(path: string, text: string): Promise<Cause | undefined> {
     this.#ahead.set(path, { text, before: this.#latest?.files.get(path) });
     const objects = objectsIn(text);
-    const causes = await Promise.all(objects.map((object) => this.#put(object)));
+    const causes = await Promise.all(objects.map((object) => this.#put(object, objects)));
     for (const object of objects) this.#applied.delete(identityKey(identityOf(object)));
     const { commit, files } = this.#latest ?? {};
     if (commit !== undefined && files !== undefined)
@@ -93,15 +95,17 @@ export class Applier implements Carrier {
   async #apply(files: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Cause>> {
     const refused = new Map<string, Cause>();
     const wanted = new Map<string, Wanted>();
-    for (const [path, said] of files)
-      for (const object of objectsIn(this.#ahead.get(path)?.text ?? said).filter((one) => this.#isMine(one)))
-        wanted.set(identityKey(identityOf(object)), { path, object, text: JSON.stringify(object) });
-    for (const [key, { path, object, text }] of wanted) {
+    for (const [path, said] of files) {
+      const beside = objectsIn(this.#ahead.get(path)?.text ?? said);
+      for (const object of beside.filter((one) => this.#isMine(one)))
+        wanted.set(identityKey(identityOf(object)), { path, object, text: JSON.stringify(object), beside });
+    }
+    for (const [key, { path, object, text, beside }] of wanted) {
       if (this.#applied.get(key)?.text === text) continue;
       // Said to come first while this was under way.
       const ahead = this.#ahead.get(path);
       if (ahead !== undefined && !objectsIn(ahead.text).some((one) => JSON.stringify(one) === text)) continue;
-      const cause = await this.#put(object);
+      const cause = await this.#put(object, beside);
       if (cause === undefined) this.#applied.set(key, { identity: identityOf(object), text });
       else refused.set(path, cause);
     }
@@ -119,11 +123,11 @@ export class Applier implements Carrier {
   }
 
   /** Answers why it can't be. */
-  async #put(object: KubernetesObject): Promise<Cause | undefined> {
+  async #put(object: KubernetesObject, beside: readonly KubernetesObject[]): Promise<Cause | undefined> {
     const { client } = this.#deps;
     const key = identityKey(identityOf(object));
     const stranger = this.#ours.has(key) ? undefined : await strangerOf(client, object);
-    const cause = stranger ?? (await applyByForce(client, object));
+    const cause = stranger ?? (await applyWithPods(client, object, beside));
     if (cause === undefined) this.#ours.add(key);
     return cause;
   }
@@ -139,6 +143,8 @@ export class Applier implements Carrier {
       const apiVersion = group === "" ? version : `${group}/${version}`;
       const selection = { namespace, labelSelector: `${MANAGED_BY}=${MANAGER}` };
       for (const found of await this.#deps.client.listKind(apiVersion, kind, selection)) {
+        // What KServe makes of an InferenceService bears its labels, and goes with it.
+        if (isMadeOfAnother(found)) continue;
         const identity = identityOf(found);
         const key = identityKey(identity);
         this.#ours.add(key);
@@ -147,4 +153,9 @@ export class Applier implements Carrier {
     }
     this.#swept.add(namespace);
   }
+}
+
+function isMadeOfAnother({ metadata }: KubernetesObject): boolean {
+  const owners = (metadata["ownerReferences"] ?? []) as { controller?: boolean }[];
+  return owners.some(({ controller }) => controller === true);
 }

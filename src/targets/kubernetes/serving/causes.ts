@@ -3,6 +3,7 @@ import type { ErrorBody } from "../../../http/errors.ts";
 import { isBeyondQuota } from "../quota-words.ts";
 import { isReady, lastEnd } from "./pods.ts";
 import type { Pod } from "./pods.ts";
+import { KSERVE_KIND } from "./variant-kinds.ts";
 
 /** Why a variant isn't ready, as `why` names it. */
 export type CauseCode =
@@ -25,6 +26,8 @@ export interface Cause {
   isFinal: boolean;
   /** It says something about the version itself, not about the cluster. */
   error?: ErrorBody;
+  /** What to do, where that isn't what is done mostly. */
+  hint?: string;
 }
 
 /** As much of an Event (core/v1) as is looked at. */
@@ -61,7 +64,8 @@ export function causeOf(
   if (pods.filter(isReady).length >= wanted) return undefined;
   const ofPods = pods.filter((pod) => !isReady(pod)).flatMap((pod) => causeOfPod(pod, events) ?? []);
   const [telling] = ofPods.toSorted((a, b) => Number(b.isFinal) - Number(a.isFinal));
-  return telling ?? causeOfNone(pods, events) ?? starting(pods.length, wanted);
+  const none = pods.length === 0 ? causeOfService(events) : undefined;
+  return telling ?? causeOfNone(pods, events) ?? none ?? starting(pods.length, wanted);
 }
 
 function causeOfPod(pod: Pod, events: readonly ClusterEvent[]): Cause | undefined {
@@ -137,9 +141,23 @@ function causeOfNone(pods: readonly Pod[], events: readonly ClusterEvent[]): Cau
   return { code: codeOfRefusal(said), message, isFinal: isBeyondQuota(said) };
 }
 
-/** An object that the API server, or a webhook of the cluster, doesn't take. */
+/** Pods that KServe doesn't make: said of the InferenceService. What it only has to try again is said that way too. */
+function causeOfService(events: readonly ClusterEvent[]): Cause | undefined {
+  const own = events.filter(({ type, involvedObject, message = "" }) => {
+    return type === "Warning" && involvedObject.kind === KSERVE_KIND.kind && message !== "";
+  });
+  const said = own.at(-1)?.message;
+  if (said === undefined) return undefined;
+  return { code: codeOfRefusal(said), message: `KServe makes no pods of it: ${said}`, isFinal: false };
+}
+
+/** An object that the API server, or a webhook of the cluster, doesn't take; a webhook that is away says nothing about it. */
 export function refusalOf(object: string, said: string): Cause {
-  return { code: codeOfRefusal(said), message: `the cluster refuses ${object}: ${said}`, isFinal: true };
+  const message = `the cluster refuses ${object}: ${said}`;
+  const isAway = /failed calling webhook|conversion webhook/.test(said);
+  const hint =
+    "Whoever answers that webhook must run, as KServe's manager does; it is tried again by itself.";
+  return { code: codeOfRefusal(said), message, isFinal: !isAway, ...(isAway && { hint }) };
 }
 
 function codeOfRefusal(said: string): CauseCode {
@@ -159,7 +177,10 @@ export function isOrdinary({ code }: Cause): boolean {
 
 /** What the cluster makes of a variant's objects, as an error: of what isn't about the variant itself GITOPS_STALLED. */
 export function notCarriedOut(variant: { service: string; version: number }, cause: Cause): SlipwayError {
-  return cause.isFinal ? notReady(variant, cause) : new SlipwayError("GITOPS_STALLED", cause.message);
+  const { isFinal, message, hint } = cause;
+  return isFinal
+    ? notReady(variant, cause)
+    : new SlipwayError("GITOPS_STALLED", message, hint === undefined ? {} : { hint });
 }
 
 /** What to do about each; of one that isn't here the worker's own lines say more. */

@@ -34,6 +34,11 @@ export function variantName({ service, version }: VariantRef): string {
   return `${slug(service, 30)}-v${version}`;
 }
 
+/** Name of the Deployment that KServe makes of a variant's InferenceService. */
+export function kserveDeployment(ref: VariantRef): string {
+  return `${variantName(ref)}-predictor`;
+}
+
 /** Of a service's own objects. */
 export function serviceName(service: string): string {
   return slug(service, 40);

@@ -14,6 +14,7 @@ import {
   VARIANT_LABEL,
   VERSION_LABEL,
   WORKER_SECRET,
+  kserveDeployment,
   serviceLabel,
   variantName,
 } from "./names.ts";
@@ -44,6 +45,8 @@ const DEFAULT_CPU = 0.25;
 const DEFAULT_MEMORY_BYTES = 1024 ** 3;
 /** Beyond the model's own limit: the process that watches it. */
 const OVERHEAD_BYTES = 128 * 1024 ** 2;
+/** The stand-in for a pod is ready before that pod goes. */
+const STRATEGY = { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } };
 /** A model in Python may take that long to get its environment: seconds between looks, times looks. */
 const STARTUP = { periodSeconds: 2, failureThreshold: 900 };
 
@@ -55,7 +58,9 @@ export function renderVariant(variant: PodVariant, place: VariantPlace): Kuberne
   const isScaled = mostPods(variant) > fewestPods(variant);
   const isCounted = isScaled || place.mayHaveNone === true;
   const record = { [RECORD]: JSON.stringify(variant) };
-  if (place.isKserve) return [inferenceService(variant, place, record)];
+  const scaler = isScaled ? [autoscaler(variant, place)] : [];
+  if (place.isKserve)
+    return [recordOf(variant, namespace, record), inferenceService(variant, place), ...scaler];
   return [
     {
       apiVersion: "apps/v1",
@@ -65,8 +70,7 @@ export function renderVariant(variant: PodVariant, place: VariantPlace): Kuberne
         // How many is the autoscaler's to say, or control's: a number here would undo it with every apply.
         ...(isCounted ? {} : { replicas: fewestPods(variant) }),
         revisionHistoryLimit: 1,
-        // The stand-in for a pod is ready before that pod goes.
-        strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+        strategy: STRATEGY,
         selector: { matchLabels: { [VARIANT_LABEL]: name } },
         template: { metadata: { labels }, spec: podSpec(variant, place) },
       },
@@ -84,7 +88,7 @@ export function renderVariant(variant: PodVariant, place: VariantPlace): Kuberne
         ],
       },
     },
-    ...(isScaled ? [autoscaler(variant, namespace)] : []),
+    ...scaler,
   ];
 }
 
@@ -101,12 +105,19 @@ function httpPortOf({ isBehindGateway = false }: Pick<VariantPlace, "isBehindGat
   return isBehindGateway ? DOOR_PORT_NAME : HTTP_PORT_NAME;
 }
 
-/** Without `scaleTarget`: KServe's own default; its autoscaler is an HPA in Standard mode. */
-function inferenceService(
+/** What KServe's is made of, beside it: KServe writes a service's annotations onto its pods, and each change would replace them. */
+function recordOf(
   variant: PodVariant,
-  place: VariantPlace,
+  namespace: string,
   annotations: Record<string, string>,
 ): KubernetesObject {
+  const metadata = { name: variantName(variant), namespace, labels: labelsOf(variant), annotations };
+  return { apiVersion: "v1", kind: "ConfigMap", metadata };
+}
+
+/** A Deployment and a Service are KServe's to make; how many pods there are, our autoscaler's or its own fixed number. */
+function inferenceService(variant: PodVariant, place: VariantPlace): KubernetesObject {
+  const isScaled = mostPods(variant) > fewestPods(variant);
   return {
     apiVersion: "serving.kserve.io/v1beta1",
     kind: "InferenceService",
@@ -115,15 +126,16 @@ function inferenceService(
       namespace: place.namespace,
       labels: labelsOf(variant),
       annotations: {
-        ...annotations,
         "serving.kserve.io/deploymentMode": "Standard",
-        "serving.kserve.io/autoscalerClass": "hpa",
+        // Its own autoscaler can't be told when to go down again.
+        "serving.kserve.io/autoscalerClass": isScaled ? "external" : "none",
       },
     },
     spec: {
       predictor: {
         minReplicas: fewestPods(variant),
         maxReplicas: mostPods(variant),
+        deploymentStrategy: STRATEGY,
         ...podSpec(variant, place, "kserve-container"),
       },
     },
@@ -166,13 +178,16 @@ function podSpec(variant: PodVariant, place: VariantPlace, container = "model"):
   };
 }
 
-function serverOf(variant: PodVariant, { url, isBehindGateway = false }: VariantPlace): object {
+function serverOf(variant: PodVariant, { url, isKserve, isBehindGateway = false }: VariantPlace): object {
   const { service, version, tenant, format, digest, cpu = DEFAULT_CPU } = variant;
   const memoryBytes = variant.memoryBytes ?? DEFAULT_MEMORY_BYTES;
   const value = (name: string, text: string | number) => ({ name, value: String(text) });
   const http = httpPortOf({ isBehindGateway });
   const probe = (path: string) => ({ httpGet: { path, port: http } });
   const memory = String(memoryBytes + OVERHEAD_BYTES);
+  const threads = Math.max(1, Math.ceil(cpu));
+  // A container without a limit gets KServe's own, of one core, below which what a model asks for may not lie.
+  const limits = { memory, ...(isKserve && { cpu: String(threads + 1) }) };
   return {
     args: ["--role=worker"],
     ports: [
@@ -188,13 +203,13 @@ function serverOf(variant: PodVariant, { url, isBehindGateway = false }: Variant
       value("SLIPWAY_MODEL_FORMAT", format),
       value("SLIPWAY_MODEL_DIGEST", digest),
       value("SLIPWAY_MEMORY_BYTES", memoryBytes),
-      value("SLIPWAY_THREADS", Math.max(1, Math.ceil(cpu))),
+      value("SLIPWAY_THREADS", threads),
       value("SLIPWAY_URL", url),
       value("SLIPWAY_CACHE", CACHE),
       value("HOME", "/tmp"),
       { name: "SLIPWAY_WORKER_TOKEN", valueFrom: { secretKeyRef: { name: WORKER_SECRET, key: "token" } } },
     ],
-    resources: { requests: { cpu: `${Math.round(cpu * 1000)}m`, memory }, limits: { memory } },
+    resources: { requests: { cpu: `${Math.round(cpu * 1000)}m`, memory }, limits },
     securityContext: CONFINED,
     terminationMessagePolicy: "FallbackToLogsOnError",
     startupProbe: { ...probe("/ready"), ...STARTUP },
@@ -208,15 +223,16 @@ function serverOf(variant: PodVariant, { url, isBehindGateway = false }: Variant
 }
 
 /** By processor: what a pod does at once can't be measured by every cluster. It falls slower than it rises. */
-function autoscaler(variant: PodVariant, namespace: string): KubernetesObject {
+function autoscaler(variant: PodVariant, { namespace, isKserve }: VariantPlace): KubernetesObject {
   const name = variantName(variant);
+  const deployment = isKserve ? kserveDeployment(variant) : name;
   const idle = Math.round((variant.scale?.idleMs ?? 300_000) / 1_000);
   return {
     apiVersion: "autoscaling/v2",
     kind: "HorizontalPodAutoscaler",
     metadata: { name, namespace, labels: labelsOf(variant) },
     spec: {
-      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name },
+      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: deployment },
       minReplicas: fewestPods(variant),
       maxReplicas: mostPods(variant),
       metrics: [

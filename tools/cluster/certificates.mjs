@@ -13,6 +13,31 @@ const CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
  * @param {import("./control-plane.mjs").Place} place
  */
 export function makeCertificates(folder, { address, serviceAddress, node }) {
+  makeAuthority(folder);
+  const names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"];
+  certificate(folder, "apiserver", {
+    name: "kube-apiserver",
+    names,
+    addresses: [...new Set(["127.0.0.1", address, serviceAddress])],
+  });
+  certificate(folder, "etcd", { name: "etcd", names: ["localhost"], addresses: ["127.0.0.1"] });
+  certificate(folder, "admin", { name: "admin", group: "system:masters" });
+  certificate(folder, "kube-controller-manager", { name: "system:kube-controller-manager" });
+  if (node !== undefined) nodeCertificates(folder, node, address);
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+  writeFileSync(join(folder, "accounts.key"), privateKey, { mode: 0o600 });
+  writeFileSync(join(folder, "accounts.pub"), publicKey);
+}
+
+/**
+ * An authority of its own.
+ * @param {string} folder made if it isn't there
+ */
+export function makeAuthority(folder) {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const authority = section("v3", [
     "basicConstraints=critical,CA:true",
@@ -32,23 +57,6 @@ export function makeCertificates(folder, { address, serviceAddress, node }) {
     "-out",
     "ca.crt",
   ]);
-  const names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"];
-  certificate(folder, "apiserver", {
-    name: "kube-apiserver",
-    names,
-    addresses: [...new Set(["127.0.0.1", address, serviceAddress])],
-  });
-  certificate(folder, "etcd", { name: "etcd", names: ["localhost"], addresses: ["127.0.0.1"] });
-  certificate(folder, "admin", { name: "admin", group: "system:masters" });
-  certificate(folder, "kube-controller-manager", { name: "system:kube-controller-manager" });
-  if (node !== undefined) nodeCertificates(folder, node, address);
-  const { privateKey, publicKey } = generateKeyPairSync("rsa", {
-    modulusLength: 2048,
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-    publicKeyEncoding: { type: "spki", format: "pem" },
-  });
-  writeFileSync(join(folder, "accounts.key"), privateKey, { mode: 0o600 });
-  writeFileSync(join(folder, "accounts.pub"), publicKey);
 }
 
 function nodeCertificates(folder, node, address) {

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "./cache.mjs";
 import { buildInPlace, buildProgram } from "./go.mjs";
+import { KSERVE } from "./sources.mjs";
 
 const modules = join(dirname(fileURLToPath(import.meta.url)), "modules");
 export const KUBERNETES = "v1.36.3";
@@ -74,6 +75,7 @@ const PROGRAMS = {
   argocd: itself("argo-cd", ARGO_CD, "./cmd", 10, `${ARGO_CD.module}/common.version`),
   // What Argo CD keeps its cache in, without a server from a system's packages.
   redis: { module: "redis", version: "v2.33.0", packages: ".", flags: "", minutes: 1 },
+  "kserve-manager": itself("kserve", KSERVE, "./cmd/manager", 7),
   traefik: itself("traefik", TRAEFIK, "./cmd/traefik", 10, `${TRAEFIK.module}/pkg/version.Version`),
   helm: {
     module: "helm",

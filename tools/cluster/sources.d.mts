@@ -1,3 +1,5 @@
+/** File of KServe's release: definitions, rights, webhooks, its manager (YAML). Throws with what is missing. */
+export function kserveManifest(): string;
 /** Names of all sources with definitions. */
 export const DEFINITION_SETS: readonly string[];
 /** Where a set comes from. */

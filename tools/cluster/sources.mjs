@@ -80,6 +80,21 @@ const SOURCES = {
   },
 };
 
+/** The version whose program can be built; its own definitions are older than those above. */
+export const KSERVE = {
+  module: "github.com/kserve/kserve",
+  version: "v0.16.0",
+  sum: "h1:kDkcAU5VMiZf4zhdDXH+UdAIgzXhs10GMv0d9r4qvTs=",
+};
+
+/**
+ * The release's own manifest of KSERVE: definitions, rights, webhooks, its manager. Throws with what is missing.
+ * @returns {string}
+ */
+export function kserveManifest() {
+  return join(moduleFolder(KSERVE), "install", KSERVE.version, "kserve.yaml");
+}
+
 /** Names of all sources with definitions. */
 export const DEFINITION_SETS = Object.keys(SOURCES);
 

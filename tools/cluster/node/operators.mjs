@@ -8,6 +8,7 @@ import { importProgram } from "./images.mjs";
 /** `user`: who they run as; `path`: where others look for them in the image; `more`: what else is in it. */
 const OPERATORS = {
   "workflow-controller": { path: "/bin/workflow-controller", user: "8737" },
+  "kserve-manager": { path: "/manager", user: "1000" },
   argoexec: { path: "/bin/argoexec", user: "8737" },
   traefik: { path: "/usr/local/bin/traefik", user: "65532" },
   // It fetches by Git, which asks this same program for the password.

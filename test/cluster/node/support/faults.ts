@@ -24,18 +24,34 @@ export async function leaderOf(cluster: TestCluster, namespace: string): Promise
 
 /** SIGKILL to all that runs in a pod, but for what keeps its network: what a crash of the program is. */
 export function killProcesses({ metadata }: NamedPod): number {
-  let killed = 0;
-  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+  return signalProcesses(metadata.uid, "SIGKILL").length;
+}
+
+/** To all that runs in a pod, but for what keeps its network; answers their numbers, as this machine calls them. */
+export function signalProcesses(podUid: string, signal: NodeJS.Signals): number[] {
+  return processesOf(podUid).filter((pid) => {
     try {
-      const groups = readFileSync(`/proc/${name}/cgroup`, "utf8");
-      if (![metadata.uid, metadata.uid.replaceAll("-", "_")].some((uid) => groups.includes(uid))) continue;
-      const [program] = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
-      if (program === undefined || program === "" || program.includes("sleep")) continue;
-      process.kill(Number(name), "SIGKILL");
-      killed++;
+      return process.kill(pid, signal);
     } catch {
       // It ended while we looked.
+      return false;
     }
-  }
-  return killed;
+  });
+}
+
+/** All that runs in a pod, but for what keeps its network. */
+export function processesOf(podUid: string): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const groups = readFileSync(`/proc/${pid}/cgroup`, "utf8");
+        if (![podUid, podUid.replaceAll("-", "_")].some((uid) => groups.includes(uid))) return false;
+        const [program] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+        return program !== undefined && program !== "" && !program.includes("sleep");
+      } catch {
+        return false;
+      }
+    });
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { ServingBackend, TrafficRule, VariantRef, VariantSpec } from "../../src/serving/backend.ts";
 import { latencyBucket } from "../../src/serving/outcomes.ts";
 import type { OutcomeCounter } from "../../src/serving/outcomes.ts";
@@ -6,6 +6,8 @@ import type { OutcomeCounter } from "../../src/serving/outcomes.ts";
 /** What an implementation brings so that the suite can drive it. */
 export interface ServingWorld {
   backend: ServingBackend;
+  /** What all variants ask for, where they must be small; default: nothing of their own. */
+  variant?: Partial<VariantSpec>;
   /** Files of a model that takes `x` FP32 [n, 4] and gives a `label`. */
   goodModel(): Promise<string>;
   /** Files that can't be served. */
@@ -55,6 +57,12 @@ export function servingBackendContract(name: string, open: () => Promise<Serving
       world = await open();
       modelDir = await world.goodModel();
     });
+    /** Each test leaves nothing that the next one would have to share the machine with. */
+    afterEach(async () => {
+      const { rules, variants } = await world.backend.state();
+      for (const { service, order } of rules) await world.backend.unroute(service, order + 1);
+      for (const variant of variants) await world.backend.remove(variant);
+    });
     afterAll(() => world.close());
 
     const spec = (service: string, version: number): VariantSpec => ({
@@ -63,6 +71,7 @@ export function servingBackendContract(name: string, open: () => Promise<Serving
       format: "onnx",
       modelDir,
       workers: 1,
+      ...world.variant,
     });
     const rule = (service: string, more: Partial<TrafficRule> = {}): TrafficRule => ({
       service,

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { StepDesk } from "../../src/pipelines/remote/desk.ts";
 import { alive, project, Repository, step, until } from "../pipelines/support.ts";
 import { startPod } from "../support/pod-process.ts";
-import { openDesk, tokenOf } from "../targets/kubernetes/engine/open-argo.ts";
+import { openDesk, tokenOf } from "../targets/kubernetes/engine/engine-bed.ts";
 
 /** A step's container as a real process, against the platform's real routes. */
 let folder: string;

@@ -224,6 +224,8 @@ function deployment(controller: LockEntry, executor: LockEntry): KubernetesObjec
                   name: "LEADER_ELECTION_IDENTITY",
                   valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.name" } },
                 },
+                // Between two looks at a workflow, and so between a step's end and the next one's pod: 10 s by default.
+                { name: "DEFAULT_REQUEUE_TIME", value: "2s" },
               ],
               ports: [
                 { name: "metrics", containerPort: 9090 },

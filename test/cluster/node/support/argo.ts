@@ -97,7 +97,11 @@ function controller(): object {
             "--executor-image-pull-policy",
             "IfNotPresent",
           ],
-          env: [{ name: "LEADER_ELECTION_DISABLE", value: "true" }],
+          env: [
+            { name: "LEADER_ELECTION_DISABLE", value: "true" },
+            // As the platform's component has it.
+            { name: "DEFAULT_REQUEUE_TIME", value: "2s" },
+          ],
           securityContext: CONFINED,
         },
       ],

@@ -65,6 +65,8 @@ export function controlInTenant({ name, services }: Workplace, facts: Partial<Fa
       ["delete", "", "pods", "end the pods of a pipeline run that is cancelled"],
     );
   rights.push(["list", "", "events", "say why something isn't ready"]);
+  if (facts.inference !== undefined && facts.modelDelivery !== undefined)
+    rights.push(["list", "serving.kserve.io", "inferenceservices", "say why something isn't ready"]);
   // Where Argo CD carries models out, control may not.
   if (facts.modelDelivery === undefined) rights.push(...variantRights(change, facts));
   const isRouted = facts.tracking?.isGatewayRouted === true;

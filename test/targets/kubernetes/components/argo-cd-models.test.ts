@@ -92,6 +92,18 @@ describe("models, where Argo CD is a component", () => {
     );
   });
 
+  test("are looked at by control with KServe, too, which says why they have no pods", () => {
+    const served = small(PLATFORM.replace("slipway: {}", "slipway: {}\n  certManager: {}\n  kserve: {}"));
+    expect(broken(served)).toEqual([]);
+    const own = served.access.filter(
+      ({ serviceAccount, where, resource }) =>
+        serviceAccount.name === "slipway-control" &&
+        where.includes("team-a") &&
+        resource === "inferenceservices",
+    );
+    expect(own.map(({ verbs }) => verbs)).toEqual([["list"]]);
+  });
+
   test("control is told so, in words that it takes", () => {
     const variables = Object.fromEntries(
       new Field(find(rendered, "StatefulSet", "control"))

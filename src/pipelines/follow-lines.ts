@@ -5,6 +5,7 @@ import { readPipelineRun } from "./commands.ts";
 import type { PipelinesDeps } from "./deps.ts";
 import type { PipelineRun } from "./pipeline-run.ts";
 import { Lines, MetricLines } from "./progress-lines.ts";
+import { RolloutSigns } from "./rollout-signs.ts";
 
 /** Lines of a failed step that the pusher sees. */
 const SHOWN_LINES = 10;
@@ -51,7 +52,7 @@ export async function* followLines(id: string, deps: FollowDeps, signal: AbortSi
   const unsubscribe = deps.tracking.onLogged((runId, logged) => {
     if (runId === run.trackingRunId) metrics.add(logged.metrics);
   });
-  const following = { run, deps, lines, steps, signal: stop.signal };
+  const following = { run, deps, lines, steps, rollout: new RolloutSigns(), signal: stop.signal };
   readEvents(following, metrics).then(
     () => lines.end(),
     (error: unknown) => lines.end(stop.signal.aborted ? undefined : error),
@@ -72,16 +73,18 @@ interface Following {
   deps: FollowDeps;
   lines: Lines;
   steps: ActiveSteps;
+  rollout: RolloutSigns;
   signal: AbortSignal;
 }
 
 async function readEvents(following: Following, metrics: MetricLines): Promise<void> {
-  const { run, deps, lines, steps, signal } = following;
+  const { run, deps, lines, steps, rollout, signal } = following;
   let isLogRead = false;
   for await (const event of deps.events.follow(`pipeline-run/${run.id}`, { signal })) {
     metrics.flush();
     for (const line of linesOf(event, run.spec.model !== undefined)) lines.push(line);
     steps.saw(event, deps.clock.now());
+    rollout.saw(event, deps.clock.now());
     if (!isLogRead && event.kind.startsWith("step.")) {
       isLogRead = true;
       // Without the log there is no last line to show; the events say what matters.
@@ -102,13 +105,15 @@ async function readLog({ run, deps, steps, signal }: Following): Promise<void> {
 }
 
 /** Says that it goes on when nothing else does. */
-async function watch({ run, deps, lines, steps, signal }: Following): Promise<void> {
+async function watch({ run, deps, lines, steps, rollout, signal }: Following): Promise<void> {
   const { clock, database } = deps;
   await clock.sleep(LOOK_MS, signal);
   if ((await database.read((tx) => readPipelineRun(tx, run.id)))?.state === "queued")
     lines.push("slipway: waiting until earlier pipeline runs of this project have ended");
   for (;;) {
-    for (const line of steps.signsOfLife(clock.now())) lines.push(`slipway: ${line}`);
+    const now = clock.now();
+    for (const line of [...steps.signsOfLife(now), rollout.sign(now) ?? []].flat())
+      lines.push(`slipway: ${line}`);
     await clock.sleep(LOOK_MS, signal);
   }
 }

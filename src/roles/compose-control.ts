@@ -254,7 +254,15 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     logDefect,
   });
   const { backend, engine } = target;
-  const predictionLog = openPredictionLog({ config, clock, db, roll: () => backend.rollLog(), logDefect });
+  const predictionLog = openPredictionLog({
+    config,
+    clock,
+    db,
+    blobs,
+    samples: target.samples,
+    roll: () => backend.rollLog(),
+    logDefect,
+  });
   const rollouts = createRollouts({
     db,
     clock,

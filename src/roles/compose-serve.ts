@@ -14,7 +14,7 @@ import { createFront } from "../serving/front/front.ts";
 import type { Upstream } from "../serving/front/upstream.ts";
 import { CallerBook } from "../serving/router/caller-book.ts";
 import { createRouter } from "../serving/router/router.ts";
-import type { RouterDeps } from "../serving/router/router.ts";
+import type { Router, RouterDeps } from "../serving/router/router.ts";
 import type { TracingSettings } from "../serving/tracing/settings.ts";
 import type { Tracer } from "../serving/tracing/tracer.ts";
 import { stepToken } from "../tenancy/step-tokens.ts";
@@ -26,6 +26,8 @@ const FIRST_LINE_MS = 10_000;
 const IDLE_MS = 15 * 60_000;
 /** For the spans that haven't left yet. */
 const TRACES_MS = 500;
+const HAND_OVER_MS = 6_000;
+const HAND_OVER_LOOK_MS = 50;
 
 export type ServeConfig = Pick<
   PlatformConfig,
@@ -58,6 +60,8 @@ export interface ServeDeps {
   adminSha256?: string;
   /** Predictions over HTTP, for control on this machine. */
   predict?: ListenAt;
+  /** Whoever makes the prediction log's files takes what there is from here, and callers are hashed by this key. */
+  callersKey?: Buffer;
   /** undefined: no traces are made. */
   tracing?: TracingSettings | undefined;
 }
@@ -94,6 +98,7 @@ export async function composeServe(config: ServeConfig, deps: ServeDeps): Promis
     }),
     version,
     forward,
+    ...(deps.callersKey && { callersKey: deps.callersKey }),
   });
   const front = createFront({
     http: router.http,
@@ -120,6 +125,8 @@ export async function composeServe(config: ServeConfig, deps: ServeDeps): Promis
     async drain(withinMs, lingerMs = 0) {
       isLeaving = true;
       answerLast(router.http);
+      // Most of it is taken while this pod still answers.
+      if (deps.callersKey !== undefined) void router.samples.roll();
       if (lingerMs > 0) await clock.sleep(lingerMs);
       front.server.close();
       if (router.http.listening) router.http.close();
@@ -131,12 +138,19 @@ export async function composeServe(config: ServeConfig, deps: ServeDeps): Promis
       ]);
       router.copies.endAll();
       await Promise.all([router.log.flush(), router.samples.roll(), tracer?.close(TRACES_MS)]);
+      if (deps.callersKey !== undefined) await handedOver(router, clock);
       front.close();
       forward.close();
       router.variants.detach();
       router.seen.close();
     },
   };
+}
+
+/** What the prediction log has goes with this pod: control takes it before, in as long as there is for it. */
+async function handedOver({ segments }: Router, clock: Clock): Promise<void> {
+  const deadline = clock.now() + HAND_OVER_MS;
+  while ((await segments.list()).length > 0 && clock.now() < deadline) await clock.sleep(HAND_OVER_LOOK_MS);
 }
 
 /** Loaded only where traces are made. */

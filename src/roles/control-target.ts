@@ -6,6 +6,7 @@ import type { PushMirror } from "../git/push-mirror.ts";
 import type { Repositories } from "../git/repositories.ts";
 import type { EffectLedger } from "../pipelines/effects.ts";
 import type { PipelineEngine } from "../pipelines/engine.ts";
+import type { SampleSource } from "../serving/admin/sample-source.ts";
 import type { ServingControl } from "../serving/admin/serving-control.ts";
 import type { BlobStore } from "../store/blobs.ts";
 import type { Database } from "../store/database.ts";
@@ -36,6 +37,8 @@ export interface ControlTarget {
   /** A gateway's weights divide services' requests. */
   readonly isGatewayRouted?: boolean;
   readonly backend: ServingControl;
+  /** What serve processes elsewhere have for the prediction log; absent: serve leaves it in this data folder. */
+  samples?(): Promise<readonly SampleSource[]>;
   readonly engine: PipelineEngine & { close(): Promise<void> };
   /** Adds what its pods ask of control. */
   routes?(app: FastifyInstance): void;

@@ -6,6 +6,9 @@ import { joinBuffers } from "../../src/base/bytes.ts";
 import { convertSegment } from "../../src/monitoring/prediction-log/convert-segment.ts";
 import type { ConvertFailure } from "../../src/monitoring/prediction-log/convert-thread.ts";
 import { listLogFiles } from "../../src/monitoring/prediction-log/log-files.ts";
+import { folderIntake } from "../../src/monitoring/prediction-log/intake.ts";
+import { folderLogStore } from "../../src/monitoring/prediction-log/log-store.ts";
+import { folderSpool } from "../../src/monitoring/prediction-log/spool.ts";
 import { createPredictionLogWriter } from "../../src/monitoring/prediction-log/prediction-log.ts";
 import { createPredictionLogReader } from "../../src/monitoring/prediction-log/reader.ts";
 import { overdue } from "../../src/monitoring/prediction-log/retention.ts";
@@ -50,7 +53,12 @@ const ONE = json({ inputs: [tensor("x", [2, 2], [1, 2, 3, 4])] });
 const ONE_ANSWER = json({ outputs: [tensor("label", [2], [7, 8], "INT64")] });
 const one = (id: string, more: Partial<LoggedHead> = {}) => encodeLogged(head(id, more), ONE, ONE_ANSWER);
 
-const reader = () => createPredictionLogReader({ root, spoolDir, ticks: () => performance.now() });
+const reader = () =>
+  createPredictionLogReader({
+    store: folderLogStore(root),
+    spool: folderSpool(spoolDir),
+    ticks: () => performance.now(),
+  });
 
 async function spool(name: string, ...records: Buffer[]): Promise<string> {
   const path = join(spoolDir, `${name}.spool`);
@@ -255,17 +263,22 @@ test("a segment that can't be converted is set aside; on a full disk it waits", 
   const failures: ConvertFailure[] = [];
   const defects: string[] = [];
   const calls: string[][] = [];
+  const logDefect = (error: unknown): void => void defects.push(String(error));
   const writer = createPredictionLogWriter({
     clock: { now: () => AT, sleep: () => Promise.resolve() },
-    root,
-    spoolDir,
+    store: folderLogStore(root),
+    intake: folderIntake({
+      root,
+      spoolDir,
+      logDefect,
+      async convert(segments) {
+        calls.push(segments);
+        return { converted: [], failures: failures.splice(0) };
+      },
+    }),
     roll: () => Promise.resolve(),
     services: () => Promise.resolve([]),
-    logDefect: (error) => void defects.push(String(error)),
-    async convert(segments) {
-      calls.push(segments);
-      return { converted: [], failures: failures.splice(0) };
-    },
+    logDefect,
   });
   const path = await spool(SEGMENT, one("a"));
   failures.push({ segment: path, code: "ENOSPC", message: "full" });
@@ -300,12 +313,16 @@ test("removes what is due, and the folder of a day that has nothing left", async
         return Promise.resolve();
       },
     },
-    root,
-    spoolDir,
+    store: folderLogStore(root),
+    intake: folderIntake({
+      root,
+      spoolDir,
+      logDefect: (error) => expect(error).toBeUndefined(),
+      convert: () => Promise.resolve({ converted: [], failures: [] }),
+    }),
     roll: () => Promise.resolve(),
     services: () => Promise.resolve([{ name: "digits", log: { keep: 3_600_000 } }]),
     logDefect: (error) => expect(error).toBeUndefined(),
-    convert: () => Promise.resolve({ converted: [], failures: [] }),
   });
   await writer.run(stopping.signal);
   expect(await readdir(join(root, "digits"))).toEqual(["2026-11-22"]);

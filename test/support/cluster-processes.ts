@@ -40,6 +40,8 @@ export interface TestCluster {
   controls: Member[];
   serves: ServeMember[];
   pods: { worker: TestWorker; endpoint: string }[];
+  /** Folder of the artifacts' store. */
+  artifacts: string;
   /** Starts a control of that name again, at its port and on its volume. */
   restart(name: string): Member;
   /** The one that says it leads. */
@@ -129,6 +131,7 @@ export async function startCluster(): Promise<TestCluster> {
     controls,
     serves: serveMembers,
     pods,
+    artifacts: join(folder, "artifacts"),
     restart(name) {
       const index = controls.findIndex((one) => one.name === name);
       const member = control(name, controlPorts[index] ?? 0);

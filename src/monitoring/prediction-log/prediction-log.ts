@@ -1,23 +1,18 @@
-import { mkdir, rename, rm, rmdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { PredictionLogSpec } from "../../spec/project.ts";
-import type { Converted } from "./convert-segment.ts";
-import type { ConvertFailure } from "./convert-thread.ts";
-import { listLogFiles, listServiceFolders, serviceFolder } from "./log-files.ts";
+import type { Intake } from "./intake.ts";
+import { serviceFolder } from "./log-files.ts";
+import type { LogStore } from "./log-store.ts";
 import { overdue } from "./retention.ts";
-import { endedSegments } from "./spool.ts";
 
 export interface PredictionLogDeps {
   clock: Clock;
-  /** Folder of the Parquet files. */
-  root: string;
-  /** Where the router leaves segments. */
-  spoolDir: string;
-  /** Has the router end its present segment. */
+  /** The Parquet files. */
+  store: LogStore;
+  /** Makes them. */
+  intake: Intake;
+  /** Has routers end their present segments. */
   roll(): Promise<void>;
-  /** Makes Parquet files of segments, away from this thread. */
-  convert(segments: string[], root: string): Promise<{ converted: Converted[]; failures: ConvertFailure[] }>;
   /** The services, with what their projects' files say of the log. */
   services(): Promise<{ name: string; log: PredictionLogSpec | undefined }[]>;
   logDefect(error: unknown, where: string): void;
@@ -33,29 +28,11 @@ export interface PredictionLogWriter {
 
 const LOOK_EVERY_MS = 2_000;
 const SWEEP_EVERY_MS = 60_000;
-/** Segments in one thread. */
-const BATCH = 16;
-/** The disk, not the segment: it is tried again. */
-const PASSING = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EIO", "EROFS", "ENOMEM"]);
-
-/** The writer of this machine's files. */
+/** The one writer of a platform's files. */
 export function createPredictionLogWriter(deps: PredictionLogDeps): PredictionLogWriter {
-  const { clock, root, spoolDir, logDefect } = deps;
+  const { clock, store, intake, logDefect } = deps;
   let last: Promise<void> = Promise.resolve();
   let sweptAt = -Infinity;
-
-  async function convertAll(): Promise<void> {
-    for (;;) {
-      const segments = (await endedSegments(spoolDir)).slice(0, BATCH);
-      if (segments.length === 0) return;
-      const { failures } = await deps.convert(segments, root);
-      for (const { segment, code, message } of failures) {
-        logDefect(new Error(`${segment ?? "its thread"}: ${message}`), "prediction log");
-        if (segment === undefined || PASSING.has(code)) return;
-        await setAside(segment);
-      }
-    }
-  }
 
   async function sweep(): Promise<void> {
     const now = clock.now();
@@ -63,20 +40,15 @@ export function createPredictionLogWriter(deps: PredictionLogDeps): PredictionLo
     if (Math.abs(now - sweptAt) < SWEEP_EVERY_MS) return;
     sweptAt = now;
     const logs = new Map((await deps.services()).map(({ name, log }) => [serviceFolder(name), log]));
-    const folders = await listServiceFolders(root);
+    const folders = await store.folders();
     const services = await Promise.all(
       folders.map(async (folder) => ({
         folder,
-        files: await listLogFiles(root, folder),
+        files: await store.files(folder),
         log: logs.get(folder),
       })),
     );
-    for (const { folder, file } of overdue(services, now)) {
-      const path = join(root, folder, file.name);
-      await rm(path, { force: true });
-      // Only when it was the last of its day.
-      await rmdir(dirname(path)).catch(() => undefined);
-    }
+    for (const { folder, file } of overdue(services, now)) await store.remove(folder, file.name);
   }
 
   /** One after the other: two threads on the same segment would only write the same twice. */
@@ -88,14 +60,10 @@ export function createPredictionLogWriter(deps: PredictionLogDeps): PredictionLo
 
   return {
     async run(signal) {
-      await next(async () => {
-        await mkdir(root, { recursive: true, mode: 0o700 });
-        // Files that a killed process hadn't finished.
-        await rm(join(root, ".writing"), { recursive: true, force: true });
-      });
+      await next(() => intake.open());
       while (!signal.aborted) {
         await next(async () => {
-          await convertAll();
+          await intake.takeAll();
           await sweep();
         }).catch((error: unknown) => logDefect(error, "prediction log"));
         await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
@@ -105,12 +73,7 @@ export function createPredictionLogWriter(deps: PredictionLogDeps): PredictionLo
     writeNow: () =>
       next(async () => {
         await deps.roll();
-        await convertAll();
+        await intake.takeAll();
       }),
   };
-}
-
-/** A segment that nobody can read stands in nobody's way; the next one that fails replaces it. */
-async function setAside(segment: string): Promise<void> {
-  await rename(segment, join(dirname(segment), "failed.segment"));
 }

@@ -1,11 +1,11 @@
-import { join } from "node:path";
-import { dateOf, listLogFiles, listServiceFolders, parseLogFile, serviceFolder } from "./log-files.ts";
+import { dateOf, serviceFolder } from "./log-files.ts";
 import type { LogFile } from "./log-files.ts";
 import { rowsOf } from "./log-row.ts";
 import type { LogRow } from "./log-row.ts";
+import type { LogStore } from "./log-store.ts";
 import { readParquet } from "./parquet.ts";
 import { readSpool } from "./spool.ts";
-import type { Spooled } from "./spool.ts";
+import type { Spool, Spooled } from "./spool.ts";
 
 /** Times are milliseconds since the epoch, `until` without it. */
 export interface LogQuery {
@@ -34,10 +34,10 @@ export interface PredictionLogReader {
 }
 
 export interface ReaderOptions {
-  /** Folder of the Parquet files. */
-  root: string;
-  /** Folder of what is on the way. */
-  spoolDir: string;
+  /** The Parquet files. */
+  store: LogStore;
+  /** What is on the way. */
+  spool: Spool;
   /** Milliseconds of a clock that never goes back. */
   ticks(): number;
 }
@@ -45,18 +45,18 @@ export interface ReaderOptions {
 /** Longest search for an id of which nothing is known but itself. */
 const SEARCH_MS = 5_000;
 
-/** A reader of this machine's files. */
-export function createPredictionLogReader({ root, spoolDir, ticks }: ReaderOptions): PredictionLogReader {
-  const files = (service: string) => listLogFiles(root, serviceFolder(service));
+export function createPredictionLogReader({ store, spool, ticks }: ReaderOptions): PredictionLogReader {
+  const files = (service: string) => store.files(serviceFolder(service));
+  const read = async (folder: string, name: string, options: Parameters<typeof readParquet>[1]) => {
+    const path = await store.path(folder, name);
+    return path === undefined ? [] : readIfThere(path, options);
+  };
   return {
     files,
-    async path(service, name) {
-      const known = parseLogFile(name) && (await files(service)).some((file) => file.name === name);
-      return known === true ? join(root, serviceFolder(service), name) : undefined;
-    },
+    path: (service, name) => store.path(serviceFolder(service), name),
     async newest({ service, since = 0, until = Infinity, limit }) {
       const isAsked = (at: number) => at >= since && at < until;
-      const spooled = await readSpool(spoolDir, (one) => one.service === service && isAsked(one.at));
+      const spooled = await readSpool(spool, (one) => one.service === service && isAsked(one.at));
       const all = await files(service);
       const rows = notInFiles(spooled, all)
         .slice(-limit)
@@ -67,36 +67,35 @@ export function createPredictionLogReader({ root, spoolDir, ticks }: ReaderOptio
         const last = rows[limit - 1];
         if (last !== undefined && last.time.getTime() > file.to) break;
         // Of a file that reaches beyond `until`, its end isn't what is asked for.
-        const path = join(root, serviceFolder(service), file.name);
-        const own = await readIfThere(path, file.to < until ? { last: limit } : {});
+        const options = file.to < until ? { last: limit } : {};
+        const own = await read(serviceFolder(service), file.name, options);
         rows.push(...own.filter((row) => isAsked(row.time.getTime())));
       }
       return sortRows(rows).slice(0, limit);
     },
     async find(requestId, hint) {
       const text = `"id":${JSON.stringify(requestId)}`;
-      const spooled = await readSpool(spoolDir, (record) => record.id === requestId, text);
+      const spooled = await readSpool(spool, (record) => record.id === requestId, text);
       const newest = spooled.at(-1);
       if (newest !== undefined) return rowsOf(newest.record);
-      const folders = hint === undefined ? await listServiceFolders(root) : [serviceFolder(hint.service)];
-      const places: { path: string; to: number }[] = [];
+      const folders = hint === undefined ? await store.folders() : [serviceFolder(hint.service)];
+      const places: { folder: string; name: string; to: number }[] = [];
       for (const folder of folders)
-        for (const file of await listLogFiles(root, folder))
-          if (hint === undefined || (file.from <= hint.at && hint.at <= file.to))
-            places.push({ path: join(root, folder, file.name), to: file.to });
+        for (const { name, from, to } of await store.files(folder))
+          if (hint === undefined || (from <= hint.at && hint.at <= to)) places.push({ folder, name, to });
       const end = ticks() + SEARCH_MS;
-      for (const { path } of places.sort((a, b) => b.to - a.to)) {
-        const rows = await readIfThere(path, { requestId });
+      for (const { folder, name } of places.sort((a, b) => b.to - a.to)) {
+        const rows = await read(folder, name, { requestId });
         if (rows.length > 0) return newestRequest(rows);
         if (ticks() > end) break;
       }
       return [];
     },
     async since() {
-      const [oldest] = await readSpool(spoolDir, () => true);
+      const [oldest] = await readSpool(spool, () => true);
       let since = oldest?.record.at ?? null;
-      for (const folder of await listServiceFolders(root)) {
-        const [file] = await listLogFiles(root, folder);
+      for (const folder of await store.folders()) {
+        const [file] = await store.files(folder);
         if (file !== undefined) since = Math.min(since ?? Infinity, file.from);
       }
       return since;

@@ -17,6 +17,19 @@ export interface Spooled {
   record: LoggedPrediction;
 }
 
+/** What waits for its Parquet file. */
+export interface Spool {
+  /** Oldest first. */
+  segments(): Promise<SpoolSegment[]>;
+}
+
+export interface SpoolSegment {
+  /** As in the names of the files that are made of it. */
+  name: string;
+  /** What is in it by now; undefined: it has been converted since. */
+  read(): Promise<Buffer | undefined>;
+}
+
 /** At most so much is read of what waits: the newest. */
 const MOST_SEGMENTS = 8;
 
@@ -26,19 +39,34 @@ const MOST_SEGMENTS = 8;
  * @param text only segments with these bytes in them
  */
 export async function readSpool(
-  dir: string,
+  spool: Spool,
   wanted: (record: LoggedPrediction) => boolean,
   text?: string,
 ): Promise<Spooled[]> {
   const found: Spooled[] = [];
-  for (const name of (await segmentNames(dir)).slice(-MOST_SEGMENTS)) {
-    // Converted, or ended under another name, since it was listed.
-    const bytes = await readFile(join(dir, name)).catch(() => readEnded(dir, name));
+  for (const { name, read } of (await spool.segments()).slice(-MOST_SEGMENTS)) {
+    const bytes = await read();
     if (bytes === undefined || (text !== undefined && !bytes.includes(text))) continue;
-    const segment = name.replace(/\.[a-z]+$/, "");
-    for (const record of decodeLogged(bytes)) if (wanted(record)) found.push({ segment, record });
+    for (const record of decodeLogged(bytes)) if (wanted(record)) found.push({ segment: name, record });
   }
   return found;
+}
+
+/** Name of a segment's file without its ending. */
+export function segmentOf(name: string): string {
+  return name.replace(/\.[a-z]+$/, "");
+}
+
+/** Segments in a folder of this machine, where the router leaves them. */
+export function folderSpool(dir: string): Spool {
+  return {
+    segments: async () =>
+      (await segmentNames(dir)).map((name) => ({
+        name: segmentOf(name),
+        // Converted, or ended under another name, since it was listed.
+        read: () => readFile(join(dir, name)).catch(() => readEnded(dir, name)),
+      })),
+  };
 }
 
 async function readEnded(dir: string, name: string): Promise<Buffer | undefined> {

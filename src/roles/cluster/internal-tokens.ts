@@ -21,6 +21,11 @@ export function webhookKey(secret: string): string {
   return createHmac("sha256", secret).update("internal webhooks").digest("base64url");
 }
 
+/** By which serve pods hash callers in the prediction log: all of them alike. */
+export function callersKey(secret: string): Buffer {
+  return createHmac("sha256", secret).update("internal callers").digest();
+}
+
 /** Id of the platform: the same on every volume. */
 export function platformIdOf(secret: string): string {
   return createHmac("sha256", secret).update("internal platform").digest("hex").slice(0, 32);

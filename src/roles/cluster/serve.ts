@@ -11,7 +11,7 @@ import { readTracing } from "../../serving/tracing/settings.ts";
 import { workerToken } from "../../tenancy/worker-tokens.ts";
 import { composeServe, type Serve } from "../compose-serve.ts";
 import { ownVersion } from "../own-version.ts";
-import { adminToken, tunnelToken } from "./internal-tokens.ts";
+import { adminToken, callersKey, tunnelToken } from "./internal-tokens.ts";
 import { serveSettings, type ServeSettings } from "./serve-settings.ts";
 import { parseHostPort, type Environment } from "./settings.ts";
 import { exitBadSettings } from "./exit.ts";
@@ -94,6 +94,7 @@ function open(
       grpc: { host, port: grpcPort, option: "SLIPWAY_GRPC_PORT" },
       admin: { host, port: adminPort, option: "SLIPWAY_ADMIN_PORT" },
       adminSha256: digestOf(adminToken(internalToken)),
+      callersKey: callersKey(internalToken),
       tracing,
     },
   );

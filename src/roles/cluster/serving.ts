@@ -16,6 +16,7 @@ import { Applier } from "../../targets/kubernetes/serving/applier.ts";
 import { ArgoCdCarrier } from "../../targets/kubernetes/serving/argo-cd/carrier.ts";
 import type { ArgoCdCarrierDeps } from "../../targets/kubernetes/serving/argo-cd/carrier.ts";
 import { openKubernetesServing } from "../../targets/kubernetes/serving/backend.ts";
+import type { KubernetesServing } from "../../targets/kubernetes/serving/backend.ts";
 import type { Carrier, KubernetesServingDeps } from "../../targets/kubernetes/serving/deps.ts";
 import { eventsIn } from "../../targets/kubernetes/serving/events.ts";
 import { MANAGED_BY, MANAGER, WORKER_SECRET, namespaceOf } from "../../targets/kubernetes/serving/names.ts";
@@ -40,7 +41,11 @@ const SERVE = { "app.kubernetes.io/name": "slipway", "app.kubernetes.io/componen
 export async function openServing(
   { access, env, namespace, image, pullPolicy, isKserve, argoCd, gateway }: ServingSettings,
   deps: TargetDeps,
-): Promise<{ backend: ServingControl; routes: (app: FastifyInstance) => void; start: () => void }> {
+): Promise<{
+  backend: ServingControl & Pick<KubernetesServing, "samples">;
+  routes: (app: FastifyInstance) => void;
+  start: () => void;
+}> {
   const { config, clock, ids, db, blobs, repositories, signal } = deps;
   const log = (error: unknown, where: string): void => deps.logDefect(error, where);
   const credentials = new Credentials(access, { clock, env });

@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { SlipwayError } from "../../http/errors.ts";
+import { sampleSource } from "../../serving/admin/sample-source.ts";
 import { createServePods, type ServePods } from "../../serving/admin/serve-pods.ts";
 import type { ServingControl } from "../../serving/admin/serving-control.ts";
 import { childrenEngine } from "../children-engine.ts";
@@ -29,6 +30,8 @@ export function openClusterTarget({ config, serve, argo, serving }: ControlSetti
       name: "kubernetes",
       isGatewayRouted: serving?.gateway !== undefined,
       backend,
+      samples: async () =>
+        models?.backend.samples() ?? (await pods.find()).map(({ client }) => sampleSource(client)),
       engine: pipelines?.engine ?? (await childrenEngine(deps)),
       routes(app) {
         pipelines?.routes(app);

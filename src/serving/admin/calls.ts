@@ -1,5 +1,6 @@
 import type { FoundPrediction, PredictionPage, OutcomeReport } from "../outcomes.ts";
 import type { ServingFigures } from "../figures.ts";
+import type { SampleSegment } from "../router/sample-segments.ts";
 import type { PredictionCallers } from "../router/caller-book.ts";
 import type { ProbeAnswer, TrafficRule, VariantRef, VariantSpec, VariantState } from "../backend.ts";
 
@@ -29,6 +30,12 @@ export interface AdminCalls {
     request: { waking: readonly VariantRef[]; waitMs: number };
     answer: { variants: VariantDemand[] };
   };
+  /** What the prediction log has that is in no file yet, oldest first. */
+  "log-segments": { request: null; answer: { segments: LogSegment[] } };
+  /** Bytes of one of them, as base64; none at its end. */
+  "log-read": { request: { name: string; offset: number; most: number }; answer: { bytes: string } };
+  /** Its files are kept for good: it may go. */
+  "log-taken": { request: { name: string }; answer: null };
   /** Every rule and variant that there is has been told: from now on it may be sent requests. */
   complete: { request: null; answer: null };
   callers: { request: PredictionCallers; answer: { used: string[] } };
@@ -51,5 +58,7 @@ export interface VariantDemand extends VariantRef {
   /** Milliseconds since the last request ended; 0 while one is under way. */
   idleMs: number;
 }
+
+export type LogSegment = SampleSegment;
 
 export type AdminCall = keyof AdminCalls;

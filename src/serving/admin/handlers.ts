@@ -84,6 +84,14 @@ export function adminHandlers(router: Router): AdminHandlers {
       await router.samples.roll();
       return null;
     },
+    "log-segments": async () => ({ segments: await router.segments.list() }),
+    "log-read": async ({ name, offset, most }) => ({
+      bytes: (await router.segments.read(name, offset, most)).toString("base64"),
+    }),
+    async "log-taken"({ name }) {
+      await router.segments.remove(name);
+      return null;
+    },
     demand: (request, signal) => demandOf(router, request, signal),
     async complete() {
       router.told.isComplete = true;

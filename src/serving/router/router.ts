@@ -22,6 +22,7 @@ import { Placement } from "./placement.ts";
 import { PredictionLog } from "./prediction-log.ts";
 import { RequestCounts } from "./request-counts.ts";
 import { relocate } from "./relocate.ts";
+import { SampleSegments } from "./sample-segments.ts";
 import { SampleLog } from "./sample-log.ts";
 import { createRouteReader, isPredictionPath } from "./routes.ts";
 import type { PredictionRoute } from "./routes.ts";
@@ -51,6 +52,8 @@ export interface RouterDeps {
   /** Who may ask for predictions. */
   callers: CallerBook;
   version: string;
+  /** By which callers are hashed in the prediction log; default: a secret of the folder's own. */
+  callersKey?: Buffer;
   /** Makes traces of predictions. */
   tracer?: Tracer | undefined;
   /** Answers requests that aren't predictions on connections that began with one; undefined: 404. */
@@ -65,6 +68,8 @@ export interface Router extends PredictionDeps {
   readonly snapshot: SnapshotFile;
   readonly clock: Clock;
   readonly callers: CallerBook;
+  /** Of the prediction log, what is in no file yet. */
+  readonly segments: SampleSegments;
   /** Who waits for a pod. */
   readonly demand: Demand;
   /** What control has told so far is all that there is. */
@@ -97,6 +102,7 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     ...(addressOf && { addressOf }),
   });
   variants.restore(await relocate(before?.variants ?? [], deps.modelsRoot));
+  const samplesDir = join(deps.serveDir, "samples");
   const incarnation = newIncarnation(clock.now());
   const told = { isComplete: before?.isComplete === true };
   let requests = 0;
@@ -107,6 +113,7 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
     told,
     callers: deps.callers,
     demand,
+    segments: new SampleSegments(samplesDir),
     logsDir: deps.logsDir,
     outcomes: new OutcomeCounters(incarnation, () => performance.now()),
     requests: new RequestCounts(),
@@ -121,12 +128,12 @@ export async function createRouter(deps: RouterDeps): Promise<Router> {
       totalBytes: LOG_BYTES,
     }),
     samples: new SampleLog({
-      dir: join(deps.serveDir, "samples"),
+      dir: samplesDir,
       incarnation,
       segmentBytes: SEGMENT_BYTES,
       segmentMs: SPOOL_MS,
       totalBytes: SPOOL_BYTES,
-      key: secretFile(join(deps.serveDir, "callers.key")),
+      key: deps.callersKey ?? secretFile(join(deps.serveDir, "callers.key")),
     }),
     snapshot: new SnapshotFile(path, () => ({
       ...rules.state(),

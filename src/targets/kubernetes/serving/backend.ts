@@ -1,4 +1,6 @@
 import type { PodReport } from "../../../base/pod-report.ts";
+import { sampleSource } from "../../../serving/admin/sample-source.ts";
+import type { SampleSource } from "../../../serving/admin/sample-source.ts";
 import type { ServingControl } from "../../../serving/admin/serving-control.ts";
 import type {
   ProbeAnswer,
@@ -277,6 +279,11 @@ export class KubernetesServing implements ServingControl {
 
   async rollLog(): Promise<void> {
     await Promise.all(this.#controls().map((control) => control.rollLog()));
+  }
+
+  /** What serve pods have for the prediction log, those that are going included. */
+  samples(): SampleSource[] {
+    return this.#fleet.members().map(({ client }) => sampleSource(client));
   }
 
   close(): void {

@@ -99,9 +99,9 @@ export class ScaleToZero {
     const { clock, log, pods } = this.#deps;
     const variant = this.#sleepers().find((one) => variantKey(one) === variantKey(ref));
     if (variant === undefined || this.#isWaking(variant)) return;
-    this.#waking.set(variantKey(variant), clock.now() + WAKING_MS);
     // They begin, or serve pods will be told of them.
     if (podsOf(pods, variant).some((pod) => !isLeaving(pod))) return;
+    this.#waking.set(variantKey(variant), clock.now() + WAKING_MS);
     this.wake(variant).catch((error: unknown) =>
       log(error, `bringing a pod to version ${variant.version} of ${variant.service}`),
     );

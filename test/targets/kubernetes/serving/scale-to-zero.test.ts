@@ -55,11 +55,11 @@ const none = (version: number) =>
 
 it("prepares it with a pod, and ends that when no serve pod has been asked for a while", async () => {
   await backend.prepare(spec(1), NEVER);
+  const began = Date.now();
   expect((await backend.probe({ service: "iris", version: 1 }, BODY, NEVER)).status).toBe(200);
   await backend.route(rule({}));
-  const began = Date.now();
   await none(1);
-  expect(Date.now() - began).toBeGreaterThan(IDLE_MS / 2);
+  expect(Date.now() - began).toBeGreaterThan(IDLE_MS);
   expect((await backend.state()).variants).toEqual([{ service: "iris", version: 1, workers: [] }]);
 });
 

@@ -182,6 +182,8 @@ export class GatewayServing implements ServingControl {
 
   prediction: ServingControl["prediction"] = (requestId) => this.#pods.prediction(requestId);
 
+  samples: KubernetesServing["samples"] = () => this.#pods.samples();
+
   rollLog: ServingControl["rollLog"] = () => this.#pods.rollLog();
 
   close(): void {

@@ -7,7 +7,7 @@ export interface MetricRow {
   unit: "seconds" | "bytes" | "1" | "ratio";
   help: string;
   /** Which part of the platform knows it. */
-  from: "serve" | "workers" | "rollouts" | "pipelines" | "store" | "processes";
+  from: "serve" | "workers" | "rollouts" | "pipelines" | "store" | "processes" | "leader";
   /** It has no series until that is so; absent: it always has one once a service runs. */
   when?: string;
 }
@@ -54,6 +54,14 @@ export const METRICS = {
     unit: "seconds",
     help: "When the process started, in seconds since the epoch.",
     from: "processes",
+  },
+  slipway_control_leads: {
+    type: "gauge",
+    labels: [],
+    unit: "1",
+    help: "1 while this control process leads, 0 while it follows another.",
+    from: "leader",
+    when: "there are several, in a cluster",
   },
   slipway_predictions_started_total: {
     type: "counter",

@@ -33,6 +33,19 @@ export function addProcess(
   page.add("slipway_process_start_time_seconds", { process }, figures.startedAt / 1_000);
 }
 
+/** Of a process that serves, by itself. */
+export function serveMetrics({ version, clock }: { version: string; clock: Clock }): MetricSource {
+  return async (page) => {
+    page.add("slipway_build_info", { version }, 1);
+    addProcess(page, "serve", ownFigures(clock.now()));
+  };
+}
+
+/** Whether this control process is the one that leads. */
+export function leaderMetrics(leads: () => boolean): MetricSource {
+  return async (page) => page.add("slipway_control_leads", {}, leads() ? 1 : 0);
+}
+
 /** Which platform this is, and how its control process does. */
 export function platformMetrics({ version, clock }: { version: string; clock: Clock }): MetricSource {
   return async (page) => {

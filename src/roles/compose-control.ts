@@ -31,7 +31,8 @@ import { DEFAULT_TENANT } from "../http/identity.ts";
 import { acceptProxied } from "../http/peer.ts";
 import { createApp, openApiRoute } from "../http/server.ts";
 import { meterDatabase } from "../monitoring/metered-database.ts";
-import { metricsRoutes } from "../monitoring/metrics-routes.ts";
+import { metricsPage, metricsRoutes } from "../monitoring/metrics-routes.ts";
+import type { MetricSource, MetricsDeps } from "../monitoring/metrics-routes.ts";
 import { predictionLogMetrics } from "../monitoring/prediction-log/log-metrics.ts";
 import { predictionLogRoutes } from "../monitoring/prediction-log/routes.ts";
 import { platformMetrics } from "../monitoring/process-metrics.ts";
@@ -118,9 +119,13 @@ export interface ControlDeps {
   openTarget?: OpenTarget;
   /** In a cluster: the right to write, of the one that leads. */
   fence?: Fence;
+  /** What whoever runs it knows beside it. */
+  metrics?: readonly MetricSource[];
 }
 
 export interface Control {
+  /** As `GET /metrics` answers it. */
+  metrics(): Promise<string>;
   /** Lets what callers have asked for come to its end, for at most so long, as `drained` does it. */
   drain(withinMs: number, lingerMs: number): Promise<void>;
   close(): Promise<void>;
@@ -462,17 +467,19 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   predictionRoutes(app, config.predictions ?? { path: socket("predict") });
   servingLogRoutes(app, { backend, isServiceOf: predictionLog.isServiceOf });
   predictionLogRoutes(app, predictionLog);
-  metricsRoutes(app, {
+  const metrics: MetricsDeps = {
     sources: [
+      ...(deps.metrics ?? []),
       platformMetrics({ version: config.version, clock }),
-      servingMetrics({ backend }),
+      servingMetrics({ backend, areSeveral: target.name === "kubernetes" }),
       predictionLogMetrics({ backend, ...predictionLog }),
       rolloutMetrics(db),
       pipelineMetrics(db),
       metered.source,
     ],
     logDefect,
-  });
+  };
+  metricsRoutes(app, metrics);
   target.routes?.(app);
   openApiRoute(app);
   const hooks = Fastify({ logger: false, forceCloseConnections: true });
@@ -516,6 +523,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   }, RECONCILE_MS).unref();
 
   return {
+    metrics: () => metricsPage(metrics),
     drain: (withinMs, lingerMs) => drained(app.server as Server, withinMs, { lingerMs }),
     async close() {
       stopping.abort();

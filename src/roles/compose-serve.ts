@@ -7,6 +7,8 @@ import { answerLast, drained } from "../http/drain.ts";
 import { SlipwayError } from "../http/errors.ts";
 import { createGuard } from "../http/guard.ts";
 import { DEFAULT_TENANT } from "../http/identity.ts";
+import { metricsPage } from "../monitoring/metrics-routes.ts";
+import { serveMetrics } from "../monitoring/process-metrics.ts";
 import { createAdminServer } from "../serving/admin/admin-server.ts";
 import { adminHandlers } from "../serving/admin/handlers.ts";
 import { createForward } from "../serving/front/forward.ts";
@@ -108,7 +110,13 @@ export async function composeServe(config: ServeConfig, deps: ServeDeps): Promis
     firstLineMs: FIRST_LINE_MS,
     idleMs: IDLE_MS,
   });
-  const door = deps.adminSha256 === undefined ? undefined : { tokenSha256: deps.adminSha256, isReady };
+  const own = {
+    sources: [serveMetrics({ version, clock })],
+    logDefect: (error: unknown) => console.error(error),
+  };
+  const metrics = () => metricsPage(own);
+  const door =
+    deps.adminSha256 === undefined ? undefined : { tokenSha256: deps.adminSha256, isReady, metrics };
   const admin = createAdminServer(adminHandlers(router), door);
   let isLeaving = false;
   function isReady(): boolean {

@@ -7,13 +7,16 @@ import { addOutcomes } from "./outcome-metrics.ts";
 
 export interface ServingMetricsDeps {
   backend: Pick<ServingBackend, "outcomes" | "state"> & { figures(): Promise<ServingFigures> };
+  /** There are several processes that serve, and each tells of its own memory. */
+  areSeveral?: boolean;
 }
 
 /** What serve and its workers have counted; that serve doesn't answer is one of the metrics. */
-export function servingMetrics({ backend }: ServingMetricsDeps): MetricSource {
+export function servingMetrics({ backend, areSeveral = false }: ServingMetricsDeps): MetricSource {
   return async (page) => {
     const figures = await backend.figures().catch(() => undefined);
-    addProcess(page, "serve", figures?.process);
+    if (!areSeveral) addProcess(page, "serve", figures?.process);
+    else page.add("slipway_process_up", { process: "serve" }, figures === undefined ? 0 : 1);
     if (figures === undefined) return;
     const [report, state] = await Promise.all([backend.outcomes(), backend.state()]);
     addOutcomes(page, report);

@@ -1,5 +1,6 @@
 // Two control and two serve processes as in a cluster, PostgreSQL between them, a model in two worker pods.
 import { writeFileSync } from "node:fs";
+import { get } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -86,6 +87,35 @@ describe("a platform in a cluster", () => {
     }
     const info = await call(serve(1).url, "/api/slipway/v1/info");
     expect(JSON.parse(info.body)).toMatchObject({ target: "kubernetes" });
+  });
+
+  test("tells Prometheus at each process what is its own, and what is the platform's at the leader alone", async () => {
+    const leader = await cluster.leader();
+    // On a connection of its own, as Prometheus does it.
+    const scrape = (port: number) =>
+      new Promise<string>((resolve, reject) => {
+        get({ port, path: "/metrics", agent: false }, (answer) => {
+          expect(answer.headers["content-type"]).toContain("text/plain");
+          let text = "";
+          answer.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+          answer.on("end", () => resolve(text));
+        }).on("error", reject);
+      });
+    const [led, followed] = [await scrape(leader.port), await scrape(follower(leader).port)];
+    expect(led).toContain("slipway_control_leads 1");
+    expect(followed).toContain("slipway_control_leads 0");
+    await predict(serve(0).url);
+    expect(await scrape(leader.port)).toContain('slipway_predictions_finished_total{service="digits"');
+    expect(led).toContain("slipway_store_writes_total");
+    for (const page of [followed, await scrape(serve(0).adminPort)]) {
+      expect(page).toContain("slipway_process_resident_memory_bytes");
+      expect(page).not.toMatch(/^slipway_(predictions|store|service|workers)/m);
+    }
+    // Everybody else needs a token for it, and gets the platform's.
+    const outside = `${serve(0).url}/metrics`;
+    expect((await fetch(outside)).status).toBe(401);
+    const answer = await fetch(outside, { headers: { authorization: `Bearer ${ADMIN}` } });
+    expect(await answer.text()).toContain("slipway_predictions_finished_total");
   });
 
   test("answers nobody without a token, and predictions where the model is in pods", async () => {

@@ -1,10 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
 import type { Invocation } from "../../base/invocation.ts";
 import { digestOf } from "../../http/credentials.ts";
+import { EXPOSITION_TYPE } from "../../monitoring/exposition.ts";
+import { metricsPage, type MetricSource } from "../../monitoring/metrics-routes.ts";
+import { leaderMetrics, platformMetrics } from "../../monitoring/process-metrics.ts";
 import { createGate, type Gate, type GateTarget } from "../../serving/front/gate.ts";
 import { Election } from "../../store/leader-election.ts";
 import { openLeaderRow } from "../../store/postgres/leader-row.ts";
@@ -58,6 +61,7 @@ class Member {
   readonly #probes: Server;
   readonly #gate: Gate;
   readonly #election: Election;
+  readonly #leads: MetricSource;
   #control: Control | undefined;
   #isEnding = false;
 
@@ -65,13 +69,8 @@ class Member {
     this.#settings = settings;
     const { config, identity, address, postgres, temporary } = settings;
     this.#config = { ...config, runDir: mkdtempSync(join(temporary, "slipway-control-")) };
-    this.#probes = createServer((req, res) => {
-      void this.#answerProbe(req.url ?? "").then((status) => {
-        // A connection that began with a probe would keep its later requests from whoever leads.
-        res.writeHead(status, { "content-type": "text/plain", connection: "close" });
-        res.end(status === 200 ? "OK" : "not ready");
-      });
-    });
+    this.#leads = leaderMetrics(() => this.#election.standing?.is === "leading");
+    this.#probes = createServer((req, res) => void this.#answerProbe(req.url ?? "", res));
     const token = tunnelToken(config.internalToken);
     this.#gate = createGate({
       token,
@@ -144,6 +143,7 @@ class Member {
         onFatal: (error) => this.#die(error, "store"),
         openTarget: openClusterTarget(this.#settings),
         fence: { epoch, lost: () => this.#lost() },
+        metrics: [this.#leads],
       });
       this.#control = control;
       note(`control ${identity}: is ready, epoch ${epoch}`);
@@ -175,7 +175,29 @@ class Member {
     return parseHostPort(standing.leader.address);
   }
 
-  async #answerProbe(url: string): Promise<number> {
+  /** A connection that began with a probe would keep its later requests from whoever leads. */
+  async #answerProbe(url: string, res: ServerResponse): Promise<void> {
+    const connection = "close";
+    if (url === "/metrics") {
+      const text = await this.#metrics();
+      return void res.writeHead(200, { "content-type": EXPOSITION_TYPE, connection }).end(text);
+    }
+    const status = await this.#statusOf(url);
+    res.writeHead(status, { "content-type": "text/plain", connection });
+    res.end(status === 200 ? "OK" : "not ready");
+  }
+
+  /** Of this process: the platform's own are the leader's to tell, or they would be counted once for each of its pods. */
+  #metrics(): Promise<string> {
+    const { version } = this.#config;
+    if (this.#control !== undefined) return this.#control.metrics();
+    return metricsPage({
+      sources: [this.#leads, platformMetrics({ version, clock: systemClock })],
+      logDefect,
+    });
+  }
+
+  async #statusOf(url: string): Promise<number> {
     if (url.startsWith("/health")) return 200;
     const target = this.#isEnding ? undefined : this.#target();
     if (target === undefined) return 503;

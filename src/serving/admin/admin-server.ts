@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { isDigestOf, readCredentials } from "../../http/credentials.ts";
 import { SlipwayError, toSlipwayError } from "../../http/errors.ts";
+import { EXPOSITION_TYPE } from "../../monitoring/exposition.ts";
 import { sendJson } from "../router/answers.ts";
 import { readBody } from "../router/read-body.ts";
 import type { AdminCall } from "./calls.ts";
@@ -15,6 +16,8 @@ export interface AdminDoor {
   tokenSha256: string;
   /** What `GET /ready` answers, to whoever asks; `GET /health` says that this process answers. */
   isReady(): boolean;
+  /** What `GET /metrics` answers, to whoever asks. */
+  metrics?(): Promise<string>;
 }
 
 /**
@@ -38,9 +41,13 @@ export function createAdminServer(handlers: AdminHandlers, door?: AdminDoor): Se
   });
 }
 
-/** Asked by the kubelet, which has no token. */
+/** Asked by the kubelet and by Prometheus, which have no token. */
 function answerProbe(req: IncomingMessage, res: ServerResponse, door: AdminDoor): void {
   if (req.url === "/health") return sendJson(res, 200, '{"live":true}');
+  if (req.url === "/metrics" && door.metrics !== undefined)
+    return void door
+      .metrics()
+      .then((text) => res.writeHead(200, { "content-type": EXPOSITION_TYPE }).end(text));
   const isReady = req.url === "/ready" && door.isReady();
   return sendJson(res, req.url !== "/ready" ? 404 : isReady ? 200 : 503, JSON.stringify({ ready: isReady }));
 }

@@ -15,7 +15,7 @@ export interface GateOptions {
   /** Shown by those who hand on connections, and to those they are handed on to. */
   token: string;
   tokenSha256: string;
-  /** Answers `/health` and `/ready` of this process, whoever leads. */
+  /** Answers `/health`, `/ready` and `/metrics` of this process, whoever leads. */
   probes: HttpServer;
   /** undefined: nobody leads. */
   target(): GateTarget | undefined;
@@ -93,7 +93,7 @@ function goalOf(start: Buffer, tokenSha256: string): Goal | undefined {
     return { kind: "control", isTrusted: true, hops: tunnelled.hops, skip: tunnelled.length };
   if (end === -1 && start.length < MAX_LINE) return undefined;
   const [method, path = ""] = start.toString("latin1", 0, Math.max(end, 0)).split(" ");
-  const isProbe = method === "GET" && /^\/(?:health|ready)$/.test(originForm(path));
+  const isProbe = method === "GET" && /^\/(?:health|ready|metrics)$/.test(originForm(path));
   return isProbe ? { kind: "probe" } : { kind: "control", isTrusted: false, hops: 0, skip: 0 };
 }
 

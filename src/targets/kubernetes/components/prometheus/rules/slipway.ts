@@ -72,6 +72,15 @@ export const SLIPWAY_ALERTS: readonly Alert[] = [
     description: "There was no room for them, or the disk failed: labels for them find nothing.",
   },
   {
+    alert: "NobodyLeads",
+    expr: "max(slipway_control_leads) == 0",
+    for: "1m",
+    severity: "critical",
+    summary: "No control pod of Slipway leads",
+    description:
+      "Predictions go on; pushes, rollouts and tracking wait. The control pods' logs say what each waits for.",
+  },
+  {
     alert: "ProcessDown",
     expr: "min by (process) (max by (process, pod) (slipway_process_up)) == 0",
     for: "2m",

@@ -420,7 +420,9 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   exampleRoutes(app, { db, backend, example });
   const meter = new TrafficMeter();
   const limits = target.isGatewayRouted === true ? gatewayLimits : undefined;
-  const advisor = createAdvisor({ db, clock, meter, limits, log: (line, error) => logDefect(error, line) });
+  const isInPods = target.name === "kubernetes";
+  const log = (line: string, error: unknown): void => logDefect(error, line);
+  const advisor = createAdvisor({ db, clock, meter, limits, isInPods, log });
   planRoutes(app, { advisor });
   const evidence = createEvidenceReader({ db, clock, traffic: (service) => meter.of(service) });
   evidenceRoutes(app, {

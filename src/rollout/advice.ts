@@ -15,6 +15,8 @@ export interface AdvisorDeps {
   meter: TrafficMeter;
   /** What of a project a gateway that divides requests can't do; absent: our own router divides them. */
   limits?: typeof gatewayLimits | undefined;
+  /** Models run in pods of a cluster. */
+  isInPods?: boolean;
   /** What kept advice from being given; the process's log. */
   log(line: string, error: unknown): void;
 }
@@ -45,7 +47,12 @@ export function createAdvisor(deps: AdvisorDeps): Advisor {
     const service = (await deps.db.read((tx) => selectServiceOf(tx, tenant, name))) ?? null;
     const measured = service === null ? undefined : await trafficOf(name);
     const limits = deps.limits?.(project);
-    const facts: PlanFacts = { service, traffic: withAsked(measured, asked), ...(limits && { limits }) };
+    const facts: PlanFacts = {
+      service,
+      traffic: withAsked(measured, asked),
+      ...(limits && { limits }),
+      ...(deps.isInPods && { isInPods: true }),
+    };
     return planProject(project, facts);
   };
   return {

@@ -30,6 +30,8 @@ export interface PlanFacts {
   traffic: TrafficGiven | undefined;
   /** A gateway divides requests, and can't do this of what the project asks for; absent: our router does. */
   limits?: readonly SpecLimit[];
+  /** What has no worker gets a pod, which takes seconds; absent: a process of this machine. */
+  isInPods?: boolean;
 }
 
 /** What a push of a project would do. */
@@ -65,6 +67,9 @@ interface Times {
 /** Wider margins that are tried, as multiples, until one can be proven before the deadline. */
 const WIDER = [1.5, 2, 3, 4, 6, 10, 20];
 
+/** A pod whose image is on its node is there in some seconds where nothing else keeps the node busy. */
+const COLD_START_MS = 10_000;
+
 /** What a push of a valid project would do. Pure. */
 export function planProject(project: Project, facts: PlanFacts): Plan {
   const { model } = project;
@@ -86,7 +91,9 @@ export function planProject(project: Project, facts: PlanFacts): Plan {
     traffic: facts.traffic ?? null,
     forecast: told && toJson(told),
     sentences: policy ? [...routingSentences(facts), ...sentencesOf(policy, facts, told)] : [],
-    warnings: policy ? [...limitWarnings(facts), ...warningsOf(project, facts, told)] : [],
+    warnings: policy
+      ? [...limitWarnings(facts), ...coldStartWarnings(project, facts), ...warningsOf(project, facts, told)]
+      : [],
   };
 }
 
@@ -177,6 +184,16 @@ function routingSentences({ limits }: PlanFacts): string[] {
 
 function limitWarnings({ limits = [] }: PlanFacts): string[] {
   return limits.map(({ path, message }) => `${path.join(".")}: ${message}; a push of it is refused`);
+}
+
+function coldStartWarnings(
+  { serving: { scale, timeout } }: Project,
+  { isInPods, limits }: PlanFacts,
+): string[] {
+  if (isInPods !== true || limits !== undefined || scale.min > 0 || timeout >= COLD_START_MS) return [];
+  return [
+    `serving.scale.min is 0, so the first request waits for a pod, which takes seconds; serving.timeout of ${durationWords(timeout)} ends most of them with 504`,
+  ];
 }
 
 /** A gate that lets more through than the rollout does. */

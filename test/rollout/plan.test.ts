@@ -67,6 +67,18 @@ test("what a gateway's weights can't do is said, each at its setting", () => {
   ]);
 });
 
+test("whoever lets a service sleep in a cluster is told of a deadline that is too short for a pod to come", () => {
+  const facts = { service: null, traffic: undefined, isInPods: true };
+  const warnings = (serving: string, more = {}) =>
+    planProject(project(`serving: { ${serving} }`), { ...facts, ...more }).warnings;
+  expect(warnings("scale: { min: 0 }")).toEqual([
+    "serving.scale.min is 0, so the first request waits for a pod, which takes seconds; serving.timeout of 2 s ends most of them with 504",
+  ]);
+  expect(warnings("scale: { min: 0 }, timeout: 30s")).toEqual([]);
+  expect(warnings("scale: { min: 1 }")).toEqual([]);
+  expect(warnings("scale: { min: 0 }", { isInPods: false })).toEqual([]);
+});
+
 test("changed settings are told as a person writes them, without what nobody wrote", () => {
   const before = project();
   const rollout =

@@ -17,7 +17,7 @@ export async function tellObstacles(
 ): Promise<void> {
   const told = new Set<string>();
   await clock.sleep(FIRST_LOOK_MS, signal);
-  for (;;) {
+  while (!signal.aborted) {
     const { variants } = await backend.state();
     const obstacle = variants.find((one) => one.service === service && one.version === version)?.obstacle;
     if (obstacle !== undefined && !told.has(obstacle.code)) {

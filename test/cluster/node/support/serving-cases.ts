@@ -23,8 +23,17 @@ interface Autoscaler {
   status?: { lastScaleTime?: string; currentReplicas?: number };
 }
 
-/** What variants in pods do in a cluster, made by our own Deployments or by KServe. */
-export function servingCases(isKserve: boolean): void {
+/** What further cases may use. */
+export interface ServingBed {
+  world: ServingWorld;
+  /** Opened anew, after which it is the one that leads. */
+  lead(leader?: Parameters<ServingWorld["open"]>[0]): Promise<KubernetesServing>;
+  /** Of the service `iris`. */
+  spec(version: number, more?: Partial<VariantSpec>): VariantSpec;
+}
+
+/** What variants in pods do in a cluster, made by our own Deployments or by KServe; `more` has cases of its own. */
+export function servingCases(isKserve: boolean, more?: (bed: () => ServingBed) => void): void {
   let world: ServingWorld;
   let backend: KubernetesServing;
   let good: string;
@@ -228,6 +237,15 @@ export function servingCases(isKserve: boolean): void {
       await backend.remove({ service: "iris", version: 7 });
       expect(world.logged).toEqual([]);
     });
+
+  more?.(() => ({
+    world,
+    spec,
+    async lead(leader) {
+      backend.close();
+      return (backend = await world.open(leader));
+    },
+  }));
 
   it("names what keeps pods from running: a node, a quota, an image", async () => {
     const cause = async (one: KubernetesServing, wanted: VariantSpec): Promise<unknown> =>

@@ -75,11 +75,24 @@ function changed(object: KubernetesObject): KubernetesObject {
     };
   }
   if (object.kind !== "Deployment") return object;
-  const spec = object["spec"] as { template: { spec: { containers: object[] } } };
+  const spec = object["spec"] as { template: { spec: { containers: Container[] } } };
   const [manager] = spec.template.spec.containers;
-  const container = { ...manager, image: IMAGE, imagePullPolicy: "IfNotPresent", resources: {} };
-  const template = { ...spec.template, spec: { ...spec.template.spec, containers: [container] } };
-  return { ...object, spec: { ...spec, template } };
+  const container = {
+    ...manager,
+    image: IMAGE,
+    imagePullPolicy: "IfNotPresent",
+    resources: {},
+    // There is one of it, and nothing but time is lost when it is asked early.
+    args: manager?.args?.filter((arg) => arg !== "--leader-elect"),
+    readinessProbe: { ...manager?.readinessProbe, initialDelaySeconds: 1, periodSeconds: 1 },
+  };
+  const pod = { ...spec.template.spec, terminationGracePeriodSeconds: 1, containers: [container] };
+  return { ...object, spec: { ...spec, template: { ...spec.template, spec: pod } } };
+}
+
+interface Container {
+  args?: string[];
+  readinessProbe?: object;
 }
 
 function withAuthority(object: KubernetesObject, authority: string): KubernetesObject {

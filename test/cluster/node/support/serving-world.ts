@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../../../src/base/clock.ts";
+import { eitherSignal } from "../../../../src/base/either-signal.ts";
 import { openGit } from "../../../../src/git/plumbing.ts";
 import { openRenderedBranch } from "../../../../src/git/rendered-branch.ts";
 import { openSentry } from "../../../../src/http/sentry.ts";
@@ -13,7 +14,6 @@ import { ArchiveStore } from "../../../../src/serving/archive/archive-store.ts";
 import type { OutcomeReport } from "../../../../src/serving/outcomes.ts";
 import { createFolderBlobs } from "../../../../src/store/folder-blobs.ts";
 import { ClusterClient } from "../../../../src/targets/kubernetes/cluster/client.ts";
-import type { KubernetesObject } from "../../../../src/targets/kubernetes/object.ts";
 import { Applier } from "../../../../src/targets/kubernetes/serving/applier.ts";
 import { openKubernetesServing } from "../../../../src/targets/kubernetes/serving/backend.ts";
 import type { KubernetesServing } from "../../../../src/targets/kubernetes/serving/backend.ts";
@@ -22,16 +22,14 @@ import { readPodLog } from "../../../../src/targets/kubernetes/serving/pod-log.t
 import { clusterReplicas } from "../../../../src/targets/kubernetes/serving/replicas.ts";
 import { KSERVE_KIND, VARIANT_KINDS } from "../../../../src/targets/kubernetes/serving/variant-kinds.ts";
 import { WatchedPods } from "../../../../src/targets/kubernetes/serving/watched-pods.ts";
-import { tenantOfWorker, workerToken } from "../../../../src/tenancy/worker-tokens.ts";
+import { tenantOfWorker } from "../../../../src/tenancy/worker-tokens.ts";
 import { eventually } from "../../../support/serving-platform.ts";
 import { testCluster, type TestCluster } from "../../support/cluster.ts";
 import { removeNamespaces } from "../../support/objects.ts";
 import { hostAddress } from "./node.ts";
-import { isReady, make, podsBy, podSpec, testImage, type NamedPod } from "./pods.ts";
+import { isReady, make, podsBy, testImage, type NamedPod } from "./pods.ts";
+import { givenToServing, SECRET, SERVE, TOKEN } from "./serve-pods.ts";
 
-const SECRET = "internal-secret-of-at-least-thirty-two-characters";
-const TOKEN = "slipway_admin_of_at_least_thirty_two_characters";
-const SERVE = { "app.kubernetes.io/name": "slipway", "app.kubernetes.io/component": "serve" };
 const TOLD_MS = 120_000;
 
 interface Choice {
@@ -82,7 +80,7 @@ export async function startServingWorld(choice: Choice): Promise<ServingWorld> {
   const archives = new ArchiveStore(createFolderBlobs(join(root, "blobs")));
   const platform = await startPlatform(archives);
   const logged: string[] = [];
-  await make(cluster, ...given(choice, place));
+  await make(cluster, ...givenToServing(home, place, serves));
   const { open, applyAll } = await leaders({
     cluster,
     choice,
@@ -169,10 +167,14 @@ async function leaders(world: Leading): Promise<Pick<ServingWorld, "open" | "app
     branch = "kubernetes",
     prepareMs = 45_000,
   } = {}) => {
+    // What a leader does by itself ends with it.
+    const ending = new AbortController();
+    const { signal, release } = eitherSignal(stop.signal, ending.signal);
     const one = await openKubernetesServing({
       ...deps,
+      signal,
       pods,
-      carrier: new Applier({ ...deps, kinds }),
+      carrier: new Applier({ ...deps, signal, kinds }),
       ...(isKserve ? {} : { replicas: clusterReplicas(client) }),
       serveLabels: SERVE,
       portName: "admin",
@@ -195,6 +197,12 @@ async function leaders(world: Leading): Promise<Pick<ServingWorld, "open" | "app
       incarnation: `leader-${count++}`,
       prepareMs,
     });
+    const close = one.close.bind(one);
+    one.close = () => {
+      ending.abort(new Error("another one leads"));
+      release();
+      close();
+    };
     one.start();
     await one.admit({ tokens: [] });
     return one;
@@ -204,50 +212,4 @@ async function leaders(world: Leading): Promise<Pick<ServingWorld, "open" | "app
     await new Applier({ ...deps, kinds }).carryOut(commit ?? "", files);
   };
   return { open, applyAll };
-}
-
-/** What control would have made before: namespaces, what model pods run as and are let in by, serve pods. */
-function given({ home, serves }: Choice, place: string): KubernetesObject[] {
-  const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
-  const namespace = (name: string) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
-  return [
-    namespace(home),
-    namespace(place),
-    { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "serving", namespace: place } },
-    {
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: { name: "slipway-worker", namespace: place },
-      stringData: { token: workerToken(SECRET, "default") },
-    },
-    {
-      apiVersion: "apps/v1",
-      kind: "Deployment",
-      metadata: { name: "serve", namespace: home },
-      spec: {
-        replicas: serves,
-        selector: { matchLabels: SERVE },
-        template: { metadata: { labels: SERVE }, spec: servePod() },
-      },
-    },
-  ];
-}
-
-function servePod(): object {
-  const value = (name: string, text: string) => ({ name, value: text });
-  const spec = podSpec({
-    name: "serve",
-    args: ["--role=serve"],
-    ports: [
-      { name: "http", containerPort: 4600 },
-      { name: "admin", containerPort: 4605 },
-    ],
-    env: [
-      value("SLIPWAY_INTERNAL_TOKEN", SECRET),
-      value("SLIPWAY_ADMIN_TOKEN", TOKEN),
-      value("SLIPWAY_CONTROL", "127.0.0.1:1"),
-    ],
-    readinessProbe: { httpGet: { path: "/ready", port: "admin" }, periodSeconds: 1 },
-  });
-  return { ...spec, enableServiceLinks: false };
 }

@@ -34,7 +34,7 @@ import { removeNamespaces } from "../support/objects.ts";
 import { installGateway } from "./support/gateway.ts";
 import type { InstalledGateway } from "./support/gateway.ts";
 import { hostAddress } from "./support/node.ts";
-import { isReady, make, podsBy, podSpec, testImage } from "./support/pods.ts";
+import { deletePod, isReady, make, podsBy, podSpec, testImage } from "./support/pods.ts";
 
 const HOME = "gateway-test";
 const PLACE = "gateway-test-default";
@@ -237,6 +237,9 @@ function ask(path: string, token = CALLER, body: string | undefined = BODY): Pro
   });
 }
 
+/** Good answers that callers have got by now. */
+let answered = 0;
+
 /** Answers by version; of a failed one by its status, negative. */
 async function send(count: number): Promise<Map<number, number>> {
   const by = new Map<number, number>();
@@ -245,6 +248,7 @@ async function send(count: number): Promise<Map<number, number>> {
     while (left-- > 0) {
       const { status, version } = await ask("/v2/models/iris/infer");
       const key = status === 200 ? version : -status;
+      if (status === 200) answered += 1;
       by.set(key, (by.get(key) ?? 0) + 1);
     }
   };
@@ -312,6 +316,28 @@ it("follows a change of weights", async () => {
   await backend.route(rule({ commit: "c", order: 3, challenger: 2, share: 0.5 }));
   await inForce((by) => (by.get(2) ?? 0) >= 5);
   expectShare(await send(600), 0.5);
+});
+
+it("counts each answer once while a model's pod is killed and another one comes", async () => {
+  // Of an interval whose share isn't told yet nothing is counted under it: all of them are over first.
+  const each = () => eventually("each once", async () => (await counted()) === answered, 90_000);
+  await each();
+  const versionOne = { "slipway.dev/version": "1" };
+  const [pod] = await podsBy(cluster, PLACE, versionOne);
+  await deletePod(cluster, pod!, 0);
+  await eventually(
+    "another pod",
+    async () =>
+      (await podsBy(cluster, PLACE, versionOne)).some(
+        (one) => one.metadata.uid !== pod!.metadata.uid && isReady(one),
+      ),
+    120_000,
+  );
+  expect(await counted()).toBe(answered);
+  await inForce((by) => by.has(1) && ![...by.keys()].some((key) => key < 0));
+  const by = await send(200);
+  expect([...by.keys()].every((key) => key > 0)).toBe(true);
+  await each();
 });
 
 it("stops a challenger", async () => {

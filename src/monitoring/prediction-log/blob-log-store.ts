@@ -15,11 +15,11 @@ export interface BlobLogStoreOptions {
   root: string;
   /** Folder of this machine for copies of those that were read or made last; emptied at the start. */
   cache: string;
-  /** Of all copies, in bytes. Default: 1 GiB. */
+  /** Of all copies, in bytes. Default: 256 MiB. */
   cacheBytes?: number;
 }
 
-const CACHE_BYTES = 2 ** 30;
+const CACHE_BYTES = 2 ** 28;
 
 /**
  * Files in the object store, so that whoever leads finds them all. What there is is listed once: files are made and removed
@@ -34,6 +34,7 @@ export class BlobLogStore implements LogStore {
   /** Copies by their path, the one used last at the end: their bytes. */
   readonly #copies = new Map<string, number>();
   #fetches = 0;
+  #opened: Promise<void> | undefined;
 
   constructor({ blobs, root, cache, cacheBytes = CACHE_BYTES }: BlobLogStoreOptions) {
     this.#blobs = blobs;
@@ -42,10 +43,13 @@ export class BlobLogStore implements LogStore {
     this.#cacheBytes = cacheBytes;
   }
 
-  /** Before anything else: what a former process copied isn't known any more. */
-  async open(): Promise<void> {
-    await rm(this.#cache, { recursive: true, force: true });
-    await mkdir(this.#cache, { recursive: true, mode: 0o700 });
+  /** Once, before the first copy: what a former process copied isn't known any more. */
+  open(): Promise<void> {
+    this.#opened ??= this.#empty().catch((error: unknown) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
   }
 
   async folders(): Promise<string[]> {
@@ -87,6 +91,11 @@ export class BlobLogStore implements LogStore {
       }
   }
 
+  async #empty(): Promise<void> {
+    await rm(this.#cache, { recursive: true, force: true });
+    await mkdir(this.#cache, { recursive: true, mode: 0o700 });
+  }
+
   /** An error isn't kept: the next one who asks tries again. */
   #known(): Promise<Map<string, Map<string, LogFile>>> {
     this.#index ??= this.#list().catch((error: unknown) => {
@@ -113,6 +122,7 @@ export class BlobLogStore implements LogStore {
 
   /** False when it isn't there any more. */
   async #fetch(folder: string, name: string, path: string): Promise<boolean> {
+    await this.open();
     const temporary = join(this.#cache, `.fetching-${(this.#fetches += 1)}`);
     try {
       const { body } = await this.#blobs.get(this.#blobOf(folder, name));

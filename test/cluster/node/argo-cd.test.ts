@@ -3,7 +3,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { environmentUrl } from "../../../src/targets/kubernetes/components/argo-cd/models.ts";
-import { ASKED, type Application } from "../../../src/targets/kubernetes/serving/argo-cd/application.ts";
+import {
+  ASKED,
+  REFRESH,
+  type Application,
+} from "../../../src/targets/kubernetes/serving/argo-cd/application.ts";
 import { eventually, git, newFolder, removeFolder } from "../../e2e/platform.ts";
 import { ADDER, modelProject, workTree } from "../../e2e/projects.ts";
 import { testCluster, type TestCluster } from "../support/cluster.ts";
@@ -170,6 +174,43 @@ it("makes nothing of a version by itself: Argo CD carries it out, and it serves"
   expect([...managers]).toContain("argocd-controller");
   expect([...managers]).not.toContain("slipway-control");
   expect(made?.metadata.annotations["argocd.argoproj.io/tracking-id"]).toMatch(/^slipway-models:/);
+});
+
+it("leaves it to control how many pods a version has that nobody asks", async () => {
+  const spec = "serving: { scale: { min: 0, idle: 5s }, timeout: 60s }\nrollout: { steps: [50] }\n";
+  const folder = await workTree(modelProject("sleeper", ADDER, spec));
+  try {
+    const pushed = await git(folder, "push", address("sleeper"), "HEAD:main");
+    expect(pushed.code, pushed.output).toBe(0);
+  } finally {
+    removeFolder(folder);
+  }
+  const path = `/apis/apps/v1/namespaces/${PLACE}/deployments/sleeper-v1`;
+  const replicas = async () => (await cluster.get<Managed>(path))?.spec.replicas;
+  await becomesTrue("no replicas", async () => (await replicas()) === 0);
+  // Everything is read and compared anew, and what differs from Git would be put back.
+  await cluster.send({
+    method: "PATCH",
+    path: APPLICATION,
+    contentType: "application/merge-patch+json",
+    body: { metadata: { annotations: { [REFRESH]: "hard" } } },
+  });
+  await becomesTrue("a refresh", async () => {
+    const app = await cluster.get<Application>(APPLICATION);
+    return app?.metadata.annotations?.[REFRESH] === undefined && app?.status?.sync?.status === "Synced";
+  });
+  expect(await replicas()).toBe(0);
+  const summand = (name: string) => ({ name, shape: [1, 2], datatype: "FP32", data: [1, 2] });
+  const body = JSON.stringify({ inputs: [summand("a"), summand("b")] });
+  const answer = await fetch(`${platform.url}/v2/models/sleeper/infer`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${platform.token}`, "content-type": "application/json" },
+    signal: AbortSignal.timeout(90_000),
+    body,
+  });
+  expect(answer.status, await answer.text()).toBe(200);
+  expect(await replicas()).toBe(1);
+  await becomesTrue("no replicas again", async () => (await replicas()) === 0);
 });
 
 it("couldn't make anything by itself, nor change the Application", async () => {

@@ -198,14 +198,15 @@ export function servingBackendContract(name: string, open: () => Promise<Serving
       await world.backend.route(rule("left"));
       const goOn = await world.stall({ service: "left", version: 1 });
       try {
-        await world.leave("left", 100);
+        // Of the caller's time some goes by before serve has the request, where the machine is busy.
+        await world.leave("left", 1_000);
         const [cell] = await until(
           () => countersOf("left"),
           ([own]) => own?.aborted === 1,
         );
         expect(cell).toMatchObject({ started: 1, finished: 0, failed: 0, latency: { counts: [] } });
         expect(cell?.abortedLatency.counts).toHaveLength(1);
-        expect(cell?.abortedLatency.counts[0]?.[0]).toBeGreaterThanOrEqual(latencyBucket(80));
+        expect(cell?.abortedLatency.counts[0]?.[0]).toBeGreaterThanOrEqual(latencyBucket(200));
       } finally {
         goOn();
       }

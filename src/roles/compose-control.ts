@@ -8,22 +8,14 @@ import { systemIds } from "../base/ids.ts";
 import { consoleRoutes } from "../console/routes.ts";
 import { createCollector } from "../gc/collector.ts";
 import { gcRoutes } from "../gc/routes.ts";
-import { gcMigrations } from "../gc/schema.ts";
-import { gitMigrations } from "../git/commands.ts";
-import { openEnvironmentRepository } from "../git/environment-repository.ts";
 import { hookRoutes } from "../git/hook-routes.ts";
-import { writeHookScripts } from "../git/hook-scripts.ts";
-import { ENVIRONMENT } from "../git/names.ts";
-import { openGit } from "../git/plumbing.ts";
 import { createProjectOwners } from "../git/project-owners.ts";
 import { createProjectPushes } from "../git/project-pushes.ts";
 import { projectRoutes } from "../git/project-routes.ts";
 import { Pushes } from "../git/pushes.ts";
-import { openRepositories } from "../git/repositories.ts";
 import { GIT_LIMITS, gitRoutes } from "../git/smart-http.ts";
 import { createRecorder } from "../history/recorder.ts";
 import { historyRoutes } from "../history/routes.ts";
-import { historyMigrations } from "../history/schema.ts";
 import { SlipwayError } from "../http/errors.ts";
 import { drained } from "../http/drain.ts";
 import { createGuard } from "../http/guard.ts";
@@ -36,53 +28,21 @@ import type { MetricSource, MetricsDeps } from "../monitoring/metrics-routes.ts"
 import { predictionLogMetrics } from "../monitoring/prediction-log/log-metrics.ts";
 import { predictionLogRoutes } from "../monitoring/prediction-log/routes.ts";
 import { platformMetrics } from "../monitoring/process-metrics.ts";
-import { pipelineMigrations } from "../pipelines/commands.ts";
-import { importRoutes } from "../import/routes.ts";
-import { importMigrations } from "../import/schema.ts";
 import { pipelineMetrics } from "../pipelines/pipeline-metrics.ts";
 import { createPipelines } from "../pipelines/pipelines.ts";
 import { pushRoutes } from "../push/routes.ts";
 import { broughtRunOf } from "../push/commands.ts";
 import { pipelineRoutes } from "../pipelines/routes.ts";
-import { createTrackingLedger } from "../pipelines/tracking-ledger.ts";
-import { createRegistry } from "../registry/create-registry.ts";
-import { registryRoutes } from "../registry/routes.ts";
-import { registryMigrations } from "../registry/schema.ts";
-import { createWebhooks } from "../registry/webhooks/create-webhooks.ts";
-import { createAdvisor } from "../rollout/advice.ts";
-import { gatewayLimits } from "../rollout/gateway-limits.ts";
-import { createEvidenceReader } from "../rollout/evidence-reader.ts";
-import { evidenceRoutes } from "../rollout/evidence-routes.ts";
-import { EvidenceStreams } from "../rollout/evidence-stream.ts";
-import { exampleRoutes } from "../rollout/example-routes.ts";
-import { rolloutMigrations } from "../rollout/migrations.ts";
-import { planRoutes } from "../rollout/plan-routes.ts";
 import { rolloutMetrics } from "../rollout/rollout-metrics.ts";
-import { createRollouts } from "../rollout/rollouts.ts";
-import { rolloutRoutes } from "../rollout/routes.ts";
 import { selectServicesOf } from "../rollout/rows.ts";
-import { TrafficMeter } from "../rollout/traffic-meter.ts";
-import { watchTraffic } from "../rollout/watch-traffic.ts";
-import { compareAnswer, readContract } from "../serving/contract.ts";
 import { servingLogRoutes } from "../serving/log-routes.ts";
 import { servingMetrics } from "../serving/serving-metrics.ts";
-import { goneCountsMigrations } from "../serving/gone-counts.ts";
-import { createModelCompiler } from "../serving/compile/compiler.ts";
-import { proveInProcess } from "../serving/compile/prove-process.ts";
-import { TEMPORARY, createModelStore } from "../serving/folder-model-store.ts";
 import { specRoutes } from "../spec/routes.ts";
-import { createEvents, eventMigrations } from "../store/events.ts";
-import { leaderMigrations, type Fence } from "../store/leader.ts";
-import { ownerMigrations } from "../store/owner.ts";
-import { createModelEnvironments } from "../targets/local/model-environments/model-environments.ts";
+import { createEvents } from "../store/events.ts";
+import { type Fence } from "../store/leader.ts";
 import { AuditedChanges } from "../tenancy/audited-changes.ts";
 import { createTenancy } from "../tenancy/create-tenancy.ts";
-import { tenancyMigrations } from "../tenancy/schema.ts";
 import { stepToken } from "../tenancy/step-tokens.ts";
-import { createTracking } from "../tracking/create-tracking.ts";
-import { createLogged } from "../tracking/logged.ts";
-import { trackingRoutes } from "../tracking/routes.ts";
-import { trackingMigrations } from "../tracking/schema.ts";
 import { MLFLOW_VERSION } from "../tracking/server-routes.ts";
 import { whyRoutes } from "../why/routes.ts";
 import type { ControlSecrets } from "./artifact-settings.ts";
@@ -90,20 +50,23 @@ import { SOCKETS, type PlatformConfig } from "./config.ts";
 import { readDeclaredTenants } from "./declared-tenants.ts";
 import type { OpenTarget } from "./control-target.ts";
 import { otherOwner, platformId, refuseProjects } from "./follower.ts";
-import { callerName, identify } from "./identify.ts";
+import { callerName } from "./identify.ts";
 import { openArtifacts } from "./open-artifacts.ts";
+import { CONTROL_MIGRATIONS } from "./control-migrations.ts";
+import { createJudging } from "./create-judging.ts";
 import { openDatabase } from "./open-database.ts";
+import { openProjects } from "./open-projects.ts";
+import { openRecords } from "./open-records.ts";
+import { openRollouts } from "./open-rollouts.ts";
 import { openLocalTarget } from "./local-target.ts";
-import { mirroredPlatform, openMirror, openMirrorPlace } from "./open-git-mirror.ts";
+import { mirroredPlatform, openMirrorPlace } from "./open-git-mirror.ts";
 import { openPredictionLog } from "./open-prediction-log.ts";
-import { policyDefaults } from "./policy-defaults.ts";
 import { predictionRoutes } from "./prediction-routes.ts";
 import { platformRoutes } from "./platform-routes.ts";
 import { platformSchema } from "./platform-schema.ts";
 import { projectReader } from "./project-at.ts";
 import { requestSources } from "./request-sources.ts";
 import { subjectOwner } from "./subject-owner.ts";
-import { createTenantParts } from "./tenant-parts.ts";
 import { whySources } from "./why-sources.ts";
 
 /** Between looks for pushes that have no pipeline run yet, in milliseconds. */
@@ -147,21 +110,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     file: config.storeFile,
     writerFile: config.writerFile,
     fence: deps.fence,
-    migrations: [
-      ...leaderMigrations,
-      ...ownerMigrations,
-      ...eventMigrations,
-      ...trackingMigrations,
-      ...registryMigrations,
-      ...gitMigrations,
-      ...pipelineMigrations,
-      ...rolloutMigrations,
-      ...tenancyMigrations,
-      ...importMigrations,
-      ...gcMigrations,
-      ...historyMigrations,
-      ...goneCountsMigrations,
-    ],
+    migrations: CONTROL_MIGRATIONS,
     clock,
     onFatal: deps.onFatal,
   });
@@ -180,71 +129,23 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     log: logDefect,
   });
   const { blobs } = artifacts;
-  const logged = createLogged();
-  const places = { artifactRoot: config.artifactRoot, workingDir: config.workingDir };
-  const trackingDeps = { db, clock, ids, ...places, logged };
-  const tracking = await createTracking(trackingDeps);
-  const webhooks = await createWebhooks({
-    db,
-    clock,
-    ids,
-    random: Math.random,
-    dataDir: config.dataDir,
-    settings: config.webhooks,
-    logDefect,
-    note: (line) => logDefect(undefined, line),
-  });
-  const registryDeps = {
-    db: webhooks.watch(db),
-    clock,
-    artifactUris: tracking.artifactUris,
-    ...(config.sourcePattern === undefined ? {} : { sourcePattern: new RegExp(config.sourcePattern, "u") }),
-  };
-  const registry = createRegistry(registryDeps);
+  const records = await openRecords(config, { clock, ids, db, logDefect });
+  const { tracking, registry, tenants } = records;
   const { internalToken } = config;
-  const tenants = createTenantParts({ db, registryDeps, registry, tracking, trackingDeps, internalToken });
   const projectOwners = createProjectOwners(db);
   const recorder = createRecorder({ db, clock });
 
-  const git = await openGit({ path: config.stepEnv["PATH"] ?? "" });
-  const repositories = await openRepositories({
-    root: join(config.dataDir, "git"),
-    git,
-    clock,
-    maxPackBytes: GIT_LIMITS.maxPackBytes,
-  });
-  await repositories.clean();
-  const mirror = await openMirror(owner ? undefined : mirrorPlace, {
-    repositories,
-    platform: id,
-    epoch: deps.fence && (() => deps.fence?.epoch ?? 0),
+  const { repositories, environment, mirror } = await openProjects(config, {
     clock,
     ids,
+    mirrorPlace: owner ? undefined : mirrorPlace,
+    platform: id,
+    epoch: deps.fence && (() => deps.fence?.epoch ?? 0),
+    hooksSocket: socket("hooks"),
     logDefect,
   });
   if (!owner) await projectOwners.adopt(await repositories.projects());
-  const environment = openEnvironmentRepository({
-    path: await repositories.ensure(ENVIRONMENT),
-    git,
-    clock,
-    mirror,
-  });
-  await writeHookScripts({
-    folder: repositories.hooksFolder,
-    nodeFile: process.execPath,
-    mainFile: config.mainFile,
-    socketPath: socket("hooks"),
-  });
 
-  const modelsRoot = join(config.dataDir, "models");
-  const modelEnvironments = await createModelEnvironments({
-    dataDir: config.dataDir,
-    clock,
-    env: config.stepEnv,
-    platform: process.platform,
-    pid: process.pid,
-    signal: stopping.signal,
-  });
   const target = await (deps.openTarget ?? openLocalTarget)({
     config,
     clock,
@@ -254,7 +155,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     repositories,
     environment,
     mirror,
-    ledger: createTrackingLedger({ tracking, trackingOf: tenants.trackingOf, artifacts: blobs }),
+    ledger: records.ledger(blobs),
     signal: stopping.signal,
     logDefect,
   });
@@ -268,34 +169,17 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     roll: () => backend.rollLog(),
     logDefect,
   });
-  const rollouts = createRollouts({
-    db,
+  const rollouts = await openRollouts(config, {
     clock,
     ids,
+    db,
     events,
+    blobs,
     backend,
     environment,
     registry: recorder.watch(tenants.registryOfServices),
-    models: await createModelStore({
-      blobs,
-      modelsRoot,
-      environments: modelEnvironments,
-      compiler: createModelCompiler({
-        environments: modelEnvironments,
-        modelsRoot,
-        temporary: TEMPORARY,
-        prove: (jobDir) => proveInProcess({ nodeFile: process.execPath, mainFile: config.mainFile }, jobDir),
-      }),
-    }),
-    contract: {
-      read: readContract,
-      compare: (contract, status, body) => {
-        const compared = compareAnswer(contract, status, body);
-        return compared.ok ? null : compared.differences.join("; ");
-      },
-    },
-    defaults: policyDefaults(),
-    log: (line, error) => logDefect(error, line),
+    signal: stopping.signal,
+    logDefect,
   });
   const pipelines = createPipelines({
     database: db,
@@ -369,29 +253,7 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   });
   consoleRoutes(app, { assetsDir: join(dirname(config.mainFile), "console") });
   specRoutes(app, { platformSchema });
-  trackingRoutes(app, {
-    db,
-    clock,
-    ids,
-    ...places,
-    blobs,
-    logged,
-    logDefect,
-    maxArtifactBytes: config.artifacts.maxBytes,
-    presignedDownloadSeconds: config.artifacts.downloadSeconds,
-    versionPath: registry.versionPath,
-  });
-  registryRoutes(app, { ...registryDeps, registry, logDefect });
-  webhooks.routes(app);
-  importRoutes(app, {
-    db,
-    clock,
-    ids,
-    blobs,
-    artifactRoot: config.artifactRoot,
-    artifactUris: tracking.artifactUris,
-    maxArtifactBytes: config.artifacts.maxBytes,
-  });
+  records.routes(app, blobs);
   pushRoutes(app, {
     db,
     clock,
@@ -415,20 +277,17 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
       return found;
     },
   });
-  rolloutRoutes(app, { db, rollouts, backend, identify });
-  const example = (sha256: string) => readContract(join(config.dataDir, "models", sha256));
-  exampleRoutes(app, { db, backend, example });
-  const meter = new TrafficMeter();
-  const limits = target.isGatewayRouted === true ? gatewayLimits : undefined;
-  const isInPods = target.name === "kubernetes";
-  const log = (line: string, error: unknown): void => logDefect(error, line);
-  const advisor = createAdvisor({ db, clock, meter, limits, isInPods, log });
-  planRoutes(app, { advisor });
-  const evidence = createEvidenceReader({ db, clock, traffic: (service) => meter.of(service) });
-  evidenceRoutes(app, {
-    evidence,
-    streams: new EvidenceStreams({ reader: evidence, clock, log: logDefect }),
+  const judging = createJudging({
+    db,
+    clock,
+    rollouts,
+    backend,
+    modelsRoot: join(config.dataDir, "models"),
+    isGatewayRouted: target.isGatewayRouted === true,
+    isInPods: target.name === "kubernetes",
+    logDefect,
   });
+  judging.routes(app);
   projectRoutes(app, {
     repositories,
     projectPushes,
@@ -496,8 +355,8 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
     versionExists: async (model, version) =>
       (await tenants.registryOfServices.getVersion(model, version)) !== undefined,
     followPush: (id, signal) => pipelines.followLines(id, signal),
-    limits,
-    advise: (spec, tenant) => advisor.advise(spec, tenant),
+    limits: judging.limits,
+    advise: judging.advise,
     mirror,
     logDefect,
   });
@@ -511,10 +370,10 @@ export async function composeControl(config: PlatformConfig, deps: ControlDeps):
   const mirroring = mirror?.run(stopping.signal);
   const logging = predictionLog.writer.run(stopping.signal);
   const minding = tenancy.run(stopping.signal);
-  const delivering = webhooks.run(stopping.signal);
+  const delivering = records.run(stopping.signal);
   collector.resume();
   recorder.catchUp().catch((error: unknown) => logDefect(error, "history of what served"));
-  void watchTraffic({ backend, clock, meter }, stopping.signal);
+  void judging.run(stopping.signal);
   if (owner) logDefect(undefined, `the projects of this database are run from ${owner.dataFolder}`);
   else await pipelines.resume();
   if (!owner) await projectPushes.reconcile();

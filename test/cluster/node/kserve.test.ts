@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { eventually } from "../../support/serving-platform.ts";
 import { testCluster, type TestCluster } from "../support/cluster.ts";
 import { installKserve, MANAGER_PATH } from "./support/kserve.ts";
-import { becomes, make, podsBy } from "./support/pods.ts";
+import { becomes, isReady, make, podsBy } from "./support/pods.ts";
 import { servingCases } from "./support/serving-cases.ts";
 
 const NEVER = new AbortController().signal;
+
+interface Deployment {
+  metadata: { name: string };
+}
 
 let cluster: TestCluster;
 let kserve: { remove: () => Promise<void> };
@@ -36,6 +41,34 @@ async function managers(replicas: number): Promise<void> {
 }
 
 servingCases(true, (bed) => {
+  it("takes variants over from Deployments when it comes, and every request is answered meanwhile", async () => {
+    const { lead, spec, rule, ask, world } = bed();
+    const before = await lead({ isKserve: false });
+    await before.prepare(spec(7), NEVER);
+    await before.route(rule({ commit: "k", order: 7, champion: 7 }));
+    const backend = await lead();
+    const answers: ReturnType<typeof ask>[] = [];
+    const ready: number[] = [];
+    const path = `/apis/apps/v1/namespaces/${world.place}/deployments`;
+    const serve = (await world.servePods())[0]!;
+    await eventually(
+      "KServe's Deployment, and no other",
+      async () => {
+        answers.push(ask(serve));
+        const pods = await podsBy(cluster, world.place, { "slipway.dev/version": "7" });
+        ready.push(pods.filter(isReady).length);
+        const all = (await cluster.get<{ items: Deployment[] }>(path))?.items ?? [];
+        return all.map(({ metadata }) => metadata.name).join() === "iris-v7-predictor";
+      },
+      90_000,
+    );
+    const failed = (await Promise.all(answers)).filter(({ status }) => status !== 200);
+    // A request that finds no pod waits for one: that nothing failed doesn't tell that there always was one.
+    expect({ failed, fewest: Math.min(...ready) }).toEqual({ failed: [], fewest: 1 });
+    await backend.unroute("iris", 8);
+    await backend.remove({ service: "iris", version: 7 });
+  });
+
   it("waits for KServe while it is away, which says nothing about a version", async () => {
     const { lead, spec, world } = bed();
     const backend = await lead();

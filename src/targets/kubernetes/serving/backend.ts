@@ -26,15 +26,16 @@ import {
 import { notCarriedOut } from "./causes.ts";
 import type { Cause } from "./causes.ts";
 import type { KubernetesServingDeps } from "./deps.ts";
+import { withFormerKind } from "./former-kind.ts";
 import { KnownCallers } from "./known-callers.ts";
 import type { Callers } from "./known-callers.ts";
 import { mergeFigures } from "./merge-figures.ts";
 import { OutcomeMerge } from "./merge-outcomes.ts";
-import { namespaceOf } from "./names.ts";
+import { namespaceOf, variantName } from "./names.ts";
 import { endpointsToAsk } from "./pods.ts";
 import { podsOf } from "./pods-ready.ts";
 import { readPages } from "./prediction-pages.ts";
-import { renderVariant } from "./render-variant.ts";
+import { containerOf, renderVariant } from "./render-variant.ts";
 import { renewVariants } from "./renew.ts";
 import { inUse, notPrepared, otherFiles } from "./refusals.ts";
 import { ScaleToZero } from "./scale-to-zero.ts";
@@ -122,15 +123,24 @@ export class KubernetesServing implements ServingControl {
         this.#rules.names(variant.service, variant.version) &&
         files.get(this.#pathOf(variant)) !== this.#fileOf(variant),
       mayHaveNone: (variant) => this.#zero.mayHaveNone(variant),
-      renew: (variant) =>
-        this.#write(variant, `Render version ${variant.version} of ${variant.service} for ${image}`, signal),
+      container: containerOf(this.#deps),
+      renew: (variant) => {
+        const file = withFormerKind(this.#fileOf(variant), files.get(this.#pathOf(variant)));
+        return this.#write(variant, `Render ${variantName(variant)} for ${image}`, signal, file);
+      },
+      settle: (variant) => this.#write(variant, `Leave ${variantName(variant)} to its new pods`, signal),
     });
   }
 
   /** Its objects, as the cluster has taken them. Rejects with what was refused. */
-  async #write(variant: PodVariant, message: string, signal: AbortSignal): Promise<void> {
+  async #write(
+    variant: PodVariant,
+    message: string,
+    signal: AbortSignal,
+    file = this.#fileOf(variant),
+  ): Promise<void> {
     const path = this.#pathOf(variant);
-    await this.#save(path, this.#fileOf(variant), message);
+    await this.#save(path, file, message);
     const refused = (await this.#carryOut(signal)).get(path);
     if (refused !== undefined) throw notCarriedOut(variant, refused);
   }

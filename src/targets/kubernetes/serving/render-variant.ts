@@ -136,13 +136,18 @@ function inferenceService(variant: PodVariant, place: VariantPlace): KubernetesO
         minReplicas: fewestPods(variant),
         maxReplicas: mostPods(variant),
         deploymentStrategy: STRATEGY,
-        ...podSpec(variant, place, "kserve-container"),
+        ...podSpec(variant, place),
       },
     },
   };
 }
 
-function podSpec(variant: PodVariant, place: VariantPlace, container = "model"): object {
+/** What the container of its pods is called: KServe looks for one of that name. */
+export function containerOf({ isKserve }: Pick<VariantPlace, "isKserve">): string {
+  return isKserve ? "kserve-container" : "model";
+}
+
+function podSpec(variant: PodVariant, place: VariantPlace): object {
   return {
     serviceAccountName: SERVING,
     automountServiceAccountToken: false,
@@ -165,7 +170,7 @@ function podSpec(variant: PodVariant, place: VariantPlace, container = "model"):
     ],
     containers: [
       {
-        name: container,
+        name: containerOf(place),
         image: place.image,
         ...(place.pullPolicy && { imagePullPolicy: place.pullPolicy }),
         ...serverOf(variant, place),

@@ -30,6 +30,9 @@ export interface ServingBed {
   lead(leader?: Parameters<ServingWorld["open"]>[0]): Promise<KubernetesServing>;
   /** Of the service `iris`. */
   spec(version: number, more?: Partial<VariantSpec>): VariantSpec;
+  rule(more: Partial<TrafficRule>): TrafficRule;
+  /** One prediction of a serve pod. */
+  ask(pod: NamedPod): Promise<{ status: number; version: string | null }>;
 }
 
 /** What variants in pods do in a cluster, made by our own Deployments or by KServe; `more` has cases of its own. */
@@ -241,6 +244,8 @@ export function servingCases(isKserve: boolean, more?: (bed: () => ServingBed) =
   more?.(() => ({
     world,
     spec,
+    rule,
+    ask,
     async lead(leader) {
       backend.close();
       return (backend = await world.open(leader));

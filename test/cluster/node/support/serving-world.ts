@@ -46,6 +46,8 @@ interface Leader {
   branch?: string;
   /** How long a variant's pods are waited for; default 45 s. */
   prepareMs?: number;
+  /** Default: the world's. */
+  isKserve?: boolean;
 }
 
 /** Serve pods that are told by a backend in this process, as a leader tells them, and a tenant's namespace. */
@@ -148,7 +150,7 @@ interface Leading {
 /** Opens one leader after the other over the same pods and the same repository. */
 async function leaders(world: Leading): Promise<Pick<ServingWorld, "open" | "applyAll">> {
   const { cluster, choice, place, root, archives, logged, stop, url } = world;
-  const { home, isKserve } = choice;
+  const { home } = choice;
   const client = new ClusterClient(cluster.send);
   const log = (error: unknown, where: string) => void logged.push(`${where}: ${String(error)}`);
   const deps = { client, clock: systemClock, signal: stop.signal, log };
@@ -158,7 +160,7 @@ async function leaders(world: Leading): Promise<Pick<ServingWorld, "open" | "app
   const path = join(root, "environment.git");
   await git.run(["init", "--bare", "--quiet", path]);
   const kept = new Map<string, OutcomeReport>();
-  const kinds = [...VARIANT_KINDS, ...(isKserve ? [KSERVE_KIND] : [])];
+  const kindsOf = (isKserve: boolean) => [...VARIANT_KINDS, ...(isKserve ? [KSERVE_KIND] : [])];
   const branchOf = (name: string) =>
     openRenderedBranch({ path, git, clock: systemClock, branch: `refs/heads/${name}` });
   let count = 0;
@@ -166,6 +168,7 @@ async function leaders(world: Leading): Promise<Pick<ServingWorld, "open" | "app
     image = testImage(),
     branch = "kubernetes",
     prepareMs = 45_000,
+    isKserve = choice.isKserve,
   } = {}) => {
     // What a leader does by itself ends with it.
     const ending = new AbortController();
@@ -174,7 +177,7 @@ async function leaders(world: Leading): Promise<Pick<ServingWorld, "open" | "app
       ...deps,
       signal,
       pods,
-      carrier: new Applier({ ...deps, signal, kinds }),
+      carrier: new Applier({ ...deps, signal, kinds: kindsOf(isKserve) }),
       ...(isKserve ? {} : { replicas: clusterReplicas(client) }),
       serveLabels: SERVE,
       portName: "admin",
@@ -209,7 +212,7 @@ async function leaders(world: Leading): Promise<Pick<ServingWorld, "open" | "app
   };
   const applyAll = async (): Promise<void> => {
     const { commit, files } = await branchOf("kubernetes").read();
-    await new Applier({ ...deps, kinds }).carryOut(commit ?? "", files);
+    await new Applier({ ...deps, kinds: kindsOf(choice.isKserve) }).carryOut(commit ?? "", files);
   };
   return { open, applyAll };
 }

@@ -10,9 +10,11 @@ const MINUTE_MS = 60_000;
 
 let pods: Pod[];
 let renewed: string[];
+let settled: string[];
 beforeEach(() => {
   pods = [];
   renewed = [];
+  settled = [];
 });
 
 const variant = (service: string): PodVariant => ({
@@ -50,10 +52,14 @@ const renew = (variants: PodVariant[], arrives: (one: PodVariant) => boolean) =>
     signal: new AbortController().signal,
     prepareMs: MINUTE_MS,
     image: NEW,
+    container: "model",
     isOld: ({ service }) => service !== "new",
     async renew(one) {
       renewed.push(one.service);
       if (arrives(one)) pods.push(pod(one, NEW));
+    },
+    async settle({ service }) {
+      settled.push(service);
     },
   });
 
@@ -62,6 +68,7 @@ test("brings old variants up to date, and lets alone what is", async () => {
   pods = all.map((one) => pod(one, "slipway:1"));
   await renew(all, () => true);
   expect(renewed).toEqual(["a", "b"]);
+  expect(settled).toEqual(["a", "b"]);
 });
 
 test("holds at the first that doesn't get new pods, though its old ones are ready", async () => {
@@ -72,4 +79,6 @@ test("holds at the first that doesn't get new pods, though its old ones are read
     message: expect.stringContaining("version 1 of b") as string,
   });
   expect(renewed).toEqual(["a", "b"]);
+  // What b had before stays.
+  expect(settled).toEqual(["a"]);
 });

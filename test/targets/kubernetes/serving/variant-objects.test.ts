@@ -4,7 +4,8 @@ import { ClusterClient } from "../../../../src/targets/kubernetes/cluster/client
 import { Credentials } from "../../../../src/targets/kubernetes/cluster/credentials.ts";
 import { connect } from "../../../../src/targets/kubernetes/cluster/transport.ts";
 import { Applier } from "../../../../src/targets/kubernetes/serving/applier.ts";
-import { fileOf, readBranch } from "../../../../src/targets/kubernetes/serving/branch-state.ts";
+import { withFormerKind } from "../../../../src/targets/kubernetes/serving/former-kind.ts";
+import { fileOf, objectsIn, readBranch } from "../../../../src/targets/kubernetes/serving/branch-state.ts";
 import { causeOf, notCarriedOut, refusalOf } from "../../../../src/targets/kubernetes/serving/causes.ts";
 import {
   renderVariant,
@@ -162,4 +163,15 @@ test("a scaled Deployment begins with its fewest pods, once", async () => {
   expect(numbers).toEqual([2, 2, undefined]);
   await applier(false).carryOut("a", files);
   expect(numbers).toEqual([2, 2, undefined, undefined]);
+});
+
+test("what made a variant's pods stays in its file as long as another kind is to make them, and no longer", () => {
+  const [own, kserves] = [false, true].map((isKserve) => fileOf(renderVariant(variant(), place(isKserve))));
+  const both = withFormerKind(kserves ?? "", own);
+  expect(objectsIn(both).map(({ kind }) => kind)).toEqual(["ConfigMap", "InferenceService", "Deployment"]);
+  expect(readBranch(new Map([[PATH, both]])).variants).toEqual([variant()]);
+  // A leader that was lost in between.
+  expect(withFormerKind(kserves ?? "", both)).toBe(both);
+  expect(withFormerKind(own ?? "", own)).toBe(own);
+  expect(withFormerKind(own ?? "", undefined)).toBe(own);
 });

@@ -92,7 +92,12 @@ export function planProject(project: Project, facts: PlanFacts): Plan {
     forecast: told && toJson(told),
     sentences: policy ? [...routingSentences(facts), ...sentencesOf(policy, facts, told)] : [],
     warnings: policy
-      ? [...limitWarnings(facts), ...coldStartWarnings(project, facts), ...warningsOf(project, facts, told)]
+      ? [
+          ...limitWarnings(facts),
+          ...coldStartWarnings(project, facts),
+          ...stickyWarnings(project, facts),
+          ...warningsOf(project, facts, told),
+        ]
       : [],
   };
 }
@@ -184,6 +189,14 @@ function routingSentences({ limits }: PlanFacts): string[] {
 
 function limitWarnings({ limits = [] }: PlanFacts): string[] {
   return limits.map(({ path, message }) => `${path.join(".")}: ${message}; a push of it is refused`);
+}
+
+/** Where there are several serve pods, as by default in a cluster. */
+function stickyWarnings({ serving: { sticky } }: Project, { isInPods, limits }: PlanFacts): string[] {
+  if (isInPods !== true || limits !== undefined || sticky === undefined) return [];
+  return [
+    "serving.sticky: each serve pod counts callers by itself, and one who comes to several counts in each of them; the error rates of a verdict hold with one serve pod alone",
+  ];
 }
 
 function coldStartWarnings(

@@ -79,6 +79,14 @@ test("whoever lets a service sleep in a cluster is told of a deadline that is to
   expect(warnings("scale: { min: 0 }", { isInPods: false })).toEqual([]);
 });
 
+test("whoever counts by callers in a cluster is told where the rates hold", () => {
+  const facts = { service: null, traffic: undefined };
+  const warnings = (more: { isInPods?: boolean }) =>
+    planProject(project("serving: { sticky: { header: x-user } }"), { ...facts, ...more }).warnings;
+  expect(warnings({ isInPods: true })).toEqual([expect.stringMatching(/^serving\.sticky: each serve pod/)]);
+  expect(warnings({})).toEqual([]);
+});
+
 test("changed settings are told as a person writes them, without what nobody wrote", () => {
   const before = project();
   const rollout =

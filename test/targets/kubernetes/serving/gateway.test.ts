@@ -105,8 +105,10 @@ it("checks a version through its own route and pods before it has any weight, an
   expect((await ask()).status).toBe(404);
   await backend.route(rule({}));
   expect(await send(5)).toEqual(new Map([[1, 5]]));
+  world.cluster.routesLateMs = 1_500;
   await backend.prepare(spec(2), NEVER);
   expect((await backend.probe({ service: "iris", version: 2 }, BODY, NEVER)).status).toBe(200);
+  world.cluster.routesLateMs = 0;
   expect(await send(5)).toEqual(new Map([[1, 5]]));
   expect(await counted()).toBe(10);
 });

@@ -34,6 +34,8 @@ export class StandInCluster implements PodSource, Carrier, Replicas {
   holdUp: Promise<void> | undefined;
   /** What leaves the branch stays for now, as where a GitOps engine is slow. */
   isHoldingOn = false;
+  /** For which a gateway doesn't know of a route. */
+  routesLateMs = 0;
   /** HTTPRoutes that are in force. */
   routes: KubernetesObject[] = [];
   readonly #root: string;
@@ -66,7 +68,9 @@ export class StandInCluster implements PodSource, Carrier, Replicas {
   async carryOut(commit: string, files: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Cause>> {
     this.commits.push(commit);
     const wanted = new Set<string>();
-    this.routes = [...files.values()].flatMap(objectsIn).filter(({ kind }) => kind === "HTTPRoute");
+    const routes = [...files.values()].flatMap(objectsIn).filter(({ kind }) => kind === "HTTPRoute");
+    if (this.routesLateMs === 0) this.routes = routes;
+    else setTimeout(() => (this.routes = routes), this.routesLateMs);
     for (const object of [...files.values()].flatMap(objectsIn)) {
       if (object.kind !== "Deployment") continue;
       const { name } = object.metadata;

@@ -86,16 +86,21 @@ export class GatewayServing implements ServingControl {
   /** By the very route that callers come by, to the pods that will serve it. */
   async probe(ref: VariantRef, v2Body: string, signal: AbortSignal): Promise<ProbeAnswer> {
     const { service, version } = ref;
-    const rule = this.#pods.rules.find(service)?.rule;
-    const isNamed = rule !== undefined && this.#pods.rules.names(service, version);
     // Its callers, and so its route, speak V1 alone.
-    if (isNamed && !rule.protocols.includes("v2")) return this.#pods.probe(ref, v2Body, signal);
+    if (!this.#speaksV2(ref)) return this.#pods.probe(ref, v2Body, signal);
+    const { clock } = this.#deps;
+    const deadline = clock.now() + REACHED_MS;
     const path = `/v2/models/${encodeURIComponent(service)}/infer`;
-    const answer = await this.#ask(ref, { method: "POST", path, body: v2Body, timeoutMs: PROBE_MS }, signal);
-    const by = answer.headers[VARIANT_HEADER];
-    if (answer.status < 500 && by !== String(version))
-      throw notReached(ref, `version ${String(by ?? "none")} answered with status ${answer.status}`);
-    return { status: answer.status, body: answer.body };
+    for (;;) {
+      const asked = { method: "POST", path, body: v2Body, timeoutMs: PROBE_MS } as const;
+      const { status, body, headers } = await this.#ask(ref, asked, signal);
+      const by = headers[VARIANT_HEADER];
+      if (by === String(version)) return { status, body };
+      // A gateway of several processes knows a route in one of them before it does in the others.
+      if (clock.now() >= deadline)
+        throw notReached(ref, `version ${String(by ?? "none")} answered with status ${status}`);
+      await clock.sleep(AGAIN_MS, signal);
+    }
   }
 
   async remove(ref: VariantRef): Promise<void> {
@@ -221,7 +226,9 @@ export class GatewayServing implements ServingControl {
   async #reached(ref: VariantRef, signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     const deadline = clock.now() + REACHED_MS;
-    const path = `/ready/${encodeURIComponent(ref.service)}`;
+    const name = encodeURIComponent(ref.service);
+    // Of this very version: until the gateway knows its route, the champion's pods answer.
+    const path = this.#speaksV2(ref) ? `/v2/models/${name}/versions/${ref.version}/ready` : `/ready/${name}`;
     for (;;) {
       const said = await this.#ask(ref, { method: "GET", path, timeoutMs: ASK_MS }, signal).then(
         ({ status }) => (status === 200 ? undefined : `it answers ${path} with status ${status}`),
@@ -232,6 +239,11 @@ export class GatewayServing implements ServingControl {
       if (clock.now() >= deadline) throw notReached(ref, said);
       await clock.sleep(AGAIN_MS, signal);
     }
+  }
+
+  #speaksV2({ service, version }: VariantRef): boolean {
+    const { rules } = this.#pods;
+    return !rules.names(service, version) || rules.find(service)?.rule.protocols.includes("v2") === true;
   }
 
   async #ask(

@@ -27,7 +27,7 @@ interface TrafficOptions {
   token: string;
   /** Requests per second, whether or not answers keep up. */
   rate: number;
-  /** What the questions go through: 0 to one less. */
+  /** Questions are drawn from 0 to one less. */
   questions: number;
 }
 
@@ -77,7 +77,8 @@ export class Traffic {
 
   async #call(count: number): Promise<void> {
     const sentAt = Date.now();
-    const question = count % this.#options.questions;
+    // A gateway deals requests out in turn: in a fixed order each version would be asked the same again and again.
+    const question = Math.floor(Math.random() * this.#options.questions);
     const id = `outside-${process.pid}-${this.#options.model}-${sentAt}-${count}`;
     if (this.#underWay >= MOST_UNDER_WAY) {
       const given = { status: 0, failure: "too many have no answer", isReused: false };

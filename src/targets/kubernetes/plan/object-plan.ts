@@ -53,12 +53,17 @@ export interface PlanScope {
 /** Where an object is tried whose own namespace isn't there yet, and as what. */
 const ELSEWHERE = { namespace: "default", name: "slipway-plan" } as const;
 
+/** How often an object is compared that others change meanwhile. */
+const MOST_LOOKS = 3;
+
 /** Compares an object with the cluster by a dry run of the server, which knows its own defaults and rules. */
 export async function planObject(
   client: ClusterClient,
-  { object, component, from }: RenderedObject,
+  rendered: RenderedObject,
   scope: PlanScope,
+  looks = MOST_LOOKS,
 ): Promise<PlannedObject> {
+  const { object, component, from } = rendered;
   const identity = identityOf(object);
   const key = identityKey(identity);
   const facts = { key, identity, component, from, fields: [], conflicts: [] };
@@ -79,7 +84,14 @@ export async function planObject(
   if (answer.result === "no-kind") return { ...facts, ...withoutKind(object, scope) };
   if (answer.result === "refused") return { ...facts, ...refusal(answer.status, live) };
   const adopted = live !== undefined && isUnclaimedNamespace(live, scope) ? ADOPTION : {};
-  return { ...facts, ...decide(live, answer), ...adopted };
+  const decided = decide(live, answer);
+  if (decided.action === "change" && looks > 1) {
+    // What an autoscaler did between the two would be told as the platform's own change.
+    const now = await client.read(resource, object.metadata.namespace, object.metadata.name);
+    if (now?.metadata["resourceVersion"] !== live?.metadata["resourceVersion"])
+      return planObject(client, rendered, scope, looks - 1);
+  }
+  return { ...facts, ...decided, ...adopted };
 }
 
 const ADOPTION = {
